@@ -1,0 +1,9 @@
+//! What is measured.
+pub mod cores;
+#[cfg(feature = "field")]
+pub mod field;
+pub mod handshakes;
+pub mod instructions;
+pub mod memory;
+pub mod packets;
+pub mod wakeups;

@@ -1,0 +1,129 @@
+//! The one door: a tunnel's first configuration and the changes to it.
+use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
+use crate::limits::{DEFAULT_MTU, Limits};
+use crate::noise::Tai64N;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use ipnet::IpNet;
+
+/// What a tunnel is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TunnelConfig {
+    /// Our private key; a tunnel without one drops everything until it gets one.
+    pub private_key: Option<PrivateKey>,
+    /// Largest inner packet in bytes.
+    pub mtu: u16,
+    /// Bounds on memory and work.
+    pub limits: Limits,
+    /// No initiation carries a timestamp at or before this: the [`timestamp_floor`](crate::Tunnel::timestamp_floor)
+    /// that the host saved earlier, so that a clock set back does not lock us out.
+    pub timestamp_floor: Tai64N,
+    /// The peers.
+    pub peers: Vec<PeerChange>,
+}
+
+impl Default for TunnelConfig {
+    fn default() -> Self {
+        Self {
+            private_key: None,
+            mtu: DEFAULT_MTU,
+            limits: Limits::default(),
+            timestamp_floor: Tai64N::ZERO,
+            peers: Vec::new(),
+        }
+    }
+}
+
+/// One change of a running tunnel. A list of them is applied all or nothing, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Sets (clamped, as RFC 7748 § 5 says) or removes our private key. Sessions end; a peer with our own public key is
+    /// removed. The key we have already, clamped or not, changes nothing.
+    PrivateKey(Option<PrivateKey>),
+    /// Removes every peer.
+    RemoveAllPeers,
+    /// Sets the MTU.
+    Mtu(u16),
+    /// Adds, changes or removes one peer.
+    Peer(PeerChange),
+}
+
+/// What happens to the peer a [`PeerChange`] names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PeerAction {
+    /// It is added if absent, then changed.
+    #[default]
+    Set,
+    /// It is changed if present, else nothing happens.
+    Update,
+    /// It is removed if present.
+    Remove,
+}
+
+/// A change of one peer; `None` leaves a property as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerChange {
+    /// Which peer.
+    pub public_key: PublicKey,
+    /// What happens to it.
+    pub action: PeerAction,
+    /// The preshared key; all zero removes it. Used from the next handshake on.
+    pub preshared_key: Option<PresharedKey>,
+    /// Where the peer is reached.
+    pub endpoint: Option<Endpoint>,
+    /// Whether the endpoint stays as configured although authenticated datagrams come from elsewhere.
+    pub pin_endpoint: Option<bool>,
+    /// Seconds between persistent keepalives; 0 turns them off.
+    pub persistent_keepalive: Option<u16>,
+    /// Whether the allowed IPs are emptied before those below are added.
+    pub replace_allowed_ips: bool,
+    /// Allowed IPs to add or take away.
+    pub allowed_ips: Vec<AllowedIp>,
+}
+
+impl PeerChange {
+    /// A change that adds the peer `public_key` and sets nothing.
+    #[must_use]
+    pub const fn new(public_key: PublicKey) -> Self {
+        Self {
+            public_key,
+            action: PeerAction::Set,
+            preshared_key: None,
+            endpoint: None,
+            pin_endpoint: None,
+            persistent_keepalive: None,
+            replace_allowed_ips: false,
+            allowed_ips: Vec::new(),
+        }
+    }
+}
+
+/// One allowed IP to add or take away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllowedIp {
+    /// The network; host bits are ignored.
+    pub network: IpNet,
+    /// Take it away instead of adding it.
+    pub remove: bool,
+}
+
+impl From<IpNet> for AllowedIp {
+    fn from(network: IpNet) -> Self {
+        Self { network, remove: false }
+    }
+}
+
+/// Where a peer is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// An address and port.
+    Address(SocketAddr),
+    /// A name the host must resolve: the tunnel asks with `Event::ResolveEndpoint`.
+    Name {
+        /// The host name.
+        host: String,
+        /// The UDP port.
+        port: u16,
+    },
+}

@@ -1,0 +1,150 @@
+//! The `[Interface]` section, line by line.
+use crate::config::diagnostic::{Reason, Section};
+use crate::config::keys::{self, Key, Row};
+use crate::config::lines::{Position, Span};
+use crate::config::parser::{Findings, Seen};
+use crate::config::quick::{AmneziaSetting, QuickConfig};
+use crate::config::value;
+use crate::crypto::PrivateKey;
+use crate::limits::MIN_MTU;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use zeroize::Zeroizing;
+
+/// IPv6's smallest MTU (RFC 8200 § 5).
+const IPV6_MIN_MTU: u16 = 1280;
+
+/// What is known of our own side so far.
+#[derive(Default)]
+pub(super) struct InterfaceDraft {
+    pub(super) header: Option<Position>,
+    pub(super) seen: Seen,
+    config: QuickConfig,
+    private_key_faulty: bool,
+    mtu_at: Option<Position>,
+    included_at: Option<Position>,
+    excluded_at: Option<Position>,
+}
+
+impl InterfaceDraft {
+    /// Takes one line. `value` is empty only where the table of keys allows it.
+    pub(super) fn entry(&mut self, row: &Row, value: Span<'_>, found: &mut Findings) {
+        let at = value.at;
+        let config = &mut self.config;
+        match row.key {
+            Key::PrivateKey => {
+                let key = PrivateKey::from_base64(&value.squeezed()).map_err(Reason::Key);
+                self.private_key_faulty = key.is_err();
+                config.tunnel.private_key = found.keep(at, key).filter(|key| !key.is_zero());
+            }
+            Key::ListenPort => config.listen_port = found.keep(at, value::port(&value.squeezed(), 0)),
+            Key::FwMark => config.fwmark = found.keep(at, value::fwmark(&value.squeezed())),
+            Key::Address => {
+                for word in words(value, found) {
+                    config.addresses.extend(found.keep(word.at, value::network(word.text)));
+                }
+            }
+            Key::Dns => self.dns(value, found),
+            Key::Mtu => self.mtu(value, found),
+            Key::Table => config.table = found.keep(at, value::table(value.text)).unwrap_or_default(),
+            Key::PreUp => config.pre_up.push(value.text.to_owned()),
+            Key::PostUp => config.post_up.push(value.text.to_owned()),
+            Key::PreDown => config.pre_down.push(value.text.to_owned()),
+            Key::PostDown => config.post_down.push(value.text.to_owned()),
+            Key::SaveConfig => config.save_config = found.keep(at, value::boolean(value.text)).unwrap_or_default(),
+            Key::IncludedApplications => {
+                self.included_at.get_or_insert(at);
+                applications(&mut config.included_applications, value, found);
+            }
+            Key::ExcludedApplications => {
+                self.excluded_at.get_or_insert(at);
+                applications(&mut config.excluded_applications, value, found);
+            }
+            Key::Amnezia => {
+                found.report(at, Reason::Amnezia);
+                let value = Zeroizing::new(value.text.to_owned());
+                config.amnezia.retain(|setting| setting.key != row.name);
+                config.amnezia.push(AmneziaSetting { key: row.name, value });
+            }
+            // Keys of the other section, which the caller sorts out.
+            Key::PublicKey | Key::PresharedKey | Key::AllowedIps | Key::Endpoint | Key::PersistentKeepalive => {}
+        }
+    }
+
+    /// Name servers and search domains in one list: what looks like an address is one.
+    fn dns(&mut self, value: Span<'_>, found: &mut Findings) {
+        for word in words(value, found) {
+            if word.text.contains(':') || value::looks_like_ipv4(word.text) {
+                let address = word.text.parse::<IpAddr>().map_err(|_| Reason::Address);
+                self.config.dns.extend(found.keep(word.at, address));
+            } else if found.keep(word.at, value::domain(word.text)).is_some() {
+                self.config.search_domains.push(word.text.to_owned());
+            }
+        }
+    }
+
+    fn mtu(&mut self, value: Span<'_>, found: &mut Findings) {
+        let text = value.squeezed();
+        if value::decimal(&text) == Some(0) {
+            self.config.mtu = None;
+            return found.report(value.at, Reason::ZeroMtu);
+        }
+        let mtu = found.keep(value.at, value::number(&text, MIN_MTU.into(), u16::MAX.into()));
+        self.config.mtu = mtu.and_then(|mtu| u16::try_from(mtu).ok());
+        self.mtu_at = Some(value.at);
+    }
+
+    /// What only shows when all lines are read.
+    pub(super) fn finish(mut self, found: &mut Findings) -> QuickConfig {
+        found.section = Some(Section::Interface);
+        found.key = None;
+        if self.config.tunnel.private_key.is_none() && !self.private_key_faulty {
+            let nowhere = Position { line: 1, column: 1 };
+            found.section = self.header.map(|_| Section::Interface);
+            found.report(self.header.unwrap_or(nowhere), Reason::MissingPrivateKey);
+        }
+        found.section = Some(Section::Interface);
+        if let (Some(included), Some(excluded)) = (self.included_at, self.excluded_at) {
+            let first = included.min(excluded);
+            let (later, key) = match included > excluded {
+                true => (included, Key::IncludedApplications),
+                false => (excluded, Key::ExcludedApplications),
+            };
+            found.key = Some(keys::name(key));
+            found.report(later, Reason::BothApplicationLists { other_line: first.line });
+        }
+        let small = self.config.mtu.is_some_and(|mtu| mtu < IPV6_MIN_MTU);
+        if let (true, Some(at)) = (small && self.config.addresses.iter().any(|a| a.addr().is_ipv6()), self.mtu_at) {
+            found.key = Some(keys::name(Key::Mtu));
+            found.report(at, Reason::MtuBelowIpv6);
+        }
+        if let Some(mtu) = self.config.mtu {
+            self.config.tunnel.mtu = mtu;
+        }
+        self.config
+    }
+}
+
+/// The pieces between commas and white space, as `wg-quick` splits them.
+fn words<'t>(value: Span<'t>, found: &mut Findings) -> Vec<Span<'t>> {
+    listed(value, found).flat_map(|item| item.split(char::is_whitespace)).filter(|word| !word.text.is_empty()).collect()
+}
+
+/// The pieces between commas; empty ones are reported, once.
+pub(super) fn listed<'t>(value: Span<'t>, found: &mut Findings) -> impl Iterator<Item = Span<'t>> + use<'t> {
+    let items = move || value.split(|c| c == ',');
+    if let Some(empty) = items().find(|item| item.text.is_empty()) {
+        found.report(empty.at, Reason::EmptyItem);
+    }
+    items().filter(|item| !item.text.is_empty())
+}
+
+fn applications(list: &mut Vec<String>, value: Span<'_>, found: &mut Findings) {
+    for item in listed(value, found) {
+        if found.keep(item.at, value::application(item.text)).is_some() {
+            list.push(item.text.to_owned());
+        }
+    }
+}

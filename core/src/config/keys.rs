@@ -1,0 +1,200 @@
+//! The table of keys: every key of `wg(8)`, `wg-quick(8)`, the Android application and AmneziaWG, once.
+use crate::config::diagnostic::Section;
+use Empty::{Error, Ignored, Means};
+use Repeat::{Adds, LastCounts};
+use Section::{Interface, Peer};
+use alloc::vec::Vec;
+
+/// Which setting a key stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each is the key of the same name in wg(8), wg-quick(8) or the Android application")]
+pub enum Key {
+    PrivateKey,
+    ListenPort,
+    FwMark,
+    Address,
+    Dns,
+    Mtu,
+    Table,
+    PreUp,
+    PostUp,
+    PreDown,
+    PostDown,
+    SaveConfig,
+    IncludedApplications,
+    ExcludedApplications,
+    /// Any of AmneziaWG's keys; the row's name says which.
+    Amnezia,
+    PublicKey,
+    PresharedKey,
+    AllowedIps,
+    Endpoint,
+    PersistentKeepalive,
+}
+
+/// What a second line with the same key in the same section does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// It replaces the first, with a warning.
+    LastCounts,
+    /// It adds to the first.
+    Adds,
+}
+
+/// What `key =` without a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// An error.
+    Error,
+    /// A line to ignore, with a warning.
+    Ignored,
+    /// An empty list.
+    Means,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The key as it is written; read without regard to case and white space.
+    pub name: &'static str,
+    /// The section it belongs into.
+    pub section: Section,
+    /// The setting.
+    pub key: Key,
+    /// What a second line does.
+    pub repeat: Repeat,
+    /// What an empty value is.
+    pub empty: Empty,
+}
+
+const fn row(name: &'static str, section: Section, key: Key, repeat: Repeat, empty: Empty) -> Row {
+    Row { name, section, key, repeat, empty }
+}
+
+const fn amnezia(name: &'static str) -> Row {
+    row(name, Interface, Key::Amnezia, LastCounts, Ignored)
+}
+
+/// Every known key, in the order in which they are written.
+#[rustfmt::skip]
+pub const KEYS: &[Row] = &[
+    row("PrivateKey",           Interface, Key::PrivateKey,           LastCounts, Error),
+    row("ListenPort",           Interface, Key::ListenPort,           LastCounts, Error),
+    row("FwMark",               Interface, Key::FwMark,               LastCounts, Error),
+    row("Address",              Interface, Key::Address,              Adds,       Ignored),
+    row("DNS",                  Interface, Key::Dns,                  Adds,       Ignored),
+    row("MTU",                  Interface, Key::Mtu,                  LastCounts, Ignored),
+    row("Table",                Interface, Key::Table,                LastCounts, Ignored),
+    row("PreUp",                Interface, Key::PreUp,                Adds,       Ignored),
+    row("PostUp",               Interface, Key::PostUp,               Adds,       Ignored),
+    row("PreDown",              Interface, Key::PreDown,              Adds,       Ignored),
+    row("PostDown",             Interface, Key::PostDown,             Adds,       Ignored),
+    row("SaveConfig",           Interface, Key::SaveConfig,           LastCounts, Error),
+    row("IncludedApplications", Interface, Key::IncludedApplications, Adds,       Ignored),
+    row("ExcludedApplications", Interface, Key::ExcludedApplications, Adds,       Ignored),
+    amnezia("Jc"), amnezia("Jmin"), amnezia("Jmax"),
+    amnezia("S1"), amnezia("S2"), amnezia("S3"), amnezia("S4"),
+    amnezia("H1"), amnezia("H2"), amnezia("H3"), amnezia("H4"),
+    amnezia("I1"), amnezia("I2"), amnezia("I3"), amnezia("I4"), amnezia("I5"),
+    amnezia("J1"), amnezia("J2"), amnezia("J3"), amnezia("Itime"),
+    amnezia("HeaderProtectionKey"), amnezia("ContentPaddingAddition"), amnezia("RekeyAfterTime"),
+    amnezia("RekeyTimeout"), amnezia("RejectAfterTime"), amnezia("KeepaliveTimeout"),
+    amnezia("MaxHandshakeAttempts"), amnezia("RandomTrailers"), amnezia("DisableCookies"),
+    row("PublicKey",            Peer,      Key::PublicKey,            LastCounts, Error),
+    row("PresharedKey",         Peer,      Key::PresharedKey,         LastCounts, Error),
+    row("AllowedIPs",           Peer,      Key::AllowedIps,           Adds,       Means),
+    row("Endpoint",             Peer,      Key::Endpoint,             LastCounts, Error),
+    row("PersistentKeepalive",  Peer,      Key::PersistentKeepalive,  LastCounts, Error),
+];
+
+/// The row of the key written as `text`.
+#[must_use]
+pub fn find(text: &str) -> Option<&'static Row> {
+    KEYS.iter().find(|row| same_name(text, row.name))
+}
+
+/// The spelling of `key`, empty for [`Key::Amnezia`], which has many.
+#[must_use]
+pub fn name(key: Key) -> &'static str {
+    let one = |row: &&Row| row.key == key && key != Key::Amnezia;
+    KEYS.iter().find(one).map_or("", |row| row.name)
+}
+
+/// Whether `text` is `name` but for case and white space.
+#[must_use]
+pub fn same_name(text: &str, name: &str) -> bool {
+    let letters = text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase());
+    letters.eq(name.chars().map(|c| c.to_ascii_lowercase()))
+}
+
+/// The key of `section` that `text` is most likely a misspelling of: at most one letter in three is wrong.
+#[must_use]
+pub fn similar(text: &str, section: Section) -> Option<&'static str> {
+    const LONGEST: usize = 24;
+    if text.len() > LONGEST {
+        return None;
+    }
+    let near =
+        |name: &'static str| Some((distance(text, name), name)).filter(|(d, _)| d.saturating_mul(3) <= name.len());
+    let rows = KEYS.iter().filter(|row| row.section == section);
+    rows.filter_map(|row| near(row.name)).min_by_key(|(d, _)| *d).map(|(_, name)| name)
+}
+
+/// The number of letters to change, add or take away to get from `a` to `b` (Levenshtein), regardless of case.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i.saturating_add(1);
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let replaced = diagonal.saturating_add(usize::from(!x.eq_ignore_ascii_case(&y)));
+            diagonal = *cell;
+            *cell = replaced.min(left.min(diagonal).saturating_add(1));
+            left = *cell;
+        }
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_and_none_twice() {
+        for (i, row) in KEYS.iter().enumerate() {
+            assert_eq!(find(row.name), Some(row), "row {i}");
+            assert_eq!(find(&row.name.to_ascii_uppercase()), Some(row), "row {i}");
+            assert!(
+                KEYS.iter().skip(i + 1).all(|other| !same_name(row.name, other.name)),
+                "row {i}: {} twice",
+                row.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_setting_has_one_name() {
+        for row in KEYS.iter().filter(|row| row.key != Key::Amnezia) {
+            assert_eq!(name(row.key), row.name);
+        }
+        assert_eq!(name(Key::Amnezia), "");
+    }
+
+    #[test]
+    fn misspellings_are_recognised() {
+        #[rustfmt::skip]
+        let rows = [
+            ("AllowedIP", Peer, Some("AllowedIPs")), ("AlowedIps", Peer, Some("AllowedIPs")),
+            ("PreshareKey", Peer, Some("PresharedKey")), ("Adress", Interface, Some("Address")),
+            ("DNSS", Interface, Some("DNS")), ("Name", Interface, None), ("Endpiont", Peer, Some("Endpoint")),
+            ("", Peer, None), ("Endpoint", Interface, None), ("PersistentKeepaliveeeeeeeee", Peer, None),
+        ];
+        for (i, (text, section, expected)) in rows.into_iter().enumerate() {
+            assert_eq!(similar(text, section), expected, "row {i}");
+        }
+    }
+}

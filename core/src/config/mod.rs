@@ -1,0 +1,28 @@
+//! Configuration: what a tunnel is made from, the changes it takes, and the wg-quick text that people write.
+//!
+//! Everything that configures a tunnel (wg-quick text, the `wg` protocol, bindings, tests) ends in [`Change`]s.
+//! [`parse`] reads the dialect of `wg-quick(8)`, of which that of `wg setconf` is a part, and says all that is wrong
+//! or odd in one go, each with its line, column, section and key; [`write()`] is its inverse. Neither panics on any
+//! text, and no [`Diagnostic`] repeats any of the text it speaks of, since a misplaced key could stand anywhere.
+//!
+//! A text is cut into lines, each key is looked up in the [table of keys](keys::KEYS), its value goes to the draft of
+//! the section it stands in, and the drafts are joined when the text ends.
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
+pub mod change;
+mod diagnostic;
+mod interface;
+pub mod keys;
+mod lines;
+mod parser;
+mod peer;
+mod quick;
+#[cfg(test)]
+mod tests;
+pub(crate) mod value;
+mod writer;
+
+pub use change::{AllowedIp, Change, Endpoint, PeerAction, PeerChange, TunnelConfig};
+pub use diagnostic::{Diagnostic, Reason, Section, Severity};
+pub use parser::{Parsed, parse};
+pub use quick::{AmneziaSetting, QuickConfig, Table};
+pub use writer::{write, write_to};

@@ -1,0 +1,168 @@
+//! The `[Peer]` sections: each line by line, then all of them together.
+use crate::config::change::{AllowedIp, PeerChange};
+use crate::config::diagnostic::{Reason, Section};
+use crate::config::interface::listed;
+use crate::config::keys::{self, Key};
+use crate::config::lines::{Position, Span};
+use crate::config::parser::{Findings, Seen};
+use crate::config::value;
+use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use ipnet::IpNet;
+
+/// What is known of one peer so far.
+pub(super) struct PeerDraft {
+    header: Position,
+    pub(super) seen: Seen,
+    key_at: Option<Position>,
+    public_key: Option<PublicKey>,
+    /// All but key and allowed IPs.
+    change: PeerChange,
+    allowed_ips: Vec<(AllowedIp, Position)>,
+}
+
+impl PeerDraft {
+    /// A peer of which nothing is known but where its section begins.
+    pub(super) fn new(header: Position) -> Self {
+        let nobody = PublicKey::from_bytes([0; 32]);
+        let change = PeerChange { replace_allowed_ips: true, ..PeerChange::new(nobody) };
+        Self { header, seen: Seen::default(), key_at: None, public_key: None, change, allowed_ips: Vec::new() }
+    }
+
+    /// Takes one line. `value` is empty only where the table of keys allows it.
+    pub(super) fn entry(&mut self, key: Key, value: Span<'_>, found: &mut Findings) {
+        let at = value.at;
+        let text = value.squeezed();
+        match key {
+            Key::PublicKey => {
+                self.key_at = Some(at);
+                self.public_key = found.keep(at, public_key(&text));
+            }
+            Key::PresharedKey => {
+                self.change.preshared_key = found.keep(at, PresharedKey::from_base64(&text).map_err(Reason::Key));
+            }
+            Key::AllowedIps => self.allowed_ips(value, found),
+            Key::Endpoint => {
+                let endpoint = found.keep(at, value::endpoint(&text));
+                if let Some((_, true)) = endpoint {
+                    found.report(at, Reason::UnbracketedIpv6);
+                }
+                self.change.endpoint = endpoint.map(|(endpoint, _)| endpoint);
+            }
+            Key::PersistentKeepalive => {
+                self.change.persistent_keepalive = found.keep(at, value::keepalive(&text));
+            }
+            // Keys of the other section, which the caller sorts out.
+            _ => {}
+        }
+    }
+
+    /// As `wg` does: each line begins as a replacement of the allowed IPs there are, a `+` or `-` in it makes it a
+    /// change to them.
+    fn allowed_ips(&mut self, value: Span<'_>, found: &mut Findings) {
+        self.change.replace_allowed_ips = true;
+        if value.text.is_empty() {
+            return;
+        }
+        for item in listed(value, found) {
+            let Some((mut allowed, incremental)) = found.keep(item.at, value::allowed_ip(&item.squeezed())) else {
+                continue;
+            };
+            let whole = allowed.network.trunc();
+            if whole != allowed.network {
+                found.report(item.at, Reason::HostBits);
+            }
+            allowed.network = whole;
+            self.change.replace_allowed_ips &= !incremental;
+            self.allowed_ips.push((allowed, item.at));
+        }
+    }
+
+    /// Adds a later section of the same peer, applied after this one as the `wg` protocol does.
+    fn followed_by(&mut self, later: Self) {
+        let theirs = later.change;
+        if theirs.replace_allowed_ips {
+            self.change.replace_allowed_ips = true;
+            self.allowed_ips.clear();
+        }
+        self.allowed_ips.extend(later.allowed_ips);
+        let ours = &mut self.change;
+        ours.preshared_key = theirs.preshared_key.or(ours.preshared_key.take());
+        ours.endpoint = theirs.endpoint.or(ours.endpoint.take());
+        ours.persistent_keepalive = theirs.persistent_keepalive.or(ours.persistent_keepalive);
+    }
+
+    /// Where all are replaced, taking one away is the same as not adding it.
+    fn settle(&mut self) {
+        if !self.change.replace_allowed_ips || self.allowed_ips.iter().all(|(a, _)| !a.remove) {
+            return;
+        }
+        let numbered = || self.allowed_ips.iter().enumerate();
+        let removals: BTreeMap<IpNet, usize> =
+            numbered().filter(|(_, (a, _))| a.remove).map(|(i, (a, _))| (a.network, i)).collect();
+        let stays = |i: usize, a: &AllowedIp| !a.remove && removals.get(&a.network).is_none_or(|removed| i > *removed);
+        self.allowed_ips = numbered().filter(|(i, (a, _))| stays(*i, a)).map(|(_, entry)| *entry).collect();
+    }
+}
+
+fn public_key(text: &str) -> Result<PublicKey, Reason> {
+    let key = PublicKey::from_base64(text).map_err(Reason::Key)?;
+    if key.is_low_order() { Err(Reason::LowOrderPublicKey) } else { Ok(key) }
+}
+
+/// Joins the sections of each peer, and reports what concerns more than one line. A peer stands where its last section
+/// stands, so that the last owner of a shared allowed IP is the one `wg` would leave it to.
+pub(super) fn join(drafts: Vec<PeerDraft>, ours: Option<&PrivateKey>, found: &mut Findings) -> Vec<PeerChange> {
+    found.section = Some(Section::Peer);
+    let ours = ours.map(PrivateKey::public_key);
+    let mut peers: Vec<Option<PeerDraft>> = Vec::new();
+    let mut places: BTreeMap<PublicKey, usize> = BTreeMap::new();
+    found.key = Some(keys::name(Key::PublicKey));
+    for draft in drafts {
+        let (Some(key), Some(at)) = (draft.public_key, draft.key_at) else {
+            if draft.key_at.is_none() {
+                found.key = None;
+                found.report(draft.header, Reason::MissingPublicKey);
+                found.key = Some(keys::name(Key::PublicKey));
+            }
+            continue;
+        };
+        if ours == Some(key) {
+            found.report(at, Reason::OwnPublicKey);
+        }
+        let earlier = places.insert(key, peers.len()).and_then(|place| peers.get_mut(place)).and_then(Option::take);
+        let joined = match earlier {
+            Some(mut first) => {
+                found.report(at, Reason::RepeatedPeer { first_line: first.header.line });
+                first.followed_by(draft);
+                first
+            }
+            None => draft,
+        };
+        peers.push(Some(joined));
+    }
+    let mut peers: Vec<PeerDraft> = peers.into_iter().flatten().collect();
+    peers.iter_mut().for_each(PeerDraft::settle);
+    report_shared(&peers, found);
+    peers.into_iter().filter_map(change).collect()
+}
+
+/// Reports each allowed IP that another peer before has too.
+fn report_shared(peers: &[PeerDraft], found: &mut Findings) {
+    found.key = Some(keys::name(Key::AllowedIps));
+    let mut owners: BTreeMap<IpNet, (usize, u32)> = BTreeMap::new();
+    for (i, peer) in peers.iter().enumerate() {
+        for (allowed, at) in peer.allowed_ips.iter().filter(|(allowed, _)| !allowed.remove) {
+            match owners.insert(allowed.network, (i, at.line)) {
+                Some((other, line)) if other != i => found.report(*at, Reason::SharedAllowedIp { other_line: line }),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn change(draft: PeerDraft) -> Option<PeerChange> {
+    let allowed_ips = draft.allowed_ips.into_iter().map(|(allowed, _)| allowed).collect();
+    Some(PeerChange { public_key: draft.public_key?, allowed_ips, ..draft.change })
+}

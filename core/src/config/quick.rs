@@ -1,0 +1,85 @@
+//! A wg-quick configuration as values.
+use crate::config::change::TunnelConfig;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::IpAddr;
+use ipnet::IpNet;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// All that a wg-quick text says: the tunnel, and what its host does around it.
+///
+/// Secrets are redacted in `Debug`, compared in constant time and wiped on drop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuickConfig {
+    /// What the tunnel is made from. Its `mtu` is [`QuickConfig::mtu`] or the default; limits and timestamp floor are
+    /// no part of the text.
+    pub tunnel: TunnelConfig,
+    /// Addresses of the virtual interface, each with the length of its network's prefix.
+    pub addresses: Vec<IpNet>,
+    /// Name servers.
+    pub dns: Vec<IpAddr>,
+    /// Domains to search, as written after `DNS` among the name servers.
+    pub search_domains: Vec<String>,
+    /// The MTU, where one is given.
+    pub mtu: Option<u16>,
+    /// The UDP port to listen on; 0 and `None`: any.
+    pub listen_port: Option<u16>,
+    /// The firewall mark of outgoing datagrams; 0: none.
+    pub fwmark: Option<u32>,
+    /// Where routes to the allowed IPs go.
+    pub table: Table,
+    /// Shell commands to run before the interface is up, in order; `%i` stands for its name.
+    pub pre_up: Vec<String>,
+    /// Shell commands to run after it.
+    pub post_up: Vec<String>,
+    /// Shell commands to run before the interface goes down.
+    pub pre_down: Vec<String>,
+    /// Shell commands to run after it.
+    pub post_down: Vec<String>,
+    /// Whether the running configuration is written back when the interface goes down.
+    pub save_config: bool,
+    /// Applications that use the tunnel; empty: all. Not both lists are filled.
+    pub included_applications: Vec<String>,
+    /// Applications that do not use the tunnel.
+    pub excluded_applications: Vec<String>,
+    /// AmneziaWG's settings as written, each key once.
+    pub amnezia: Vec<AmneziaSetting>,
+}
+
+/// The routing table to which routes are added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Table {
+    /// The main table, with special treatment of default routes.
+    #[default]
+    Auto,
+    /// None: no routes are added.
+    Off,
+    /// The table with this number.
+    Number(u32),
+    /// The table with this name.
+    Name(String),
+}
+
+/// One setting of AmneziaWG. Values are treated as secrets: some are keys, all of them tell what to look for.
+#[derive(Clone)]
+pub struct AmneziaSetting {
+    /// The key in its usual spelling.
+    pub key: &'static str,
+    /// The value as written.
+    pub value: Zeroizing<String>,
+}
+
+impl fmt::Debug for AmneziaSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = (redacted)", self.key)
+    }
+}
+
+impl PartialEq for AmneziaSetting {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && self.value.as_bytes().ct_eq(other.value.as_bytes()).into()
+    }
+}
+impl Eq for AmneziaSetting {}

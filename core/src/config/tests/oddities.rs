@@ -1,0 +1,262 @@
+//! Texts that are accepted: what they mean, told by the text that is written for it, and what is said about them.
+use super::{says_nothing_of_keys, shown, with_keys, without_keys};
+use crate::config::{parse, write};
+use std::string::ToString;
+
+/// A text, the text written for what it means, the warnings; `check` puts one head before both texts.
+type Row = (&'static str, &'static str, &'static [&'static str]);
+
+fn check(head: &str, rows: &[Row]) {
+    for (i, (text, canonical, warnings)) in rows.iter().enumerate() {
+        let text = with_keys(&[head, text].concat());
+        let parsed = parse(&text);
+        assert_eq!(shown(&parsed), *warnings, "row {i}: {text}");
+        let config = parsed.config.unwrap();
+        assert_eq!(without_keys(&write(&config)), [head, canonical].concat(), "row {i}: {text}");
+        assert_eq!(parse(&write(&config)).config, Some(config), "row {i}: does not round-trip");
+        says_nothing_of_keys(&text);
+    }
+}
+
+/// What rows of the `[Interface]` section stand behind.
+const I: &str = "[Interface]\nPrivateKey = %priv%\n";
+/// What rows of a `[Peer]` section stand behind.
+const P: &str = "[Interface]\nPrivateKey = %priv%\n\n[Peer]\nPublicKey = %a%\n";
+
+#[test]
+fn shape_of_the_text() {
+    check(
+        "",
+        &[
+            // 0: nothing at all
+            ("", "[Interface]\n", &["1:1: warning: no PrivateKey: silent until one is set"]),
+            // 1: the dialect of `wg setconf`, which may speak of peers only
+            (
+                "[Peer]\nPublicKey=%a%\nAllowedIPs=10.0.0.0/8",
+                "[Interface]\n\n[Peer]\nPublicKey = %a%\nAllowedIPs = 10.0.0.0/8\n",
+                &["1:1: warning: no PrivateKey: silent until one is set"],
+            ),
+            // 2: carriage returns and a byte order mark
+            (
+                "\u{feff}[Interface]\r\nPrivateKey = %priv%\r\nMTU = 1400\r\n",
+                "[Interface]\nPrivateKey = %priv%\nMTU = 1400\n",
+                &[],
+            ),
+            // 3: case and white space
+            (
+                " [ interFACE ]\n\tPRIVATEKEY\t=%priv%\n Listen Port= 5 1 8 2 0\n",
+                "[Interface]\nPrivateKey = %priv%\nListenPort = 51820\n",
+                &[],
+            ),
+            // 4: comments, also after values and sections
+            (
+                "# PrivateKey = x\n[Interface] # ours\nPrivateKey = %priv% # secret\n#[Peer]\n  # [Peer]\n",
+                "[Interface]\nPrivateKey = %priv%\n",
+                &[],
+            ),
+            // 5: sections in any order
+            (
+                "[Peer]\nPublicKey = %a%\n[Interface]\nPrivateKey = %priv%\n[Peer]\nPublicKey = %b%\n",
+                "[Interface]\nPrivateKey = %priv%\n\n[Peer]\nPublicKey = %a%\n\n[Peer]\nPublicKey = %b%\n",
+                &[],
+            ),
+            // 6: an all-zero private key is none
+            (
+                "[Interface]\nPrivateKey = %zero%\n",
+                "[Interface]\n",
+                &["1:1: warning: [Interface]: no PrivateKey: silent until one is set"],
+            ),
+            // 7: unknown keys, one of them spelt much like a known one; a key on a line of its own stays unsaid
+            (
+                "[Interface]\nPrivateKey = %priv%\nAdres = 10.0.0.1\nName = x\n%psk%\n",
+                "[Interface]\nPrivateKey = %priv%\n",
+                &[
+                    "3:1: warning: [Interface]: unknown key, ignored; did you mean Address?",
+                    "4:1: warning: [Interface]: unknown key, ignored",
+                    "5:1: warning: [Interface]: unknown key, ignored",
+                ],
+            ),
+        ],
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn interface() {
+    check(I, &[
+        ("", "", &[]),
+        ("ListenPort = 0", "ListenPort = 0\n", &[]),
+        ("ListenPort = 65535", "ListenPort = 65535\n", &[]),
+        ("FwMark = off", "FwMark = 0x0\n", &[]),
+        ("FwMark = OFF", "FwMark = 0x0\n", &[]),
+        // 5
+        ("FwMark = 51820", "FwMark = 0xca6c\n", &[]),
+        ("FwMark = 0xFFffFFff", "FwMark = 0xffffffff\n", &[]),
+        ("Address = 10.0.0.1", "Address = 10.0.0.1/32\n", &[]),
+        ("Address = fd00::1", "Address = fd00::1/128\n", &[]),
+        ("Address = 10.0.0.1/24", "Address = 10.0.0.1/24\n", &[]),
+        // 10
+        ("Address = 10.0.0.1/24,fd00::1/64", "Address = 10.0.0.1/24, fd00::1/64\n", &[]),
+        ("Address = 10.0.0.1/24\nAddress = 10.0.1.1/24 10.0.2.1/24", "Address = 10.0.0.1/24, 10.0.1.1/24, 10.0.2.1/24\n", &[]),
+        ("Address = 10.0.0.1,", "Address = 10.0.0.1/32\n", &["3:20: warning: Address in [Interface]: empty place in the list, ignored"]),
+        ("Address =", "", &["3:10: warning: Address in [Interface]: has no value, ignored"]),
+        ("DNS = 1.1.1.1, 2606:4700::1111", "DNS = 1.1.1.1, 2606:4700::1111\n", &[]),
+        // 15
+        ("DNS = corp.example, 9.9.9.9, ~.\nDNS = ~lab", "DNS = 9.9.9.9\nDNS = corp.example, ~., ~lab\n", &[]),
+        ("DNS =   # none", "", &["3:6: warning: DNS in [Interface]: has no value, ignored"]),
+        ("MTU = 68", "MTU = 68\n", &[]),
+        ("MTU = 65535", "MTU = 65535\n", &[]),
+        ("MTU = 0", "", &["3:7: warning: MTU in [Interface]: 0 is taken for not given"]),
+        // 20
+        ("MTU = 1279\nAddress = fd00::1/64", "Address = fd00::1/64\nMTU = 1279\n", &["3:7: warning: MTU in [Interface]: IPv6 needs at least 1280"]),
+        ("MTU = 1279\nAddress = 10.0.0.1", "Address = 10.0.0.1/32\nMTU = 1279\n", &[]),
+        ("MTU = 1400\nMTU = 1300", "MTU = 1300\n", &["4:1: warning: MTU in [Interface]: given before on line 3; the last one counts"]),
+        ("Table = off", "Table = off\n", &[]),
+        ("Table = auto", "", &[]),
+        // 25
+        ("Table = 51820", "Table = 51820\n", &[]),
+        ("Table = vpn_2", "Table = vpn_2\n", &[]),
+        ("Table =", "", &["3:8: warning: Table in [Interface]: has no value, ignored"]),
+        ("SaveConfig = True", "SaveConfig = true\n", &[]),
+        ("SaveConfig = false", "", &[]),
+        // 30: a command keeps what the shell would call a comment
+        ("PostUp = iptables -A x -m comment --comment \"a#b\" # on", "PostUp = iptables -A x -m comment --comment \"a#b\" # on\n", &[]),
+        ("PostUp = a\nPreUp = b\nPostUp = c\nPostDown = d\nPreDown = e=f", "PreUp = b\nPostUp = a\nPostUp = c\nPreDown = e=f\nPostDown = d\n", &[]),
+        ("PostUp =", "", &["3:9: warning: PostUp in [Interface]: has no value, ignored"]),
+        ("IncludedApplications = org.a, org.b\nIncludedApplications = org.c", "IncludedApplications = org.a, org.b, org.c\n", &[]),
+        ("ExcludedApplications = C:\\Program Files\\a.exe", "ExcludedApplications = C:\\Program Files\\a.exe\n", &[]),
+        // 35
+        ("jc = 4", "Jc = 4\n", &["3:6: warning: Jc in [Interface]: AmneziaWG's settings do not work yet; a peer that insists will not answer"]),
+        ("H1 = 5-9\nHeaderProtectionKey = %psk%", "H1 = 5-9\nHeaderProtectionKey = %psk%\n", &[
+            "3:6: warning: H1 in [Interface]: AmneziaWG's settings do not work yet; a peer that insists will not answer",
+            "4:23: warning: HeaderProtectionKey in [Interface]: AmneziaWG's settings do not work yet; a peer that insists will not answer",
+        ]),
+        ("I1 = <b 0xc1><r 12>", "I1 = <b 0xc1><r 12>\n", &["3:6: warning: I1 in [Interface]: AmneziaWG's settings do not work yet; a peer that insists will not answer"]),
+        ("I2 =", "", &["3:5: warning: I2 in [Interface]: has no value, ignored"]),
+    ]);
+}
+
+#[test]
+fn the_last_private_key_counts() {
+    let text = with_keys(&[I, "privatekey = %psk%"].concat());
+    let parsed = parse(&text);
+    assert_eq!(
+        shown(&parsed),
+        ["3:1: warning: PrivateKey in [Interface]: given before on line 2; the last one counts"]
+    );
+    assert_eq!(without_keys(&write(&parsed.config.unwrap())), "[Interface]\nPrivateKey = %psk%\n");
+}
+
+#[test]
+#[rustfmt::skip]
+fn peer() {
+    check(P, &[
+        ("", "", &[]),
+        ("PresharedKey = %psk%", "PresharedKey = %psk%\n", &[]),
+        ("PresharedKey = %zero%", "PresharedKey = %zero%\n", &[]),
+        ("PersistentKeepalive = off", "PersistentKeepalive = 0\n", &[]),
+        ("PersistentKeepalive = 65535", "PersistentKeepalive = 65535\n", &[]),
+        // 5
+        ("AllowedIPs =", "", &[]),
+        ("AllowedIPs = 0.0.0.0/0, ::/0", "AllowedIPs = 0.0.0.0/0, ::/0\n", &[]),
+        ("AllowedIPs = 10.0.0.1\nAllowedIPs = fd00::1\nAllowedIPs =", "AllowedIPs = 10.0.0.1/32, fd00::1/128\n", &[]),
+        ("AllowedIPs = 10.0.0.1/8", "AllowedIPs = 10.0.0.0/8\n", &["6:14: warning: AllowedIPs in [Peer]: bits behind the prefix are ignored"]),
+        ("AllowedIPs = 1.0.0.0/8,, 2.0.0.0/8,", "AllowedIPs = 1.0.0.0/8, 2.0.0.0/8\n", &["6:24: warning: AllowedIPs in [Peer]: empty place in the list, ignored"]),
+        // 10: changes to the allowed IPs there are
+        ("AllowedIPs = +1.0.0.0/8, -2.0.0.0/8", "AllowedIPs = +1.0.0.0/8, -2.0.0.0/8\n", &[]),
+        ("AllowedIPs = 1.0.0.0/8, -2.0.0.0/8", "AllowedIPs = +1.0.0.0/8, -2.0.0.0/8\n", &[]),
+        ("AllowedIPs = -1.0.0.0/8\nAllowedIPs = 2.0.0.0/8, 1.0.0.0/8", "AllowedIPs = 2.0.0.0/8, 1.0.0.0/8\n", &[]),
+        ("AllowedIPs = 1.0.0.0/8, 3.0.0.0/8, -1.0.0.0/8\nAllowedIPs = 2.0.0.0/8", "AllowedIPs = 3.0.0.0/8, 2.0.0.0/8\n", &[]),
+        ("Endpoint = 192.0.2.1:51820", "Endpoint = 192.0.2.1:51820\n", &[]),
+        // 15
+        ("Endpoint = [2001:db8::1]:51820", "Endpoint = [2001:db8::1]:51820\n", &[]),
+        ("Endpoint = [fe80::1%3]:1", "Endpoint = [fe80::1%3]:1\n", &[]),
+        ("Endpoint = [fe80::1%eth0]:1", "Endpoint = [fe80::1%eth0]:1\n", &[]),
+        ("Endpoint = 2001:db8::1:51820", "Endpoint = [2001:db8::1]:51820\n", &["6:12: warning: Endpoint in [Peer]: IPv6 address without brackets; the last number is taken for the port"]),
+        ("Endpoint = vpn.example.com:443", "Endpoint = vpn.example.com:443\n", &[]),
+        // 20
+        ("Endpoint = [vpn.example.com]:443", "Endpoint = vpn.example.com:443\n", &[]),
+        ("Endpoint = my_host.:00443", "Endpoint = my_host.:443\n", &[]),
+        ("Endpoint = a:1\nEndpoint = b:2", "Endpoint = b:2\n", &["7:1: warning: Endpoint in [Peer]: given before on line 6; the last one counts"]),
+        ("Endpiont = a:1", "", &["6:1: warning: [Peer]: unknown key, ignored; did you mean Endpoint?"]),
+    ]);
+}
+
+#[test]
+fn several_peers() {
+    const A: &str = "[Peer]\nPublicKey = %a%\nPersistentKeepalive = 5\nAllowedIPs = 10.0.0.1/32, 10.0.0.2/32\n";
+    let rows = [
+        // 0: an allowed IP of two peers
+        (
+            "[Peer]\nPublicKey = %b%\nAllowedIPs = 10.0.0.3, 10.0.0.2",
+            "10:24: warning: AllowedIPs in [Peer]: another peer has it on line 6; the last one owns it",
+            "%a% 10.0.0.1/32 10.0.0.2/32 5 | %b% 10.0.0.3/32 10.0.0.2/32 -",
+        ),
+        // 1: the same peer twice: its allowed IPs are replaced, what the second does not say stays
+        (
+            "[Peer]\nPublicKey = %a%\nAllowedIPs = 10.0.0.9",
+            "9:13: warning: PublicKey in [Peer]: same peer as on line 3; this section replaces what that one set",
+            "%a% 10.0.0.9/32 5",
+        ),
+        // 2: the same peer twice, the second a change to the first
+        (
+            "[Peer]\nPublicKey = %a%\nAllowedIPs = +10.0.0.9, -10.0.0.1\nPersistentKeepalive = 7",
+            "9:13: warning: PublicKey in [Peer]: same peer as on line 3; this section replaces what that one set",
+            "%a% 10.0.0.2/32 10.0.0.9/32 7",
+        ),
+        // 3: the peer's last section gives its place
+        (
+            "[Peer]\nPublicKey = %b%\n[Peer]\nPublicKey = %a%",
+            "11:13: warning: PublicKey in [Peer]: same peer as on line 3; this section replaces what that one set",
+            "%b% - | %a% 5",
+        ),
+        // 4: ourselves
+        (
+            "[Peer]\nPublicKey = %own%",
+            "9:13: warning: PublicKey in [Peer]: our own public key; the peer is ignored",
+            "%a% 10.0.0.1/32 10.0.0.2/32 5 | %own% -",
+        ),
+    ];
+    for (i, (second, warning, expected)) in rows.into_iter().enumerate() {
+        let text = with_keys(&[I, A, "\n", second].concat());
+        let parsed = parse(&text);
+        assert_eq!(shown(&parsed), [warning], "row {i}");
+        let config = parsed.config.unwrap();
+        let peer = |p: &crate::config::PeerChange| {
+            let mut words = std::vec![p.public_key.to_base64()];
+            words.extend(p.allowed_ips.iter().map(|a| a.network.to_string()));
+            words.push(p.persistent_keepalive.map_or("-".to_string(), |k| k.to_string()));
+            assert!(p.replace_allowed_ips, "row {i}");
+            words.join(" ")
+        };
+        let peers: std::vec::Vec<_> = config.tunnel.peers.iter().map(peer).collect();
+        assert_eq!(without_keys(&peers.join(" | ")), expected, "row {i}");
+        assert_eq!(parse(&write(&config)).config, Some(config), "row {i}: does not round-trip");
+        says_nothing_of_keys(&text);
+    }
+}
+
+#[test]
+fn the_tunnel_gets_the_mtu() {
+    assert_eq!(parse("[Interface]\nMTU=1300").config.unwrap().tunnel.mtu, 1300);
+    assert_eq!(parse("[Interface]").config.unwrap().tunnel.mtu, crate::limits::DEFAULT_MTU);
+}
+
+#[test]
+fn names_with_line_ends_bring_in_no_keys() {
+    let mut config = parse("[Interface]").config.unwrap();
+    config.post_up.push("true\nPrivateKey = x".to_string());
+    config.search_domains.push("a\nMTU = 1, #".to_string());
+    config.table = crate::config::Table::Name("t\n[Peer]".to_string());
+    assert_eq!(*write(&config), "[Interface]\nDNS = aMTU = 1 \nTable = t[Peer]\nPostUp = truePrivateKey = x\n");
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let text = with_keys(&[I, "H1 = 4711\n[Peer]\nPublicKey = %a%\nPresharedKey = %psk%\n"].concat());
+    let shown = std::format!("{:?}", parse(&text).config.unwrap());
+    for secret in ["%priv%", "%psk%"] {
+        assert!(!shown.contains(&with_keys(secret)));
+    }
+    assert!(!shown.contains("4711") && shown.contains("PrivateKey(redacted)") && shown.contains("H1 = (redacted)"));
+}

@@ -1,0 +1,177 @@
+//! The forms of values, each read from a piece of text without white space around it.
+use crate::config::change::{AllowedIp, Endpoint};
+use crate::config::diagnostic::Reason;
+use crate::config::quick::Table;
+use alloc::borrow::ToOwned;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use ipnet::IpNet;
+
+/// Characters in a host or domain name (RFC 1035 § 2.3.4, without the final dot).
+const NAME_LEN: usize = 253;
+
+/// A decimal number in `min..=max`: digits only, no sign.
+pub(super) fn number(text: &str, min: u32, max: u32) -> Result<u32, Reason> {
+    decimal(text).filter(|n| (min..=max).contains(n)).ok_or(Reason::Number { min, max })
+}
+
+/// As [`number`], for ports.
+pub(super) fn port(text: &str, min: u16) -> Result<u16, Reason> {
+    let wrong = Reason::Number { min: min.into(), max: u16::MAX.into() };
+    decimal(text).and_then(|n| u16::try_from(n).ok()).filter(|n| *n >= min).ok_or(wrong)
+}
+
+/// A number of decimal digits and nothing else.
+pub(crate) fn decimal(text: &str) -> Option<u32> {
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// A firewall mark: decimal, hexadecimal after `0x`, or `off` for 0.
+pub(super) fn fwmark(text: &str) -> Result<u32, Reason> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(0);
+    }
+    let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    match hex {
+        Some(digits) if !digits.starts_with('+') => u32::from_str_radix(digits, 16).ok(),
+        Some(_) => None,
+        None => decimal(text),
+    }
+    .ok_or(Reason::FwMark)
+}
+
+/// Seconds between keepalives, or `off` for 0.
+pub(super) fn keepalive(text: &str) -> Result<u16, Reason> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(0);
+    }
+    port(text, 0).map_err(|_| Reason::Keepalive)
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(text: &str) -> Result<bool, Reason> {
+    match text {
+        t if t.eq_ignore_ascii_case("true") => Ok(true),
+        t if t.eq_ignore_ascii_case("false") => Ok(false),
+        _ => Err(Reason::Boolean),
+    }
+}
+
+/// `auto`, `off`, a number or the name of a routing table.
+pub(super) fn table(text: &str) -> Result<Table, Reason> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    match text {
+        t if t.eq_ignore_ascii_case("auto") => Ok(Table::Auto),
+        t if t.eq_ignore_ascii_case("off") => Ok(Table::Off),
+        t if t.starts_with(|c: char| c.is_ascii_digit()) => decimal(t).map(Table::Number).ok_or(Reason::Table),
+        t if !t.is_empty() && !t.starts_with('-') && t.chars().all(fits) => Ok(Table::Name(t.to_owned())),
+        _ => Err(Reason::Table),
+    }
+}
+
+/// An address with or without a prefix length; without, it is a network of one address. Host bits are kept.
+pub(crate) fn network(text: &str) -> Result<IpNet, Reason> {
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| Reason::Address)?;
+    let max = if address.is_ipv4() { 32 } else { 128 };
+    let wrong = Reason::PrefixLength { max };
+    let length = length.map_or(Some(max), |l| decimal(l).and_then(|l| u8::try_from(l).ok()));
+    IpNet::new(address, length.ok_or(wrong)?).map_err(|_| wrong)
+}
+
+/// An allowed IP as `wg` reads it, and whether it is a change to those there are: `+` adds, `-` takes away.
+pub(super) fn allowed_ip(text: &str) -> Result<(AllowedIp, bool), Reason> {
+    let (text, remove, incremental) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
+        (Some(rest), _) => (rest, false, true),
+        (_, Some(rest)) => (rest, true, true),
+        _ => (text, false, false),
+    };
+    Ok((AllowedIp { network: network(text)?, remove }, incremental))
+}
+
+/// An address and port as the `wg` protocol writes them: IPv6 in brackets, perhaps with a zone. A zone that is an
+/// interface's name makes it a name for the host to resolve.
+pub(crate) fn socket_address(text: &str) -> Option<Endpoint> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(Endpoint::Address(address));
+    }
+    let (host, port) = text.strip_prefix('[')?.split_once("]:")?;
+    let port = decimal(port).and_then(|p| u16::try_from(p).ok())?;
+    scoped(host, port)
+}
+
+/// An IPv6 address with a zone (RFC 4007 § 11): a number is its index, a name is left to the host.
+fn scoped(host: &str, port: u16) -> Option<Endpoint> {
+    let (address, zone) = host.split_once('%')?;
+    let address: Ipv6Addr = address.parse().ok()?;
+    if let Some(index) = decimal(zone) {
+        return Some(Endpoint::Address(SocketAddrV6::new(address, port, 0, index).into()));
+    }
+    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '[' | ']' | '%' | '/' | '#' | ',' | '=' | ':');
+    let named = !zone.is_empty() && zone.len() < 16 && zone.chars().all(fits);
+    named.then(|| Endpoint::Name { host: host.to_owned(), port })
+}
+
+/// `host:port`, `[IPv6]:port`, and as `wg` takes it too: IPv6 without brackets, for which the second value is true.
+pub(super) fn endpoint(text: &str) -> Result<(Endpoint, bool), Reason> {
+    let (host, number, bracketed) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']').ok_or(Reason::UnclosedBracket)?;
+            (host, rest.strip_prefix(':'), true)
+        }
+        None => match text.rsplit_once(':') {
+            Some((host, number)) => (host, Some(number), false),
+            None => (text, None, false),
+        },
+    };
+    let number = number.filter(|n| !n.is_empty()).ok_or(Reason::MissingPort)?;
+    let port = port(number, 1)?;
+    if host.contains(':') {
+        let endpoint = match host.parse::<Ipv6Addr>() {
+            Ok(address) => Endpoint::Address((address, port).into()),
+            Err(_) => scoped(host, port).ok_or(Reason::Address)?,
+        };
+        return Ok((endpoint, !bracketed));
+    }
+    if let Ok(address) = host.parse::<Ipv4Addr>() {
+        return Ok((Endpoint::Address((address, port).into()), false));
+    }
+    if looks_like_ipv4(host) {
+        return Err(Reason::Address);
+    }
+    name(host)?;
+    Ok((Endpoint::Name { host: host.to_owned(), port }, false))
+}
+
+/// Whether only an IPv4 address can be meant.
+pub(super) fn looks_like_ipv4(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !text.is_empty()
+}
+
+/// The name of a host or domain: letters of any script, digits, `-`, `_` and single dots between.
+pub(super) fn name(text: &str) -> Result<(), Reason> {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let body = text.strip_suffix('.').unwrap_or(text);
+    let good = body.len() <= NAME_LEN
+        && body.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && label.chars().all(fits));
+    if good { Ok(()) } else { Err(Reason::Name) }
+}
+
+/// A search domain; `~` before it, or alone, is systemd's mark for a domain to route and not to search.
+pub(super) fn domain(text: &str) -> Result<(), Reason> {
+    match text.strip_prefix('~') {
+        Some(".") => Ok(()),
+        Some(rest) => name(rest),
+        None => name(text),
+    }
+}
+
+/// The name of an application: whatever the platform makes of it, without control characters.
+pub(super) fn application(text: &str) -> Result<(), Reason> {
+    if text.chars().any(char::is_control) { Err(Reason::Application) } else { Ok(()) }
+}

@@ -1,0 +1,162 @@
+//! Writes a configuration as wg-quick text: the inverse of the parser.
+use crate::config::change::{AllowedIp, Endpoint, PeerChange};
+use crate::config::keys::{self, Key};
+use crate::config::quick::{QuickConfig, Table};
+use alloc::string::String;
+use core::fmt::{self, Display, Formatter, Write};
+use zeroize::Zeroizing;
+
+/// The configuration as text, keys in the order of the table of keys, wiped on drop: it holds the private key.
+///
+/// [`parse`](crate::config::parse) of it yields the same configuration, if that came from `parse`: limits, timestamp
+/// floor, pinned endpoints and peers to remove have no place in the text. Characters that would end a line or begin
+/// a comment or a new item are left out of names, so no value can bring in a key of its own.
+#[must_use]
+pub fn write(config: &QuickConfig) -> Zeroizing<String> {
+    // Measured first, so that no reallocation leaves a copy of a key behind.
+    let mut length = Length(0);
+    let _ = write_to(config, &mut length);
+    let mut text = Zeroizing::new(String::with_capacity(length.0));
+    let _ = write_to(config, &mut *text);
+    text
+}
+
+/// Writes the configuration to `out`, as [`write()`] does.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_to(config: &QuickConfig, out: &mut impl Write) -> fmt::Result {
+    write_interface(config, out)?;
+    config.tunnel.peers.iter().try_for_each(|peer| write_peer(peer, out))
+}
+
+fn write_interface(config: &QuickConfig, out: &mut impl Write) -> fmt::Result {
+    writeln!(out, "[Interface]")?;
+    if let Some(key) = &config.tunnel.private_key {
+        line(out, Key::PrivateKey, &*key.to_base64())?;
+    }
+    if let Some(port) = config.listen_port {
+        line(out, Key::ListenPort, port)?;
+    }
+    if let Some(mark) = config.fwmark {
+        line(out, Key::FwMark, format_args!("{mark:#x}"))?;
+    }
+    list(out, Key::Address, config.addresses.iter())?;
+    list(out, Key::Dns, config.dns.iter())?;
+    list(out, Key::Dns, config.search_domains.iter().map(|domain| Plain(domain)))?;
+    if let Some(mtu) = config.mtu {
+        line(out, Key::Mtu, mtu)?;
+    }
+    match &config.table {
+        Table::Auto => {}
+        Table::Off => line(out, Key::Table, "off")?,
+        Table::Number(number) => line(out, Key::Table, number)?,
+        Table::Name(name) => line(out, Key::Table, Plain(name))?,
+    }
+    commands(out, Key::PreUp, &config.pre_up)?;
+    commands(out, Key::PostUp, &config.post_up)?;
+    commands(out, Key::PreDown, &config.pre_down)?;
+    commands(out, Key::PostDown, &config.post_down)?;
+    if config.save_config {
+        line(out, Key::SaveConfig, true)?;
+    }
+    list(out, Key::IncludedApplications, config.included_applications.iter().map(|name| Plain(name)))?;
+    list(out, Key::ExcludedApplications, config.excluded_applications.iter().map(|name| Plain(name)))?;
+    config.amnezia.iter().try_for_each(|setting| writeln!(out, "{} = {}", setting.key, Value(&setting.value)))
+}
+
+fn write_peer(peer: &PeerChange, out: &mut impl Write) -> fmt::Result {
+    writeln!(out, "\n[Peer]")?;
+    line(out, Key::PublicKey, peer.public_key)?;
+    if let Some(key) = &peer.preshared_key {
+        line(out, Key::PresharedKey, &*key.to_base64())?;
+    }
+    let replace = peer.replace_allowed_ips;
+    list(out, Key::AllowedIps, peer.allowed_ips.iter().map(|allowed| Allowed { allowed, replace }))?;
+    match &peer.endpoint {
+        Some(Endpoint::Address(address)) => line(out, Key::Endpoint, address)?,
+        Some(Endpoint::Name { host, port }) if host.contains(':') => {
+            line(out, Key::Endpoint, format_args!("[{}]:{port}", Plain(host)))?;
+        }
+        Some(Endpoint::Name { host, port }) => line(out, Key::Endpoint, format_args!("{}:{port}", Plain(host)))?,
+        None => {}
+    }
+    match peer.persistent_keepalive {
+        Some(seconds) => line(out, Key::PersistentKeepalive, seconds),
+        None => Ok(()),
+    }
+}
+
+fn line(out: &mut impl Write, key: Key, value: impl Display) -> fmt::Result {
+    writeln!(out, "{} = {value}", keys::name(key))
+}
+
+/// One line for the whole list, none for an empty one.
+fn list(out: &mut impl Write, key: Key, values: impl Iterator<Item = impl Display>) -> fmt::Result {
+    let mut any = false;
+    for value in values {
+        if any {
+            write!(out, ", {value}")?;
+        } else {
+            write!(out, "{} = {value}", keys::name(key))?;
+        }
+        any = true;
+    }
+    if any { writeln!(out) } else { Ok(()) }
+}
+
+fn commands(out: &mut impl Write, key: Key, commands: &[String]) -> fmt::Result {
+    commands.iter().try_for_each(|command| line(out, key, Command(command)))
+}
+
+/// A command: anything but the end of a line.
+struct Command<'a>(&'a str);
+/// A value that takes a whole line: anything but the end of it and a comment.
+struct Value<'a>(&'a str);
+/// A name in a list: anything but the end of a line, a comment and a comma.
+struct Plain<'a>(&'a str);
+
+impl Display for Command<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.chars().filter(|c| *c != '\n').try_for_each(|c| f.write_char(c))
+    }
+}
+
+impl Display for Value<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.chars().filter(|c| !matches!(c, '\n' | '#')).try_for_each(|c| f.write_char(c))
+    }
+}
+
+impl Display for Plain<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.chars().filter(|c| !matches!(c, '\n' | '#' | ',')).try_for_each(|c| f.write_char(c))
+    }
+}
+
+/// An allowed IP, marked `+` or `-` where it is a change to those there are.
+struct Allowed<'a> {
+    allowed: &'a AllowedIp,
+    replace: bool,
+}
+
+impl Display for Allowed<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match (self.allowed.remove, self.replace) {
+            (true, _) => f.write_char('-')?,
+            (false, false) => f.write_char('+')?,
+            (false, true) => {}
+        }
+        self.allowed.network.fmt(f)
+    }
+}
+
+/// Counts bytes instead of keeping them.
+struct Length(usize);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.saturating_add(text.len());
+        Ok(())
+    }
+}

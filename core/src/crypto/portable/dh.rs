@@ -1,0 +1,18 @@
+//! X25519 (RFC 7748) on dalek.
+use crate::crypto::{PrivateKey, PublicKey, SharedSecret};
+use x25519_dalek::StaticSecret;
+
+/// The shared secret, or `None` when it is all zero.
+#[must_use]
+pub fn exchange(private: &PrivateKey, public: &PublicKey) -> Option<SharedSecret> {
+    let secret = StaticSecret::from(*private.as_bytes());
+    let shared = secret.diffie_hellman(&x25519_dalek::PublicKey::from(*public.as_bytes()));
+    SharedSecret::from_bytes(*shared.as_bytes()).nonzero()
+}
+
+/// The public key of `private`.
+#[must_use]
+pub fn public_key(private: &PrivateKey) -> PublicKey {
+    let secret = StaticSecret::from(*private.as_bytes());
+    PublicKey::from_bytes(x25519_dalek::PublicKey::from(&secret).to_bytes())
+}

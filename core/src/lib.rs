@@ -1,0 +1,98 @@
+//! A WireGuard tunnel as a state machine without I/O.
+//!
+//! [`Tunnel`] is the whole of it: one virtual interface, its private key, its peers and its routes.
+//! The host (the program around it) owns sockets, the virtual interface, clocks and threads, and
+//! passes packets, datagrams and the time in; the tunnel answers with packets, datagrams, events
+//! and the next deadline. Nothing here allocates per packet, reads a clock or blocks.
+//!
+//! A host reads packets from a virtual interface and datagrams from a socket, hands each to the tunnel, and drains it:
+//!
+//! ```
+//! use underpass_core::packet::ecn::Ecn;
+//! use underpass_core::tunnel::{Event, Inbound, Outbound, PacketBuf, Path};
+//! use underpass_core::{Instant, Tunnel};
+//!
+//! /// What a host does with what a tunnel hands it.
+//! trait Host {
+//!     /// To the virtual interface.
+//!     fn write(&mut self, packet: &[u8]);
+//!     /// To the network, from and to the addresses of `path`.
+//!     fn send(&mut self, path: Path, ecn: Ecn, datagram: &[u8]);
+//!     /// To whoever watches.
+//!     fn note(&mut self, event: Event);
+//! }
+//!
+//! /// The virtual interface gave a packet. It is sealed where it lies: `buf` has room around it.
+//! fn packet_read(tunnel: &mut Tunnel, host: &mut impl Host, now: Instant, packet: PacketBuf<'_>) {
+//!     match tunnel.handle_packet(now, packet) {
+//!         Outbound::Datagram { transmit, datagram } => host.send(transmit.path, transmit.ecn, datagram),
+//!         Outbound::Bounce { packet, .. } => host.write(packet),
+//!         Outbound::Staged | Outbound::Dropped(_) => {}
+//!     }
+//! }
+//!
+//! /// The network gave a datagram. It is opened where it lies.
+//! fn datagram_received(tunnel: &mut Tunnel, host: &mut impl Host, now: Instant, path: Path, ecn: Ecn, bytes: &mut [u8]) {
+//!     match tunnel.handle_datagram(now, path, ecn, bytes) {
+//!         Inbound::Packet { packet, .. } => host.write(packet),
+//!         Inbound::Reply(cookie) => host.send(path, Ecn::NotCapable, cookie),
+//!         Inbound::Consumed | Inbound::Dropped(_) => {}
+//!     }
+//! }
+//!
+//! /// After either, and after `handle_timeout`. Returns when `handle_timeout` is due; `None`: nothing is.
+//! fn drain(tunnel: &mut Tunnel, host: &mut impl Host, now: Instant, buf: &mut [u8]) -> Option<Instant> {
+//!     while let Some(transmit) = tunnel.poll_transmit(now, buf) {
+//!         host.send(transmit.path, transmit.ecn, &buf[..transmit.len]);
+//!     }
+//!     while let Some(event) = tunnel.poll_event() {
+//!         host.note(event);
+//!     }
+//!     tunnel.poll_timeout()
+//! }
+//! ```
+//!
+//! The modules are layers: each imports only from those above it in the list below.
+#![no_std]
+#![forbid(unsafe_code)]
+// No input can panic: what might is not written outside of tests. Arithmetic that might is denied where bytes are parsed.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::unreachable, clippy::unwrap_used)
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod error;
+pub mod limits;
+pub mod stats;
+pub mod time;
+
+pub mod crypto;
+pub mod packet;
+pub mod wire;
+
+pub mod cookie;
+pub mod noise;
+pub mod route;
+pub mod session;
+pub mod timers;
+
+pub mod config;
+
+pub mod peer;
+
+pub mod tunnel;
+
+pub mod uapi;
+
+pub use config::{AllowedIp, Change, Endpoint, PeerChange, TunnelConfig};
+pub use crypto::{PresharedKey, PrivateKey, PublicKey, Rng};
+pub use error::ConfigError;
+pub use limits::Limits;
+pub use peer::PeerId;
+pub use stats::DropReason;
+pub use time::{Instant, UnixTime};
+pub use tunnel::Tunnel;

@@ -1,0 +1,164 @@
+//! Where a peer is reached: as configured, and as authenticated datagrams have shown.
+use crate::config::Endpoint;
+use crate::time::Instant;
+use alloc::boxed::Box;
+use core::net::{IpAddr, SocketAddr};
+
+/// The two outer addresses of a datagram. Those that the core gives out are IPv4 where they are IPv4, never
+/// `::ffff:a.b.c.d`; it takes both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// Our own address: where a datagram arrived, or where one should leave from; `None`: the host decides.
+    pub local: Option<IpAddr>,
+    /// The other side's address and port.
+    pub remote: SocketAddr,
+}
+
+/// A peer's endpoint.
+#[derive(Debug, Default)]
+pub(crate) struct PeerEndpoint {
+    /// As configured; boxed, for most peers of a gateway have none.
+    configured: Option<Box<Endpoint>>,
+    path: Option<Path>,
+    pub(crate) pinned: bool,
+    /// When the host was last asked to resolve the name.
+    asked: Option<Instant>,
+}
+
+impl PeerEndpoint {
+    pub(crate) fn path(&self) -> Option<Path> {
+        self.path
+    }
+
+    pub(crate) fn configured(&self) -> Option<&Endpoint> {
+        self.configured.as_deref()
+    }
+
+    /// A new endpoint from the configuration. The name that it has already leaves it where it is until the host answers.
+    pub(crate) fn configure(&mut self, endpoint: Endpoint) {
+        match &endpoint {
+            Endpoint::Address(remote) => self.set_remote(*remote),
+            Endpoint::Name { .. } if self.configured() == Some(&endpoint) => {}
+            Endpoint::Name { .. } => self.path = None,
+        }
+        self.configured = Some(Box::new(endpoint));
+        self.asked = None;
+    }
+
+    /// The host resolved the name, or knows better.
+    pub(crate) fn set_remote(&mut self, remote: SocketAddr) {
+        let remote = canonical(remote);
+        if self.path.is_none_or(|path| path.remote != remote) {
+            self.path = Some(Path { local: None, remote });
+        }
+    }
+
+    /// Whether the peer is reached over just this path: then an authenticated datagram over it changes nothing.
+    #[inline]
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        self.path.as_ref() == Some(path)
+    }
+
+    /// An authenticated datagram came over `path`. Returns whether the remote address moved. From where nobody can be
+    /// answered nobody is, so the endpoint stays where it was.
+    pub(crate) fn roam(&mut self, path: Path) -> bool {
+        let Path { local, remote } = path;
+        let remote = canonical(remote);
+        let moved = self.path.is_none_or(|known| known.remote != remote);
+        if moved && (self.pinned || !is_answerable(remote)) {
+            return false;
+        }
+        self.path = Some(Path { local: local.map(|local| local.to_canonical()), remote });
+        moved
+    }
+
+    /// Our own address is no longer to be relied on.
+    pub(crate) fn forget_local(&mut self) {
+        if let Some(path) = &mut self.path {
+            path.local = None;
+        }
+    }
+
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(self.configured(), Some(Endpoint::Name { .. }))
+    }
+
+    /// Whether the host should be asked to resolve the name: there is one, and it was not asked within `pause`.
+    pub(crate) fn ask(&mut self, now: Instant, pause: core::time::Duration) -> bool {
+        let due = self.is_named() && self.asked.is_none_or(|asked| now.since(asked) >= pause);
+        if due {
+            self.asked = Some(now);
+        }
+        due
+    }
+}
+
+/// An IPv4 address as itself, also where a socket of both families writes it as an IPv6 one (RFC 4291 § 2.5.5.2).
+fn canonical(remote: SocketAddr) -> SocketAddr {
+    match remote.ip() {
+        IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or(remote, |ip| SocketAddr::from((ip, remote.port()))),
+        IpAddr::V4(_) => remote,
+    }
+}
+
+/// Whether a datagram from there can be answered: it names a port (RFC 768: 0 is none) and a single host.
+const fn is_answerable(remote: SocketAddr) -> bool {
+    let single = match remote.ip() {
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+    };
+    single && remote.port() != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(local: &str, remote: &str) -> Path {
+        Path { local: Some(local.parse().expect("an address")), remote: remote.parse().expect("an address") }
+    }
+
+    #[test]
+    fn where_an_endpoint_goes() {
+        let table = [
+            // pinned, from, believed, moved
+            (false, "192.0.2.7:7", "192.0.2.7:7", true),
+            (false, "192.0.2.1:1", "192.0.2.1:1", false),
+            (false, "[::ffff:192.0.2.1]:1", "192.0.2.1:1", false),
+            (false, "[::ffff:192.0.2.7]:1", "192.0.2.7:1", true),
+            (false, "[2001:db8::1%3]:1", "[2001:db8::1%3]:1", true),
+            (false, "192.0.2.7:0", "192.0.2.1:1", false),
+            (false, "0.0.0.0:7", "192.0.2.1:1", false),
+            (false, "[::]:7", "192.0.2.1:1", false),
+            (false, "224.0.0.1:7", "192.0.2.1:1", false),
+            (false, "255.255.255.255:7", "192.0.2.1:1", false),
+            (false, "[ff02::1]:7", "192.0.2.1:1", false),
+            (true, "192.0.2.7:7", "192.0.2.1:1", false),
+            (true, "[::ffff:192.0.2.1]:1", "192.0.2.1:1", false),
+        ];
+        for (row, (pinned, from, believed, moved)) in table.into_iter().enumerate() {
+            let mut endpoint = PeerEndpoint { pinned, ..PeerEndpoint::default() };
+            endpoint.configure(Endpoint::Address("[::ffff:192.0.2.1]:1".parse().expect("an address")));
+            assert_eq!(endpoint.roam(path("::ffff:10.0.0.1", from)), moved, "row {row}");
+            let then = endpoint.path().expect("configured");
+            assert_eq!(then.remote, believed.parse().expect("an address"), "row {row}");
+            let heard = then.remote == canonical(from.parse().expect("an address"));
+            assert_eq!(then.local, heard.then(|| "10.0.0.1".parse().expect("an address")), "row {row}");
+        }
+    }
+
+    #[test]
+    fn the_same_name_again_leaves_the_endpoint_where_it_is() {
+        let name = |host: &str| Endpoint::Name { host: host.into(), port: 1 };
+        let mut endpoint = PeerEndpoint::default();
+        endpoint.configure(name("one.example"));
+        assert_eq!(endpoint.path(), None);
+        endpoint.set_remote("192.0.2.1:1".parse().expect("an address"));
+        assert!(endpoint.ask(Instant::ZERO, core::time::Duration::from_secs(5)));
+        endpoint.configure(name("one.example"));
+        assert!(endpoint.path().is_some());
+        assert!(endpoint.ask(Instant::ZERO, core::time::Duration::from_secs(5)), "but it is asked for again");
+        endpoint.configure(name("another.example"));
+        assert_eq!(endpoint.path(), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! Counters, and the reasons for which a packet or datagram went no further.
+
+macro_rules! drop_reasons {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Why a packet or datagram went no further. Counted per tunnel and per peer; the sender learns nothing.
+        #[non_exhaustive]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum DropReason { $($(#[$doc])* $name,)* }
+
+        impl DropReason {
+            /// Every reason, in the order of its number.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            /// The reason's name for statistics: lower case, words joined by underscores.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// Not a WireGuard datagram: wrong type, reserved bytes or length.
+    Malformed = "malformed",
+    /// The first MAC of a handshake message does not verify: not meant for us.
+    BadMac = "bad_mac",
+    /// No session or handshake has this receiver index.
+    UnknownIndex = "unknown_index",
+    /// The handshake names a static key that is no peer of ours.
+    UnknownPeer = "unknown_peer",
+    /// Authentication failed: forged, corrupted, or sealed under other keys.
+    BadTag = "bad_tag",
+    /// A low-order point in a handshake: the shared secret would be zero.
+    LowOrderKey = "low_order_key",
+    /// The counter was seen already or lies behind the replay window.
+    Replay = "replay",
+    /// The initiation's timestamp is not later than the last one accepted.
+    OldTimestamp = "old_timestamp",
+    /// The keypair is too old or has sealed or opened too many messages.
+    KeyExpired = "key_expired",
+    /// Initiations of one peer came faster than 50 per second.
+    InitiationFlood = "initiation_flood",
+    /// Under load and without a valid cookie, or over the rate of its source.
+    UnderLoad = "under_load",
+    /// A cookie reply that answers nothing we sent.
+    UnexpectedCookie = "unexpected_cookie",
+    /// The inner packet is not IP, or shorter than it says.
+    MalformedPacket = "malformed_packet",
+    /// The inner source address belongs to another peer or to none.
+    SourceNotAllowed = "source_not_allowed",
+    /// The outer header says "congestion experienced", the inner packet cannot (RFC 6040 § 4.2).
+    Congestion = "congestion",
+    /// No peer owns the destination address.
+    NoRoute = "no_route",
+    /// The peer has no endpoint and none can be resolved.
+    NoEndpoint = "no_endpoint",
+    /// The packet exceeds the MTU.
+    TooBig = "too_big",
+    /// The buffer lacks headroom, tailroom or length.
+    NoRoom = "no_room",
+    /// A staged packet gave way to a newer one, or its peer went away.
+    StagedOverflow = "staged_overflow",
+    /// The handshake was given up while the packet was staged.
+    HandshakeFailed = "handshake_failed",
+    /// The tunnel has no private key.
+    NoPrivateKey = "no_private_key",
+}
+
+/// How often each [`DropReason`] happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DropCounts([u64; DropReason::ALL.len()]);
+
+impl Default for DropCounts {
+    fn default() -> Self {
+        Self([0; DropReason::ALL.len()])
+    }
+}
+
+impl DropCounts {
+    /// Counts `times` more drops for `reason`.
+    pub fn add(&mut self, reason: DropReason, times: u64) {
+        if let Some(n) = self.0.get_mut(reason as usize) {
+            *n = n.saturating_add(times);
+        }
+    }
+
+    /// How often `reason` happened.
+    #[must_use]
+    pub fn of(&self, reason: DropReason) -> u64 {
+        self.0.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// All drops together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+
+    /// Each reason that happened at least once.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL.iter().map(|r| (*r, self.of(*r))).filter(|(_, n)| *n > 0)
+    }
+}
+
+/// Counters of one peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerStats {
+    /// Bytes of datagrams sent to it, as `wg` counts them.
+    pub tx_bytes: u64,
+    /// Bytes of authenticated datagrams received from it.
+    pub rx_bytes: u64,
+    /// Packets sealed.
+    pub tx_packets: u64,
+    /// Packets delivered.
+    pub rx_packets: u64,
+    /// Handshakes completed.
+    pub handshakes: u64,
+}
+
+/// Counters of the tunnel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TunnelStats {
+    /// Bytes of datagrams sent.
+    pub tx_bytes: u64,
+    /// Bytes of authenticated datagrams received.
+    pub rx_bytes: u64,
+    /// Packets sealed.
+    pub tx_packets: u64,
+    /// Packets delivered.
+    pub rx_packets: u64,
+    /// Handshakes completed.
+    pub handshakes: u64,
+    /// Cookie replies written.
+    pub cookie_replies: u64,
+    /// Drops by reason.
+    pub drops: DropCounts,
+}

@@ -1,0 +1,3 @@
+//! Deadlines: the queue that knows the earliest one.
+pub mod queue;
+pub use queue::DeadlineQueue;

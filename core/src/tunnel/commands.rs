@@ -1,0 +1,132 @@
+//! D. Commands and getters.
+use super::{Event, Footprint, PeerView, Tunnel};
+use crate::crypto::{PrivateKey, PublicKey};
+use crate::noise::Tai64N;
+use crate::peer::{Path, PeerId};
+use crate::stats::TunnelStats;
+use crate::time::Instant;
+use core::net::SocketAddr;
+
+impl Tunnel {
+    /// The host's answer to [`Event::ResolveEndpoint`], or an endpoint it knows otherwise. An unknown peer is ignored:
+    /// it may have been removed while the host was resolving.
+    pub fn set_endpoint(&mut self, now: Instant, peer: PeerId, remote: SocketAddr) {
+        let now = self.advance(now);
+        if let Some(peer) = self.peers.find_mut(peer) {
+            peer.endpoint.set_remote(remote);
+            let slot = peer.id.slot;
+            self.endpoint_known(now, slot);
+        }
+        self.settle();
+    }
+
+    /// Datagrams of `peer` could not leave from the address in `path`: the host picks one until the peer is heard from
+    /// again. Nothing happens when the peer is reached over another path by now.
+    pub fn forget_source(&mut self, peer: PeerId, path: Path) {
+        if let Some(peer) = self.peers.find_mut(peer).filter(|peer| peer.endpoint.path() == Some(path)) {
+            peer.endpoint.forget_local();
+        }
+    }
+
+    /// Starts a handshake with `peer` unless a session is live or one is under way.
+    pub fn connect(&mut self, now: Instant, peer: PeerId) {
+        let now = self.advance(now);
+        let found = self.peers.find_mut(peer).filter(|found| !found.sessions.is_live(now));
+        if let Some(found) = found.filter(|_| self.local.is_some()) {
+            Self::want_handshake(found, &mut self.transmits, now);
+            self.lower(peer.slot);
+        }
+        self.settle();
+    }
+
+    /// An endpoint was set: what waited for one goes out, the first persistent keepalive included.
+    pub(super) fn endpoint_known(&mut self, now: Instant, slot: u32) {
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        peer.reachable(now);
+        self.transmits.push(peer);
+        if peer.timers.persistent_sleeps() {
+            self.persist(now, slot);
+        }
+        self.lower(slot);
+    }
+
+    /// The next event.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// Forgets the last timestamp accepted from `peer`, whose clock was once far ahead and has been mended.
+    /// Until its next handshake, an old initiation of its could be replayed (it can reach no session by that).
+    pub fn reset_peer_timestamp(&mut self, peer: PeerId) {
+        if let Some(peer) = self.peers.find_mut(peer) {
+            peer.timestamp_received = Tai64N::ZERO;
+        }
+    }
+
+    /// The latest timestamp sent: save it, and pass it to the next [`new`](Self::new), so that a clock that was set back
+    /// meanwhile does not lock us out.
+    #[must_use]
+    pub fn timestamp_floor(&self) -> Tai64N {
+        self.timestamp_sent
+    }
+
+    /// The peer with this public key.
+    #[must_use]
+    pub fn peer_by_key(&self, public_key: &PublicKey) -> Option<PeerId> {
+        let slot = self.peers.slot_of(public_key)?;
+        self.peers.at(slot).map(|peer| peer.id)
+    }
+
+    /// What is known of a peer.
+    #[must_use]
+    pub fn peer(&self, id: PeerId) -> Option<PeerView<'_>> {
+        self.peers.find(id).map(|peer| PeerView { peer, routes: &self.routes })
+    }
+
+    /// All peers, in the order of their slots.
+    pub fn peers(&self) -> impl Iterator<Item = PeerView<'_>> + '_ {
+        self.peers.iter().map(|peer| PeerView { peer, routes: &self.routes })
+    }
+
+    /// Our private key, clamped.
+    #[must_use]
+    pub fn private_key(&self) -> Option<&PrivateKey> {
+        self.local.as_ref().map(|local| local.identity.private())
+    }
+
+    /// Our public key.
+    #[must_use]
+    pub fn public_key(&self) -> Option<&PublicKey> {
+        self.local.as_ref().map(|local| local.identity.public())
+    }
+
+    /// The largest inner packet in bytes.
+    #[must_use]
+    pub fn mtu(&self) -> u16 {
+        self.mtu
+    }
+
+    /// Counters of the whole tunnel.
+    #[must_use]
+    pub fn stats(&self) -> &TunnelStats {
+        &self.stats
+    }
+
+    /// What the tunnel holds at present, for bounds and leak checks. Visits every peer.
+    #[must_use]
+    pub fn footprint(&self) -> Footprint {
+        let count = |what: fn(&crate::peer::Peer) -> usize| self.peers.iter().map(what).sum();
+        Footprint {
+            peers: self.peers.len(),
+            allowed_ips: self.routes.len(),
+            staged_packets: count(|peer| peer.staged.len()),
+            staged_bytes: self.staged.bytes as usize,
+            session_indices: self.indices.len(),
+            keypairs: count(|peer| peer.sessions.len()),
+            handshakes: count(|peer| usize::from(peer.pending.is_some()) + usize::from(peer.responder.is_some())),
+            intents: self.transmits.0.len(),
+            events: self.events.len(),
+        }
+    }
+}

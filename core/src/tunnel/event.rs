@@ -1,0 +1,101 @@
+//! Facts the host may want to show or act on, in a bounded queue.
+use crate::peer::{Health, Path, PeerId};
+use alloc::collections::VecDeque;
+
+/// A fact the host may want to show or act on.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A handshake completed: a new session is live.
+    SessionEstablished {
+        /// With whom.
+        peer: PeerId,
+    },
+    /// The handshake was given up after 90 s without an answer.
+    HandshakeFailed {
+        /// With whom.
+        peer: PeerId,
+    },
+    /// The last session ended without a successor and its keys were wiped.
+    SessionExpired {
+        /// With whom.
+        peer: PeerId,
+    },
+    /// An authenticated datagram came from elsewhere: the endpoint moved.
+    EndpointMoved {
+        /// Who moved.
+        peer: PeerId,
+        /// Where to.
+        path: Path,
+    },
+    /// Resolve the peer's endpoint name and answer with [`set_endpoint`](crate::Tunnel::set_endpoint).
+    ResolveEndpoint {
+        /// Whose.
+        peer: PeerId,
+    },
+    /// The peer's health changed.
+    HealthChanged {
+        /// Whose.
+        peer: PeerId,
+        /// What it is.
+        health: Health,
+    },
+    /// The peer's timestamp is more than a day ahead of our wall clock: if its clock is mended later, it will be
+    /// refused until [`reset_peer_timestamp`](crate::Tunnel::reset_peer_timestamp).
+    TimestampAhead {
+        /// Whose.
+        peer: PeerId,
+    },
+    /// This many events were lost because nobody polled.
+    Lost(u32),
+}
+
+/// Events until the host polls them. Beyond the cap they are only counted.
+#[derive(Debug)]
+pub(crate) struct EventQueue {
+    events: VecDeque<Event>,
+    cap: usize,
+    lost: u32,
+}
+
+impl EventQueue {
+    pub(crate) fn new(cap: u16) -> Self {
+        Self { events: VecDeque::new(), cap: cap.into(), lost: 0 }
+    }
+
+    pub(crate) fn push(&mut self, event: Event) {
+        if self.events.len() < self.cap {
+            self.events.push_back(event);
+        } else {
+            self.lost = self.lost.saturating_add(1);
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        self.events.pop_front().or_else(|| match core::mem::take(&mut self.lost) {
+            0 => None,
+            lost => Some(Event::Lost(lost)),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overflow_is_itself_an_event() {
+        let mut queue = EventQueue::new(2);
+        let peer = PeerId::from_u64(7);
+        for _ in 0..5 {
+            queue.push(Event::HandshakeFailed { peer });
+        }
+        assert_eq!(queue.pop(), Some(Event::HandshakeFailed { peer }));
+        assert_eq!(queue.pop(), Some(Event::HandshakeFailed { peer }));
+        assert_eq!((queue.pop(), queue.pop()), (Some(Event::Lost(3)), None));
+    }
+}

@@ -1,0 +1,117 @@
+//! What is known of a peer, and what a tunnel holds.
+use crate::config::Endpoint;
+use crate::crypto::{PresharedKey, PublicKey};
+use crate::peer::{Health, Path, Peer, PeerId};
+use crate::route::RoutingTable;
+use crate::stats::{DropCounts, PeerStats};
+use crate::time::{Instant, UnixTime};
+use ipnet::IpNet;
+
+/// What is known of a peer.
+#[derive(Clone, Copy)]
+pub struct PeerView<'a> {
+    pub(super) peer: &'a Peer,
+    pub(super) routes: &'a RoutingTable,
+}
+
+impl<'a> PeerView<'a> {
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> PeerId {
+        self.peer.id
+    }
+
+    /// Its public key.
+    #[must_use]
+    pub fn public_key(&self) -> &'a PublicKey {
+        &self.peer.public_key
+    }
+
+    /// Its preshared key, if any.
+    #[must_use]
+    pub fn preshared_key(&self) -> Option<&'a PresharedKey> {
+        Some(&self.peer.preshared_key).filter(|key| !key.is_zero())
+    }
+
+    /// Where it is reached at present.
+    #[must_use]
+    pub fn path(&self) -> Option<Path> {
+        self.peer.endpoint.path()
+    }
+
+    /// The endpoint as it was configured.
+    #[must_use]
+    pub fn configured_endpoint(&self) -> Option<&'a Endpoint> {
+        self.peer.endpoint.configured()
+    }
+
+    /// Whether the endpoint stays where it was configured.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.peer.endpoint.pinned
+    }
+
+    /// Seconds between persistent keepalives, 0 for none.
+    #[must_use]
+    pub fn persistent_keepalive(&self) -> u16 {
+        self.peer.timers.persistent_interval
+    }
+
+    /// Its allowed IPs.
+    pub fn allowed_ips(&self) -> impl Iterator<Item = IpNet> + use<'a> {
+        self.routes.networks_of(self.peer.id.slot)
+    }
+
+    /// Wall time of the latest handshake.
+    #[must_use]
+    pub fn latest_handshake(&self) -> Option<UnixTime> {
+        self.peer.latest_handshake
+    }
+
+    /// Its health at `now`.
+    #[must_use]
+    pub fn health(&self, now: Instant) -> Health {
+        self.peer.health(now)
+    }
+
+    /// Its counters.
+    #[must_use]
+    pub fn stats(&self) -> PeerStats {
+        self.peer.stats
+    }
+
+    /// Its drops by reason.
+    #[must_use]
+    pub fn drops(&self) -> DropCounts {
+        self.peer.drops().cloned().unwrap_or_default()
+    }
+}
+
+impl core::fmt::Debug for PeerView<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.peer.fmt(f)
+    }
+}
+
+/// What a tunnel holds at present: bounds and leaks show here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// Peers.
+    pub peers: usize,
+    /// Prefixes in the routing table.
+    pub allowed_ips: usize,
+    /// Staged packets of all peers.
+    pub staged_packets: usize,
+    /// Their bytes.
+    pub staged_bytes: usize,
+    /// Session indices in use.
+    pub session_indices: usize,
+    /// Keypairs of all peers.
+    pub keypairs: usize,
+    /// Handshakes under way, ours and the peers'.
+    pub handshakes: usize,
+    /// Peers with something to transmit.
+    pub intents: usize,
+    /// Events not yet polled.
+    pub events: usize,
+}

@@ -1,0 +1,116 @@
+//! What is set in a tunnel is what is got from it.
+use super::{with_keys, without_keys};
+use crate::config::{self, Change, TunnelConfig};
+use crate::crypto::Rng;
+use crate::time::{Instant, UnixTime};
+use crate::tunnel::Tunnel;
+use crate::uapi::{HostState, parse_set, write_get};
+use std::boxed::Box;
+use std::string::String;
+
+/// No handshake is made here, so any bytes do.
+struct Counter(u8);
+impl Rng for Counter {
+    fn fill(&mut self, dest: &mut [u8]) {
+        dest.fill_with(|| {
+            self.0 = self.0.wrapping_add(1);
+            self.0
+        });
+    }
+}
+
+fn tunnel(config: TunnelConfig) -> Tunnel {
+    Tunnel::new(config, Box::new(Counter(0)), Instant::ZERO, UnixTime::from_secs(1_700_000_000)).unwrap()
+}
+
+fn got(tunnel: &Tunnel) -> String {
+    let mut text = String::new();
+    write_get(tunnel, &HostState { listen_port: 51820, fwmark: 0 }, &mut text).unwrap();
+    without_keys(&text)
+}
+
+/// A peer as it is got before anything was sent or received.
+fn quiet(key: &str, psk: &str, endpoint: &str, keepalive: &str, allowed: &str) -> String {
+    let endpoint = if endpoint.is_empty() { String::new() } else { ["endpoint=", endpoint, "\n"].concat() };
+    let allowed: String = allowed.split_whitespace().map(|net| ["allowed_ip=", net, "\n"].concat()).collect();
+    [
+        "public_key=",
+        key,
+        "\npreshared_key=",
+        psk,
+        "\nprotocol_version=1\n",
+        &endpoint,
+        "last_handshake_time_sec=0\nlast_handshake_time_nsec=0\ntx_bytes=0\nrx_bytes=0\npersistent_keepalive_interval=",
+        keepalive,
+        "\n",
+        &allowed,
+    ]
+    .concat()
+}
+
+#[test]
+fn an_empty_tunnel() {
+    assert_eq!(got(&tunnel(TunnelConfig::default())), "listen_port=51820\n");
+}
+
+#[test]
+fn each_request_changes_what_it_says() {
+    let mut tunnel = tunnel(TunnelConfig::default());
+    let head = "private_key=%priv%\nlisten_port=51820\n";
+    let b = "public_key=%b%\nreplace_allowed_ips=true\n";
+    let rows = [
+        // 0: as `wg setconf` sends it
+        (
+            "private_key=%priv%\nlisten_port=0\nfwmark=0\nreplace_peers=true\npublic_key=%a%\npreshared_key=%psk%\n\
+             endpoint=[2001:db8::1]:7\nreplace_allowed_ips=true\nallowed_ip=10.0.0.0/8\nallowed_ip=fd00::/8\n",
+            quiet("%a%", "%psk%", "[2001:db8::1]:7", "0", "10.0.0.0/8 fd00::/8"),
+        ),
+        (
+            "public_key=%a%\nupdate_only=true\nallowed_ip=-10.0.0.0/8\nallowed_ip=11.0.0.1/8\n",
+            quiet("%a%", "%psk%", "[2001:db8::1]:7", "0", "fd00::/8 11.0.0.0/8"),
+        ),
+        (
+            "public_key=%b%\nupdate_only=true\nallowed_ip=0.0.0.0/0\n",
+            quiet("%a%", "%psk%", "[2001:db8::1]:7", "0", "fd00::/8 11.0.0.0/8"),
+        ),
+        (
+            "public_key=%a%\npreshared_key=%zero%\nreplace_allowed_ips=true\nendpoint=192.0.2.1:9\n",
+            quiet("%a%", "%zero%", "192.0.2.1:9", "0", ""),
+        ),
+        (b, [quiet("%a%", "%zero%", "192.0.2.1:9", "0", ""), quiet("%b%", "%zero%", "", "0", "")].concat()),
+        // 5
+        ("public_key=%a%\nremove=true\n", quiet("%b%", "%zero%", "", "0", "")),
+        ("replace_peers=true\n", String::new()),
+    ];
+    for (i, (request, peers)) in rows.into_iter().enumerate() {
+        let request = parse_set(&with_keys(request)).unwrap();
+        tunnel.configure(Instant::ZERO, &request.changes).unwrap();
+        assert_eq!(got(&tunnel), [head, &peers].concat(), "row {i}");
+    }
+}
+
+#[test]
+fn a_request_with_a_low_order_key_is_refused_whole() {
+    let mut tunnel = tunnel(TunnelConfig::default());
+    let request = parse_set(&with_keys("private_key=%priv%\npublic_key=%a%\npublic_key=%zero%\n")).unwrap();
+    assert!(tunnel.configure(Instant::ZERO, &request.changes).is_err());
+    assert_eq!(got(&tunnel), "listen_port=51820\n");
+}
+
+#[test]
+fn wg_quick_text_and_the_protocol_say_the_same() {
+    let set = "private_key=%priv%\nreplace_peers=true\npublic_key=%a%\npreshared_key=%psk%\nendpoint=192.0.2.1:5\n\
+               persistent_keepalive_interval=25\nreplace_allowed_ips=true\nallowed_ip=10.0.0.0/8\nallowed_ip=::/0\n";
+    let quick = "[Interface]\nPrivateKey = UHbUZDhg+Sq27KAGnDJjMdRaIrnUYUuxwBagzgl1/08=\n\
+                 [Peer]\nPublicKey = fWoX8qwc/e/mawb2xv6F6UoI/EeIcOz6jjJeiMtkvA0=\n\
+                 PresharedKey = EHbS/QT9cPho9+gAZYQ1azm+VNLQhlqYe+qcJX00bcI=\nEndpoint = 192.0.2.1:5\n\
+                 AllowedIPs = 10.0.0.0/8, ::/0\nPersistentKeepalive = 25\n";
+    let parsed = config::parse(quick);
+    assert!(parsed.diagnostics.is_empty());
+    let config = parsed.config.unwrap().tunnel;
+    let changes = parse_set(&with_keys(set)).unwrap().changes;
+    assert_eq!(changes[2], Change::Peer(config.peers[0].clone()));
+    let mut by_protocol = tunnel(TunnelConfig::default());
+    by_protocol.configure(Instant::ZERO, &changes).unwrap();
+    assert_eq!(got(&tunnel(config)), got(&by_protocol));
+}

@@ -1,0 +1,171 @@
+//! Writes the seeds of the corpus: `cargo run -p underpass-fuzz --example seeds`. What fuzzers added stays.
+use std::path::Path;
+use underpass_fuzz::mutate::Chance;
+use underpass_fuzz::pair::inner;
+
+const KEY_A: &str = "YAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
+const KEY_B: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+const KEY_C: &str = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
+
+fn main() {
+    let known = std::fs::read_to_string(root().join("tests/vectors/wireguard-kat.json")).expect("the known answers");
+    let known: serde_json::Value = serde_json::from_str(&known).expect("JSON");
+    let messages = messages(&known);
+    for (name, bytes) in &messages {
+        write("wire", name, bytes);
+        write("datagram", &format!("noise-{name}"), &[&[4], bytes.as_slice()].concat());
+        write("datagram", &format!("noise-to-a-session-{name}"), &[&[5], bytes.as_slice()].concat());
+    }
+    write("wire", "empty", &[]);
+    datagrams();
+    packets();
+    configurations();
+    requests();
+    scripts();
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn write(target: &str, name: &str, bytes: &[u8]) {
+    let folder = root().join("fuzz/corpus").join(target);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join(name), bytes).expect("a file");
+}
+
+/// One message of each kind from the known answers, data with and without content.
+fn messages(known: &serde_json::Value) -> Vec<(String, Vec<u8>)> {
+    let handshakes = known.as_array().or_else(|| known["handshakes"].as_array()).expect("handshakes");
+    let last = handshakes.last().expect("one at least");
+    let bytes = |value: &serde_json::Value| hex::decode(value.as_str().expect("hexadecimal")).expect("hexadecimal");
+    let mut messages = vec![
+        ("initiation".to_owned(), bytes(&last["initiation"])),
+        ("initiation-with-mac2".to_owned(), bytes(&last["cookie"]["initiation_with_mac2"])),
+        ("response".to_owned(), bytes(&last["response"])),
+        ("cookie-reply".to_owned(), bytes(&last["cookie"]["reply"])),
+    ];
+    for (number, message) in last["transport"].as_array().expect("messages").iter().enumerate() {
+        messages.push((format!("data-{number}"), bytes(&message["message"])));
+    }
+    messages
+}
+
+/// Genuine datagrams, then some with a byte changed, the first MAC mended or not, cut and grown.
+fn datagrams() {
+    for (kind, name) in ["initiation", "response", "data", "cookie-reply"].into_iter().enumerate() {
+        let kind = u8::try_from(kind).expect("few");
+        write("datagram", &format!("genuine-{name}"), &[kind]);
+        for (what, script) in [
+            ("index", [1, 0, 4, 1]),
+            ("ephemeral", [1, 0, 20, 0x80]),
+            ("reserved", [1, 0, 1, 1]),
+            ("end", [0, 0, 31, 1]),
+            ("cut", [1, 1, 0, 0]),
+            ("grown", [1, 144, 0, 0]),
+        ] {
+            write("datagram", &format!("{name}-{what}"), &[&[kind], script.as_slice()].concat());
+        }
+    }
+}
+
+fn packets() {
+    for (name, ipv6) in [("ipv4", false), ("ipv6", true)] {
+        write("packet", name, &inner(1, 2, ipv6, 128, b"payload"));
+        let mut congested = inner(1, 2, ipv6, 96, b"payload");
+        if ipv6 {
+            congested[1] |= 0x30
+        } else {
+            congested[1] = 3
+        }
+        write("packet", &format!("{name}-congested"), &congested);
+        write("packet", &format!("{name}-padded"), &[inner(1, 2, ipv6, 61, b"x"), vec![0; 16]].concat());
+        write("packet", &format!("{name}-cut"), &inner(1, 2, ipv6, 128, b"payload")[..64]);
+    }
+    let mut options = inner(1, 2, false, 84, b"payload");
+    (options[0], options[20]) = (0x48, 7);
+    write("packet", "ipv4-options", &options);
+    let mut fragment = inner(1, 2, false, 84, b"payload");
+    fragment[7] = 9;
+    write("packet", "ipv4-fragment", &fragment);
+    let mut hops = inner(1, 2, true, 96, &[0]);
+    (hops[6], hops[40], hops[48]) = (0, 43, 58);
+    write("packet", "ipv6-extensions", &hops);
+    let mut error = inner(1, 2, true, 96, b"payload");
+    (error[6], error[40]) = (58, 1);
+    write("packet", "icmpv6-error", &error);
+}
+
+fn configurations() {
+    let office = format!(
+        "# An office\n[Interface]\nPrivateKey = {KEY_A}\nAddress = 10.0.0.2/24, fd00::2/64\nDNS = 10.0.0.1, office.example\n\
+         MTU = 1380\nListenPort = 51820\nFwMark = 0x10\nTable = auto\nPreUp = echo %i\nPostDown = true\nSaveConfig = false\n\n\
+         [Peer]\nPublicKey = {KEY_B}\nPresharedKey = {KEY_C}\nAllowedIPs = 0.0.0.0/0, ::/0\n\
+         Endpoint = gateway.example:51820\nPersistentKeepalive = 25\n"
+    );
+    write("config", "office", office.as_bytes());
+    write("config", "office-crlf", office.replace('\n', "\r\n").as_bytes());
+    write("config", "office-bom", ["\u{feff}", &office].concat().as_bytes());
+    write("config", "faults", office.replace('=', ":").as_bytes());
+    let setconf = format!(
+        "[interface]\nprivatekey={KEY_A}\nfwmark=off\n[PEER]\npublickey={KEY_B}\nallowedips=+10.0.0.0/8,-10.1.0.0/16,\n\
+         endpoint=[fe80::1%3]:1\npersistentkeepalive=off # none\n[Peer]\nPublicKey={KEY_C}\nAllowedIPs=\n"
+    );
+    write("config", "setconf", setconf.as_bytes());
+    let phone = format!(
+        "[Interface]\nPrivateKey={KEY_A}\nIncludedApplications=org.example.one,org.example.two\nJc=4\nS1=16\nUnknown=1\n\
+         [Peer]\nPublicKey={KEY_B}\nEndpoint=::1:9\n[Other]\nKey=1\n"
+    );
+    write("config", "phone", phone.as_bytes());
+    write("config", "empty", b"");
+}
+
+fn requests() {
+    let (a, b) = ("02".repeat(32), "03".repeat(32));
+    let set = format!(
+        "set=1\nprivate_key={a}\nlisten_port=51821\nfwmark=7\nreplace_peers=true\npublic_key={b}\npreshared_key={a}\n\
+         endpoint=192.0.2.9:51820\npersistent_keepalive_interval=25\nreplace_allowed_ips=true\nallowed_ip=10.0.0.0/8\n\
+         allowed_ip=fd00::/8\npublic_key={a}\nremove=true\n\n"
+    );
+    for (name, piece, text) in [
+        ("get", 255, "get=1\n\n".to_owned()),
+        ("get-in-pieces", 0, "get=1\n\nget=1\n\n".to_owned()),
+        ("set", 255, set.clone()),
+        ("set-then-get", 9, [&set, "get=1\n\n"].concat()),
+        (
+            "update",
+            30,
+            format!("set=1\npublic_key={b}\nupdate_only=true\nallowed_ip=10.1.0.0/16\nendpoint=[::1]:1\n\n"),
+        ),
+        ("low-order", 255, format!("set=1\npublic_key={}\n\n", "00".repeat(32))),
+        ("faults", 255, "set=1\nlisten_port=x\nfoo=bar\n\n".to_owned()),
+    ] {
+        write("uapi", name, &[&[piece], text.as_bytes()].concat());
+    }
+}
+
+/// Scripts of `tunnel_ops`: each happening by itself on a live session, then long ones by chance.
+fn scripts() {
+    // A packet, three deliveries of all there is (initiation, response, data), a packet back, its delivery.
+    let live = [0, 0, 0, 60, 0, 10, 0, 10, 0, 10, 0, 0, 1, 1, 100, 0, 10, 0];
+    write("tunnel_ops", "first-contact", &live);
+    for happening in 0..28 {
+        let one = [happening, 0, 3, 1, 2, happening, 1, 9, 65, 3, 10, 0, 0, 0, 0, 200, 0, 10, 0];
+        write("tunnel_ops", &format!("happening-{happening:02}"), &[live.as_slice(), &one].concat());
+    }
+    for seed in 0..8 {
+        let mut chance = Chance::new(seed);
+        let mut script = live.to_vec();
+        for _ in 0..150 {
+            let happening = if chance.below(12) == 0 { chance.below(28) } else { OFTEN[chance.below(OFTEN.len())] };
+            script.push(u8::try_from(happening).expect("few"));
+            script.extend((0..=ARGUMENTS[happening]).map(|_| chance.bits() as u8));
+        }
+        write("tunnel_ops", &format!("chance-{seed}"), &script);
+    }
+}
+
+/// Happenings of which a life is made: packets, batches, jobs, deliveries, losses, a little time.
+const OFTEN: [usize; 20] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 10, 10, 10, 10, 10, 13, 14, 15, 16, 18];
+/// Bytes of each happening behind the one that says whose it is; noise is empty then.
+const ARGUMENTS: [usize; 28] = [3, 3, 3, 3, 3, 1, 9, 2, 1, 2, 0, 0, 0, 1, 1, 1, 4, 1, 0, 1, 0, 2, 2, 1, 2, 1, 1, 2];

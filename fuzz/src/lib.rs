@@ -1,0 +1,32 @@
+//! What the fuzzers run: one function for each reader of bytes, and one that lives through sequences of calls.
+//!
+//! The functions are ordinary code, so that a test can replay the corpus and mutations of it without a fuzzer; the
+//! libFuzzer programs in `fuzz_targets/` only call them. Each panics when what it was given shows a fault.
+mod config;
+mod datagram;
+pub mod mutate;
+mod packet;
+pub mod pair;
+pub mod tunnel_ops;
+mod uapi;
+mod wire;
+
+pub use config::config;
+pub use datagram::datagram;
+pub use packet::packet;
+pub use tunnel_ops::tunnel_ops;
+pub use uapi::uapi;
+pub use wire::wire;
+
+/// A fuzz target: its name, which is also its folder in `corpus/`, and what it runs.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    ("config", config),
+    ("datagram", datagram),
+    ("packet", packet),
+    ("tunnel_ops", tunnel_ops),
+    ("uapi", uapi),
+    ("wire", wire),
+];

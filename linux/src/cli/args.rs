@@ -1,0 +1,152 @@
+//! The command line.
+use super::reference;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "underpass",
+    version,
+    about = "A WireGuard tunnel in userspace",
+    long_about = "A WireGuard tunnel in userspace.\n\n\
+        `underpass IFNAME` creates the interface and serves its control socket, so that wg(8) can configure it, in the \
+        background: it stands in for wireguard-go, also as WG_QUICK_USERSPACE_IMPLEMENTATION. The tunnel ends when the \
+        interface is deleted, when the socket is removed, or on SIGINT or SIGTERM.\n\n\
+        `underpass up` does the whole of wg-quick(8) by itself.",
+    after_long_help = reference::help(),
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    /// Stays in the foreground
+    #[arg(short, long)]
+    pub foreground: bool,
+
+    /// The interface to create; a `%d` in it is a number the kernel picks
+    #[arg(value_name = "IFNAME", required = true)]
+    pub interface: Option<String>,
+
+    /// What else can be done
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring a tunnel up with its addresses, routes and name servers, from a wg-quick configuration
+    Up(Up),
+    /// Take a tunnel down that `up` or wg-quick brought up
+    Down(Down),
+    /// Show interfaces: their peers, endpoints, handshakes and transfer
+    Show(Show),
+    /// Check a configuration file, and say what is wrong and where
+    Check {
+        /// The file; `-` for standard input
+        file: PathBuf,
+    },
+    /// Write a new private key to standard output
+    Genkey,
+    /// Read a private key from standard input and write its public key to standard output
+    Pubkey,
+    /// Write a new preshared key to standard output
+    Genpsk,
+    /// Show a tunnel at work: on machines made for the purpose as root, in one process otherwise
+    Demo,
+    /// Write a completion script for a shell to standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man page to standard output
+    Man {
+        /// Write the pages of all commands into this directory instead
+        #[arg(long, value_name = "DIR")]
+        output_dir: Option<PathBuf>,
+    },
+}
+
+/// What to bring up.
+#[derive(Args, Debug)]
+pub struct Up {
+    /// The configuration: IFNAME for /etc/wireguard/IFNAME.conf, or a file named IFNAME.conf
+    #[arg(value_name = "FILE|IFNAME")]
+    pub config: String,
+
+    /// Writes what would be done, as commands, and does nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// What to take down.
+#[derive(Args, Debug)]
+pub struct Down {
+    /// The configuration: IFNAME for /etc/wireguard/IFNAME.conf, or a file named IFNAME.conf
+    #[arg(value_name = "FILE|IFNAME")]
+    pub config: String,
+
+    /// Writes what would be done, as commands, and does nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// What to show.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The interface; `all` for every one, `interfaces` for their names alone
+    #[arg(value_name = "IFNAME", default_value = "all")]
+    pub interface: String,
+
+    /// Writes JSON, without private and preshared keys
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Arguments, clap::error::ErrorKind> {
+        Arguments::try_parse_from(line.split(' ')).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_interface_is_named_as_wireguard_go_takes_it() {
+        let table = [
+            (1, "underpass wg0", "wg0", false),
+            (2, "underpass -f wg0", "wg0", true),
+            (3, "underpass --foreground wg0", "wg0", true),
+            (4, "underpass -f show", "show", true),
+            (5, "underpass -- show", "show", false),
+            (6, "underpass -f -- show", "show", true),
+            (7, "underpass wg%d", "wg%d", false),
+            (8, "underpass wg0 -f", "wg0", true),
+        ];
+        for (number, line, interface, foreground) in table {
+            let arguments = parse(line).unwrap_or_else(|error| panic!("case {number}: {error}"));
+            assert!(arguments.command.is_none(), "case {number}");
+            assert_eq!(
+                (arguments.interface.as_deref(), arguments.foreground),
+                (Some(interface), foreground),
+                "case {number}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_command_is_a_command() {
+        assert!(matches!(parse("underpass show").map(|a| a.command), Ok(Some(Command::Show(_)))));
+        assert!(matches!(parse("underpass genkey").map(|a| a.command), Ok(Some(Command::Genkey))));
+        for line in ["underpass", "underpass -f", "underpass wg0 wg1", "underpass wg0 show", "underpass genkey x"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `underpass check`: says what is wrong with a configuration, as a compiler does.
+use super::terminal::{Paint, Style};
+use super::{Outcome, progress};
+use crate::quick::{file, mask};
+use anyhow::anyhow;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use underpass_core::config::{Diagnostic, Parsed, Severity, parse};
+
+/// Checks the file at `path`; `-` is standard input.
+///
+/// # Errors
+/// It cannot be read. A configuration that is wrong is no error here, but an exit status.
+pub fn run(path: &Path) -> Outcome {
+    let (name, text) = if path == Path::new("-") {
+        let text = file::read_all(io::stdin().lock(), 64 * 1024)
+            .map_err(|error| anyhow!("cannot read standard input: {error}"));
+        ("<stdin>".into(), text?)
+    } else {
+        (path.display().to_string(), file::read_text(path)?)
+    };
+    let parsed = parse(&text);
+    report(&name, &text, &parsed);
+    progress(format_args!("{name}: {}", summary(&parsed)));
+    Ok(if parsed.config.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Writes all that is to be said about `text` to standard error.
+pub fn report(name: &str, text: &str, parsed: &Parsed) {
+    let stderr = io::stderr();
+    let rendered = render(name, text, &parsed.diagnostics, Paint::on(&stderr));
+    let _ = stderr.lock().write_all(rendered.as_bytes());
+}
+
+/// How many errors and warnings there are, in words.
+#[must_use]
+pub fn summary(parsed: &Parsed) -> String {
+    let count = |severity| parsed.diagnostics.iter().filter(|one| one.severity == severity).count();
+    let words = |count: usize, word| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    match (count(Severity::Error), count(Severity::Warning)) {
+        (0, 0) => "nothing to complain about".into(),
+        (0, warnings) => words(warnings, "warning"),
+        (errors, 0) => words(errors, "error"),
+        (errors, warnings) => format!("{}, {}", words(errors, "error"), words(warnings, "warning")),
+    }
+}
+
+/// Each diagnostic with the line it is about, keys hidden, and a mark below the place.
+fn render(name: &str, text: &str, diagnostics: &[Diagnostic], paint: Paint) -> String {
+    let lines: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(text).split('\n').collect();
+    let mut output = String::new();
+    for one in diagnostics {
+        let place = format!("{name}:{}:{}:", one.line, one.column);
+        let style = if one.severity == Severity::Error { Style::Error } else { Style::Warning };
+        let severity = format!("{}:", one.severity);
+        let message = format!("{}{}", subject(one), one.reason);
+        let _ = writeln!(output, "{} {} {message}", paint.paint(Style::Bold, place), paint.paint(style, severity));
+        let index = usize::try_from(one.line).unwrap_or(0).saturating_sub(1);
+        if let Some(line) = lines.get(index).filter(|line| !line.trim().is_empty()) {
+            let column = usize::try_from(one.column).unwrap_or(0).saturating_sub(1);
+            excerpt(&mut output, one.line, line, column, paint.paint(style, "^").to_string().as_str());
+        }
+    }
+    output
+}
+
+/// `AllowedIPs in [Peer]: `
+fn subject(diagnostic: &Diagnostic) -> String {
+    match (diagnostic.key, diagnostic.section) {
+        (Some(key), Some(section)) => format!("{key} in {section}: "),
+        (Some(key), None) => format!("{key}: "),
+        (None, Some(section)) => format!("{section}: "),
+        (None, None) => String::new(),
+    }
+}
+
+fn excerpt(output: &mut String, number: u32, line: &str, column: usize, mark: &str) {
+    let number = number.to_string();
+    let shown: String =
+        mask::line(line.trim_end()).chars().map(|letter| if is_unsafe(letter) { '?' } else { letter }).collect();
+    // A tab before the mark is as wide as the tab above it.
+    let indent: String =
+        line.chars().chain(std::iter::repeat(' ')).take(column).map(|c| if c == '\t' { c } else { ' ' }).collect();
+    let gutter = " ".repeat(number.len());
+    let _ = writeln!(output, "  {number} | {shown}\n  {gutter} | {indent}{mark}");
+}
+
+/// What must not reach a terminal.
+fn is_unsafe(letter: char) -> bool {
+    letter.is_control() && letter != '\t'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_stands_below_the_place() {
+        let text = "\u{feff}[Interface]\r\n\tMTU =\tfour\x1b[2J\n";
+        let parsed = parse(text);
+        let rendered = render("wg0.conf", text, &parsed.diagnostics, Paint::PLAIN);
+        let expected = "\
+wg0.conf:2:8: error: MTU in [Interface]: expected a number from 68 to 65535
+  2 | \tMTU =\tfour?[2J
+    | \t     \t^
+";
+        assert!(rendered.contains(expected), "{rendered}");
+    }
+
+    #[test]
+    fn colour_paints_place_and_severity() {
+        let parsed = parse("x");
+        let rendered = render("f", "x", &parsed.diagnostics, Paint::COLOURED);
+        assert!(rendered.starts_with("\x1b[1mf:1:1:\x1b[0m \x1b[1;31merror:\x1b[0m expected"), "{rendered:?}");
+    }
+}

@@ -1,0 +1,152 @@
+//! `underpass IFNAME`: the tunnel as a process of its own.
+//!
+//! To go into the background the command starts itself anew, as a process without any thread, and waits until that says
+//! on its standard output that the interface and its control socket are ready, or why they are not. A configuration
+//! goes to it through its standard input: neither arguments nor environment ever hold a key.
+use super::environment::Environment;
+use super::{Outcome, serve};
+use crate::engine::EngineConfig;
+use crate::quick::file::read_all;
+use anyhow::{anyhow, bail};
+use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use std::env;
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use underpass_core::config::{QuickConfig, parse, write};
+
+/// Tells a process that it is the one in the background: [`PLAIN`], or [`CONFIGURED`].
+const BACKGROUND_VARIABLE: &str = "UNDERPASS_BACKGROUND";
+/// The tunnel is configured through its control socket.
+const PLAIN: &str = "plain";
+/// A configuration comes through standard input.
+const CONFIGURED: &str = "configured";
+
+/// What the process in the background says when it is ready, followed by the name of its interface.
+const READY: &str = "ready ";
+/// What it says when it has failed, followed by the reason.
+const FAILED: &str = "failed ";
+
+/// Serves the interface `name`, in the foreground or in the background.
+///
+/// # Errors
+/// The tunnel cannot start, or broke down.
+pub fn run(name: &str, foreground: bool) -> Outcome {
+    let environment = Environment::read()?;
+    match env::var(BACKGROUND_VARIABLE).as_deref() {
+        Ok(role) => return run_in_background(name, role == CONFIGURED, &environment),
+        Err(_) if foreground || environment.foreground => {
+            environment.start_log();
+            serve::serve(environment.apply(EngineConfig::new(name)), |_| Ok(()))?;
+        }
+        Err(_) => drop(start(name, None)?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A tunnel that runs in a process of its own.
+#[derive(Debug)]
+pub struct Background {
+    /// The name of its interface.
+    pub name: String,
+    process: Child,
+}
+
+impl Background {
+    /// Whether its process has ended.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.process.try_wait(), Ok(None))
+    }
+}
+
+/// Starts a tunnel in the background, and waits until it is ready.
+///
+/// # Errors
+/// It cannot start; then nothing is left of it.
+pub fn start(name: &str, config: Option<&QuickConfig>) -> anyhow::Result<Background> {
+    let (role, stdin) = if config.is_some() { (CONFIGURED, Stdio::piped()) } else { (PLAIN, Stdio::null()) };
+    let mut process = Command::new(own_program())
+        .arg0("underpass")
+        .args(["-f", "--", name])
+        .env(BACKGROUND_VARIABLE, role)
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| anyhow!("cannot start a process for the tunnel: {error}"))?;
+    if let (Some(mut stdin), Some(config)) = (process.stdin.take(), config) {
+        // Should it end early, it says why below.
+        let _ = stdin.write_all(write(config).as_bytes());
+    }
+    let mut said = String::new();
+    if let Some(stdout) = process.stdout.take() {
+        let _ = BufReader::new(stdout.take(64 * 1024)).read_line(&mut said);
+    }
+    if let Some(name) = said.trim_end().strip_prefix(READY) {
+        return Ok(Background { name: name.into(), process });
+    }
+    let status = process.wait().map_err(|error| anyhow!("the tunnel's process got lost: {error}"))?;
+    match said.trim_end().strip_prefix(FAILED) {
+        Some(reason) => bail!("{reason}"),
+        None => bail!("the tunnel's process ended before it was ready ({status})"),
+    }
+}
+
+/// This program. When it was replaced since it started, the kernel still knows it by another path.
+fn own_program() -> PathBuf {
+    env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into())
+}
+
+fn run_in_background(name: &str, configured: bool, environment: &Environment) -> Outcome {
+    environment.start_log();
+    let mut is_ready = false;
+    let outcome = detach().and_then(|()| {
+        let config = if configured { read_config(name)? } else { EngineConfig::new(name) };
+        serve::serve(environment.apply(config), |name| {
+            is_ready = true;
+            report_ready(name, environment.keep_stderr)
+        })
+    });
+    let Err(fault) = outcome else { return Ok(ExitCode::SUCCESS) };
+    if is_ready {
+        tracing::error!("{fault}");
+    } else {
+        let _ = writeln!(io::stdout(), "{FAILED}{}", fault.to_string().replace('\n', " "));
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// Leaves the terminal and the directory of whoever started us.
+fn detach() -> anyhow::Result<()> {
+    // Fails only when we lead a process group already, as under a debugger: then there is nothing to leave.
+    let _ = setsid();
+    chdir("/").map_err(|error| anyhow!("cannot leave the current directory: {error}"))
+}
+
+fn read_config(name: &str) -> anyhow::Result<EngineConfig> {
+    let text = read_all(io::stdin().lock(), 64 * 1024)?;
+    let config = parse(&text).config.ok_or_else(|| anyhow!("the configuration that was handed on is not valid"))?;
+    let defaults = EngineConfig::new(name);
+    Ok(EngineConfig {
+        mtu: config.mtu.unwrap_or(defaults.mtu),
+        listen_port: config.listen_port.unwrap_or(0),
+        fwmark: config.fwmark.unwrap_or(0),
+        tunnel: config.tunnel,
+        ..defaults
+    })
+}
+
+/// Says that all is ready, and lets go of the standard streams.
+fn report_ready(name: &str, keep_stderr: bool) -> anyhow::Result<()> {
+    // When nobody listens any more, nobody wants the tunnel either.
+    writeln!(io::stdout(), "{READY}{name}")?;
+    io::stdout().flush()?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    if !keep_stderr {
+        dup2_stderr(&null)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! The environment variables that steer a tunnel.
+use crate::engine::{EngineConfig, Workers};
+use anyhow::{anyhow, bail};
+use std::env;
+use std::num::NonZeroUsize;
+use tracing::level_filters::LevelFilter;
+
+/// More crypt workers than any machine has use for.
+const MAX_WORKERS: usize = 64;
+
+/// What the environment says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// What is logged.
+    pub log: LevelFilter,
+    /// Whether a tunnel in the background keeps its standard error for the log.
+    pub keep_stderr: bool,
+    /// Whether to stay in the foreground.
+    pub foreground: bool,
+    /// Threads that seal and open.
+    pub workers: Workers,
+    /// Whether segmentation offloads are used.
+    pub offload: bool,
+}
+
+impl Environment {
+    /// Reads the environment of this process.
+    ///
+    /// # Errors
+    /// A variable has a value that makes no sense, or asks for what cannot be done.
+    pub fn read() -> anyhow::Result<Self> {
+        Self::from(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    fn from(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        for name in ["WG_TUN_FD", "WG_UAPI_FD"] {
+            if variable(name).is_some_and(|value| !value.is_empty()) {
+                bail!("{name} is set: descriptors from another program are not taken");
+            }
+        }
+        let level = variable("LOG_LEVEL").filter(|level| !level.is_empty());
+        let log = match level.as_deref() {
+            Some("silent") => LevelFilter::OFF,
+            Some("warn") => LevelFilter::WARN,
+            Some("info") => LevelFilter::INFO,
+            Some("verbose" | "debug") => LevelFilter::DEBUG,
+            _ => LevelFilter::ERROR,
+        };
+        Ok(Self {
+            log,
+            keep_stderr: level.is_some() && log != LevelFilter::OFF,
+            foreground: variable("WG_PROCESS_FOREGROUND").as_deref() == Some("1"),
+            workers: workers(variable("UNDERPASS_WORKERS").as_deref())?,
+            offload: offload(variable("UNDERPASS_OFFLOAD").as_deref())?,
+        })
+    }
+
+    /// `config` with what this environment asks for.
+    #[must_use]
+    pub fn apply(&self, config: EngineConfig) -> EngineConfig {
+        EngineConfig { crypt_workers: self.workers, offload: self.offload, ..config }
+    }
+
+    /// Logs to standard error, as this environment wants it.
+    pub fn start_log(&self) {
+        let format = tracing_subscriber::fmt().with_max_level(self.log).with_writer(std::io::stderr);
+        // A second call, as in a test, keeps the first.
+        let _ = format
+            .with_ansi(super::terminal::Paint::on(&std::io::stderr()) == super::terminal::Paint::COLOURED)
+            .try_init();
+    }
+}
+
+fn workers(text: Option<&str>) -> anyhow::Result<Workers> {
+    match text {
+        None | Some("" | "auto") => Ok(Workers::Auto),
+        Some(text) => match text.parse() {
+            Ok(count) if count <= MAX_WORKERS => Ok(NonZeroUsize::new(count).map_or(Workers::None, Workers::Count)),
+            _ => Err(anyhow!("UNDERPASS_WORKERS is neither `auto` nor a number from 0 to {MAX_WORKERS}")),
+        },
+    }
+}
+
+fn offload(text: Option<&str>) -> anyhow::Result<bool> {
+    match text {
+        None | Some("" | "on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(_) => Err(anyhow!("UNDERPASS_OFFLOAD is neither `on` nor `off`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> anyhow::Result<Environment> {
+        Environment::from(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn an_empty_environment_is_the_default() {
+        let environment = with(&[]).expect("valid");
+        assert_eq!(environment.log, LevelFilter::ERROR);
+        assert!(!environment.foreground && !environment.keep_stderr && environment.offload);
+        assert_eq!(environment.workers, Workers::Auto);
+        assert_eq!(with(&[("WG_TUN_FD", ""), ("LOG_LEVEL", "")]).expect("valid"), environment);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_taken() {
+        let asked = [
+            ("LOG_LEVEL", "verbose"),
+            ("WG_PROCESS_FOREGROUND", "1"),
+            ("UNDERPASS_WORKERS", "3"),
+            ("UNDERPASS_OFFLOAD", "off"),
+        ];
+        let environment = with(&asked).expect("valid");
+        assert_eq!(environment.log, LevelFilter::DEBUG);
+        assert!(environment.foreground && environment.keep_stderr && !environment.offload);
+        assert_eq!(environment.workers, NonZeroUsize::new(3).map_or(Workers::None, Workers::Count));
+        assert_eq!(with(&[("UNDERPASS_WORKERS", "0")]).expect("valid").workers, Workers::None);
+        assert!(!with(&[("LOG_LEVEL", "silent")]).expect("valid").keep_stderr);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused() {
+        for variable in [
+            ("WG_TUN_FD", "3"),
+            ("WG_UAPI_FD", "4"),
+            ("UNDERPASS_WORKERS", "many"),
+            ("UNDERPASS_WORKERS", "65"),
+            ("UNDERPASS_OFFLOAD", "no"),
+        ] {
+            let message = with(&[variable]).expect_err(variable.0).to_string();
+            assert!(message.contains(variable.0), "{message}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The `underpass` command: [`args`] is what may be asked, the other modules are who does it.
+//!
+//! Whatever fails says so in one sentence on standard error and makes the exit status 1; the command line itself being
+//! wrong makes it 2. Colour and progress appear on a terminal only.
+pub mod args;
+pub mod check;
+pub mod daemon;
+pub mod documents;
+pub mod down;
+pub mod environment;
+pub mod floor;
+pub mod host;
+pub mod keys;
+pub mod reference;
+pub mod serve;
+pub mod show;
+pub mod terminal;
+pub mod up;
+
+use crate::demo;
+use args::{Arguments, Command};
+use clap::{CommandFactory, Parser};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// What every verb of the command ends in; the error is what the user reads.
+pub type Outcome = anyhow::Result<ExitCode>;
+
+/// Runs the command with `arguments`, the first of which is its own name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            // Help and version go to standard output with status 0, faults to standard error with status 2.
+            let printed = usage.print();
+            return ExitCode::from(if printed.is_ok() { u8::try_from(usage.exit_code()).unwrap_or(2) } else { 1 });
+        }
+    };
+    dispatch(arguments).unwrap_or_else(|error| {
+        if !is_broken_pipe(&error) {
+            let _ = writeln!(io::stderr(), "underpass: {error}");
+        }
+        ExitCode::FAILURE
+    })
+}
+
+fn dispatch(arguments: Arguments) -> Outcome {
+    match (arguments.command, arguments.interface) {
+        (Some(Command::Up(up)), _) => up::run(&up),
+        (Some(Command::Down(down)), _) => down::run(&down),
+        (Some(Command::Show(show)), _) => show::run(&show),
+        (Some(Command::Check { file }), _) => check::run(&file),
+        (Some(Command::Genkey), _) => keys::genkey(),
+        (Some(Command::Genpsk), _) => keys::genpsk(),
+        (Some(Command::Pubkey), _) => keys::pubkey(),
+        (Some(Command::Demo), _) => demo::run(&mut io::stdout()).map(|()| ExitCode::SUCCESS),
+        (Some(Command::Completions { shell }), _) => documents::completions(shell, &mut io::stdout()),
+        (Some(Command::Man { output_dir }), _) => documents::man(output_dir.as_deref()),
+        (None, Some(interface)) => daemon::run(&interface, arguments.foreground),
+        (None, None) => {
+            Arguments::command().print_long_help()?;
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+/// Whoever reads our output has seen enough: nothing to complain about.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Writes a note about what is going on, on a terminal only.
+pub(crate) fn progress(note: std::fmt::Arguments<'_>) {
+    let mut stderr = io::stderr();
+    if stderr.is_terminal() {
+        let _ = writeln!(stderr, "{note}");
+    }
+}

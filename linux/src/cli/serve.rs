@@ -1,0 +1,90 @@
+//! Runs a tunnel in this process, from its start to its end.
+use super::floor::Floor;
+use crate::control::device::EngineDevice;
+use crate::control::{ControlServer, ControlSocket, socket};
+use crate::engine::{Ended, Engine, EngineConfig};
+use anyhow::anyhow;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+/// Why a tunnel ends.
+enum End {
+    /// Someone asked for it by this signal.
+    Signal(i32),
+    /// The control socket's file was removed.
+    SocketRemoved,
+    /// The engine ended by itself.
+    Engine(Ended),
+}
+
+/// Starts a tunnel, calls `ready` with the name of its interface, and serves it until it ends: by a signal, by the
+/// removal of its socket or its interface. Nothing is left behind.
+///
+/// # Errors
+/// It cannot start, or broke down.
+pub fn serve(mut config: EngineConfig, ready: impl FnOnce(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let (ends, ended) = channel();
+    // Before there is anything to clean up, so that a signal never ends us halfway.
+    watch_signals(ends.clone())?;
+    let floor = Floor::of(&config.name);
+    if let Some(floor) = &floor {
+        config.tunnel.timestamp_floor = floor.load();
+    }
+    let engine = Arc::new(Engine::start(config)?);
+    let keeper = floor.map(|floor| floor.keep(Arc::clone(&engine)));
+    let outcome = start_control(&engine, ends.clone()).and_then(|control| {
+        watch_engine(Arc::clone(&engine), ends)?;
+        ready(engine.name())?;
+        tracing::info!(interface = engine.name(), port = engine.listen_port(), "ready");
+        let end = ended.recv().map_err(|_| anyhow!("nobody watches the tunnel"))?;
+        control.stop();
+        conclude(end)
+    });
+    engine.stop();
+    if let Some(Ok(keeper)) = keeper {
+        // It writes one last time.
+        let _ = keeper.join();
+    }
+    outcome
+}
+
+fn conclude(end: End) -> anyhow::Result<()> {
+    match end {
+        End::Signal(number) => tracing::info!(signal = number, "ending"),
+        End::SocketRemoved => tracing::info!("ending: the control socket was removed"),
+        End::Engine(Ended::InterfaceDeleted) => tracing::info!("ending: the interface was deleted"),
+        End::Engine(Ended::Stopped) => {}
+        End::Engine(Ended::Failed(fault)) => return Err(fault.into()),
+    }
+    Ok(())
+}
+
+fn start_control(engine: &Arc<Engine>, ends: Sender<End>) -> anyhow::Result<ControlServer> {
+    let socket = ControlSocket::bind(&socket::directory(), engine.name())?;
+    let device = Arc::new(EngineDevice::new(Arc::clone(engine)));
+    let on_removed = move || drop(ends.send(End::SocketRemoved));
+    ControlServer::start(socket, device, on_removed)
+        .map_err(|error| anyhow!("cannot serve the control socket: {error}"))
+}
+
+fn watch_signals(ends: Sender<End>) -> anyhow::Result<()> {
+    let failed = |error| anyhow!("cannot watch for signals: {error}");
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(failed)?;
+    let watch = move || {
+        for signal in signals.forever() {
+            if ends.send(End::Signal(signal)).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(watch).map(drop).map_err(failed)
+}
+
+fn watch_engine(engine: Arc<Engine>, ends: Sender<End>) -> anyhow::Result<()> {
+    let watch = move || drop(ends.send(End::Engine(engine.wait())));
+    let failed = |error| anyhow!("cannot watch the tunnel: {error}");
+    thread::Builder::new().name("watch".into()).spawn(watch).map(drop).map_err(failed)
+}

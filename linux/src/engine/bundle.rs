@@ -1,0 +1,146 @@
+//! Datagrams of one sender that came in one piece of memory, and are opened where they lie.
+use super::recycle::recycle;
+use quinn_udp::RecvMeta;
+use underpass_core::packet::ecn::Ecn;
+use underpass_core::tunnel::{Begin, DatagramSlot, OpenJob, Path, Verdict};
+use underpass_core::{Instant, Tunnel};
+
+/// Bytes of the longest bundle.
+const LEN: usize = 65536;
+/// Datagrams in one bundle at most (UDP_GRO_CNT_MAX).
+pub const MOST: usize = 64;
+
+/// A bundle and what becomes of its datagrams.
+#[derive(Debug)]
+pub struct Bundle {
+    /// Where it is received.
+    pub buf: Box<[u8]>,
+    meta: RecvMeta,
+    /// One for each datagram, in order.
+    verdicts: Vec<Verdict>,
+    /// What is left to open, with the number of its datagram.
+    jobs: Vec<(usize, OpenJob)>,
+    spare: Vec<DatagramSlot<'static>>,
+}
+
+impl Bundle {
+    /// Room for a bundle.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            buf: vec![0; LEN].into(),
+            meta: RecvMeta::default(),
+            verdicts: Vec::with_capacity(MOST),
+            jobs: Vec::with_capacity(MOST),
+            spare: Vec::with_capacity(MOST),
+        }
+    }
+
+    /// A bundle has been received to `buf`; `meta` describes it.
+    pub fn received(&mut self, meta: RecvMeta) {
+        self.meta = meta;
+        self.verdicts.clear();
+        self.jobs.clear();
+    }
+
+    /// Where it came from, and where it arrived.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        Path { local: self.meta.dst_ip, remote: self.meta.addr }
+    }
+
+    /// How many datagrams there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.len().div_ceil(self.stride())
+    }
+
+    fn len(&self) -> usize {
+        self.meta.len.min(LEN)
+    }
+
+    fn stride(&self) -> usize {
+        self.meta.stride.max(1)
+    }
+
+    fn ecn(&self) -> Ecn {
+        self.meta.ecn.map_or(Ecn::NotCapable, |ecn| Ecn::from_bits(ecn as u8))
+    }
+
+    /// Opens the datagrams, all three steps at once.
+    pub fn open(&mut self, tunnel: &mut Tunnel, now: Instant) {
+        let (path, ecn, len, stride) = (self.path(), self.ecn(), self.len(), self.stride());
+        let mut slots = recycle(std::mem::take(&mut self.spare));
+        let datagrams = self.buf[..len].chunks_mut(stride);
+        slots.extend(datagrams.map(|datagram| DatagramSlot { path, ecn, datagram, verdict: Verdict::Pending }));
+        tunnel.handle_datagrams(now, &mut slots);
+        self.verdicts.extend(slots.iter().map(|slot| slot.verdict));
+        self.spare = recycle(slots);
+    }
+
+    /// First of three steps: looks the datagrams up.
+    pub fn begin(&mut self, tunnel: &mut Tunnel, now: Instant) {
+        let (path, ecn, len, stride) = (self.path(), self.ecn(), self.len(), self.stride());
+        for (number, datagram) in self.buf[..len].chunks_mut(stride).enumerate() {
+            self.verdicts.push(match tunnel.begin_open(now, path, ecn, datagram) {
+                Begin::Crypt(job) => {
+                    self.jobs.push((number, job));
+                    Verdict::Pending
+                }
+                Begin::Done(verdict) => verdict,
+            });
+        }
+    }
+
+    /// Second step, on any thread.
+    pub fn crypt(&mut self) {
+        let (len, stride) = (self.len(), self.stride());
+        for (number, job) in &mut self.jobs {
+            let at = *number * stride;
+            job.crypt(&mut self.buf[at..len.min(at + stride)]);
+        }
+    }
+
+    /// Third step: accounts for the datagrams, in the order of the first.
+    pub fn finish(&mut self, tunnel: &mut Tunnel, now: Instant) {
+        let (len, stride) = (self.len(), self.stride());
+        for (number, job) in self.jobs.drain(..) {
+            let at = number * stride;
+            self.verdicts[number] = tunnel.finish_open(now, job, &mut self.buf[at..len.min(at + stride)]);
+        }
+    }
+
+    /// The packets for the virtual interface, in order.
+    pub fn packets(&self) -> impl Iterator<Item = &[u8]> {
+        self.verdicts.iter().enumerate().filter_map(|(number, verdict)| match *verdict {
+            Verdict::Deliver { start, len, .. } => {
+                let start = number * self.stride() + start as usize;
+                Some(&self.buf[start..start + len as usize])
+            }
+            _ => None,
+        })
+    }
+
+    /// The cookie replies to send back.
+    pub fn replies(&self) -> impl Iterator<Item = &[u8]> {
+        self.verdicts.iter().enumerate().filter_map(|(number, verdict)| match *verdict {
+            Verdict::Reply { len } => {
+                let start = number * self.stride();
+                Some(&self.buf[start..start + len as usize])
+            }
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_datagram_is_no_division_by_zero() {
+        let mut bundle = Bundle::new();
+        bundle.received(RecvMeta::default());
+        assert_eq!((bundle.count(), bundle.packets().count()), (0, 0));
+    }
+}

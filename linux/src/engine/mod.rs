@@ -1,0 +1,234 @@
+//! One running tunnel: the virtual interface, the sockets, the clocks and the threads around a [`Tunnel`].
+//!
+//! - `run` is the loop that carries; `shared` is what it shares with whoever holds the [`Engine`];
+//! - `yard` is where `train`s leave: packets read, sealed side by side and sent as one;
+//! - `haul` is what comes: `bundle`s of datagrams, opened where they lie and written as one;
+//! - `crew` are the threads that help to seal and open when there is much of it;
+//! - `recycle` is why none of this allocates per packet;
+//! - `alarm`, `network` and `resolve` are what else there is to wait for: clocks, the machine's network, names.
+mod alarm;
+mod bundle;
+mod crew;
+mod haul;
+mod network;
+mod recycle;
+mod resolve;
+mod run;
+mod shared;
+mod train;
+mod yard;
+
+use self::crew::Crew;
+use self::run::Loop;
+use self::shared::{Order, Shared};
+use crate::clock;
+use crate::error::HostError;
+use crate::tun::device::Device;
+use crate::udp::Sockets;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use underpass_core::tunnel::Event;
+use underpass_core::{Instant, Rng, Tunnel, TunnelConfig};
+
+/// What an engine is made from.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Name of the virtual interface, at most 15 bytes; a `%d` in it is a number the kernel picks.
+    pub name: String,
+    /// Largest inner packet in bytes; what the tunnel refuses is a [`HostError::Config`].
+    pub mtu: u16,
+    /// UDP port to listen on; 0: the kernel picks one.
+    pub listen_port: u16,
+    /// Mark of every datagram sent (SO_MARK); 0: none.
+    pub fwmark: u32,
+    /// The tunnel's first configuration; its MTU is taken from `mtu` above.
+    pub tunnel: TunnelConfig,
+    /// Threads that seal and open beside the loop's own.
+    pub crypt_workers: Workers,
+    /// Whether packets cross the virtual interface, and datagrams the sockets, in bundles (TSO, USO, GSO, GRO) where
+    /// the kernel can.
+    pub offload: bool,
+}
+
+impl EngineConfig {
+    /// An interface `name` with the usual MTU, any port, offloads on, and a tunnel without key or peers.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        let tunnel = TunnelConfig::default();
+        Self {
+            name: name.into(),
+            mtu: tunnel.mtu,
+            listen_port: 0,
+            fwmark: 0,
+            tunnel,
+            crypt_workers: Workers::Auto,
+            offload: true,
+        }
+    }
+}
+
+/// How many threads seal and open beside the loop's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Workers {
+    /// Two less than the machine has cores, at most 7.
+    #[default]
+    Auto,
+    /// None: the loop does it all.
+    None,
+    /// This many.
+    Count(NonZeroUsize),
+}
+
+/// A fact for whoever watches an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HostEvent {
+    /// What the tunnel reported.
+    Tunnel(Event),
+    /// The MTU of the virtual interface was changed by someone, and the tunnel followed.
+    MtuChanged(u16),
+    /// The virtual interface was set up (`true`) or down.
+    LinkChanged(bool),
+    /// The machine's addresses or routes changed.
+    NetworkChanged,
+    /// The sockets moved to this port.
+    ListenPortChanged(u16),
+    /// The engine has ended; nothing follows.
+    Ended,
+}
+
+/// Why an engine ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Someone deleted the virtual interface.
+    InterfaceDeleted,
+    /// [`Engine::stop`] was called.
+    Stopped,
+    /// A fault that the engine cannot outlive.
+    Failed(HostError),
+}
+
+/// A running tunnel. Share it in an `Arc`; dropping it stops it.
+pub struct Engine {
+    name: String,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Creates the virtual interface (down, without addresses), binds the sockets and starts the loop.
+    ///
+    /// # Errors
+    /// [`HostError`]; nothing is left behind.
+    pub fn start(config: EngineConfig) -> Result<Self, HostError> {
+        let tunnel_config = TunnelConfig { mtu: config.mtu, ..config.tunnel };
+        let tunnel = Tunnel::new(tunnel_config, Box::new(SystemRng), clock::now(), clock::wall())?;
+        let device = Device::create(&config.name, config.mtu, config.offload)?;
+        let sockets = Sockets::bind(config.listen_port, config.fwmark, config.offload)?;
+        let system = |doing| move |source| HostError::system(doing, source);
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|errno| system("making an event descriptor")(errno.into()))?;
+        let name = device.name().to_owned();
+        let shared = Arc::new(Shared::new(tunnel, wake));
+        let crew = Crew::new(config.crypt_workers)?;
+        let carrier = Loop::new(Arc::clone(&shared), device, sockets, crew, config.offload)?;
+        let for_end = Arc::clone(&shared);
+        let body = move || {
+            // The loop owns the interface: it is gone when the loop has ended.
+            let ended = catch_unwind(AssertUnwindSafe(|| carrier.run()));
+            for_end.ended(ended.unwrap_or(Ended::Failed(HostError::Panicked)));
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("tunnel {name}"))
+            .spawn(body)
+            .map_err(system("starting a thread"))?;
+        Ok(Self { name, shared, thread: Some(thread).into() })
+    }
+
+    /// The name of the virtual interface as the kernel knows it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs `f` on the tunnel at the present time; the loop then sends what the tunnel wants sent. Packets wait
+    /// meanwhile: `f` must not block, nor call the engine. Works after the end too, on a tunnel that nothing drives.
+    pub fn with_tunnel<R>(&self, f: impl FnOnce(&mut Tunnel, Instant) -> R) -> R {
+        self.shared.with_tunnel(f)
+    }
+
+    /// The UDP port the sockets are bound to.
+    #[must_use]
+    pub fn listen_port(&self) -> u16 {
+        self.shared.port()
+    }
+
+    /// Moves the sockets to `port`; 0: the kernel picks one.
+    ///
+    /// # Errors
+    /// [`HostError`]; the sockets stay where they were.
+    pub fn set_listen_port(&self, port: u16) -> Result<(), HostError> {
+        self.shared.ask(|answer| Order::ListenPort(port, answer))
+    }
+
+    /// The mark of every datagram sent; 0: none.
+    #[must_use]
+    pub fn fwmark(&self) -> u32 {
+        self.shared.mark()
+    }
+
+    /// Sets the mark of every datagram sent; 0: none.
+    ///
+    /// # Errors
+    /// [`HostError`]; the mark stays what it was.
+    pub fn set_fwmark(&self, mark: u32) -> Result<(), HostError> {
+        self.shared.ask(|answer| Order::Mark(mark, answer))
+    }
+
+    /// A new subscription to what happens from now on. Up to 1024 events wait to be received; further ones are lost.
+    #[must_use]
+    pub fn events(&self) -> Receiver<HostEvent> {
+        self.shared.subscribe()
+    }
+
+    /// Blocks until the engine has ended, and says why. Only the first caller learns the error of [`Ended::Failed`];
+    /// later ones get [`HostError::Ended`] in it.
+    pub fn wait(&self) -> Ended {
+        self.shared.wait()
+    }
+
+    /// Ends the engine: the interface is gone and the threads are joined when this returns. Harmless when it has ended
+    /// already.
+    pub fn stop(&self) {
+        self.shared.order(Order::Stop);
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // The body catches panics: joining cannot fail.
+            _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Randomness of the kernel.
+struct SystemRng;
+
+impl Rng for SystemRng {
+    fn fill(&mut self, dest: &mut [u8]) {
+        getrandom::fill(dest).expect("Linux has getrandom since 3.17, and it does not fail");
+    }
+}

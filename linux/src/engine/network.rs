@@ -1,0 +1,258 @@
+//! Changes of the machine's own network, heard through netlink (RFC 3549).
+use crate::error::HostError;
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::libc;
+use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, SockaddrStorage, bind, recv, socket,
+};
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+use underpass_core::Instant;
+
+/// Changes come in bursts: the tunnel hears of them when none came for so long.
+const CALM: Duration = Duration::from_millis(200);
+
+/// What changed, as far as a tunnel cares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The tunnel's own interface: its MTU or state, or it is gone.
+    pub own: bool,
+    /// Another interface or its addresses.
+    pub addresses: bool,
+    /// A default route through another interface.
+    pub default_route: bool,
+}
+
+/// Listens for changes.
+#[derive(Debug)]
+pub struct NetworkWatch {
+    socket: OwnedFd,
+    own_index: u32,
+    own_name: String,
+    /// What the machine's addresses were when last looked at.
+    addresses: u64,
+    route_changed: bool,
+    /// When the burst that is under way counts as over.
+    calm_at: Option<Instant>,
+}
+
+impl NetworkWatch {
+    /// Listens from now on; the tunnel's own interface is `own_index`, called `own_name`.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no descriptor left or netlink is not to be had.
+    pub fn new(own_index: u32, own_name: &str) -> Result<Self, HostError> {
+        let failed = |errno: Errno| HostError::system("listening for network changes", errno.into());
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket =
+            socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute).map_err(failed)?;
+        let groups = libc::RTMGRP_LINK
+            | libc::RTMGRP_IPV4_IFADDR
+            | libc::RTMGRP_IPV6_IFADDR
+            | libc::RTMGRP_IPV4_ROUTE
+            | libc::RTMGRP_IPV6_ROUTE;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups as u32)).map_err(failed)?;
+        let addresses = fingerprint(own_name);
+        let own_name = own_name.to_owned();
+        Ok(Self { socket, own_index, own_name, addresses, route_changed: false, calm_at: None })
+    }
+
+    /// Takes in what netlink tells. Returns whether our own interface was among it.
+    pub fn listen(&mut self, now: Instant) -> bool {
+        let mut own = false;
+        let mut buf = [0; 16384];
+        loop {
+            let changes = match recv(self.socket.as_raw_fd(), &mut buf, MsgFlags::MSG_DONTWAIT) {
+                Ok(len) => changes(&buf[..len], self.own_index),
+                // Told too fast: anything may have changed.
+                Err(Errno::ENOBUFS) => Changes { own: true, addresses: true, default_route: false },
+                Err(Errno::EINTR) => continue,
+                Err(_) => return own,
+            };
+            own |= changes.own;
+            self.route_changed |= changes.default_route;
+            if changes.addresses || changes.default_route {
+                self.calm_at = Some(now + CALM);
+            }
+        }
+    }
+
+    /// When [`settled`](Self::settled) wants to be asked.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.calm_at
+    }
+
+    /// Whether the network has changed and come to rest.
+    pub fn settled(&mut self, now: Instant) -> bool {
+        if self.calm_at.is_none_or(|at| at > now) {
+            return false;
+        }
+        self.calm_at = None;
+        let before = std::mem::replace(&mut self.addresses, fingerprint(&self.own_name));
+        std::mem::take(&mut self.route_changed) | (before != self.addresses)
+    }
+}
+
+impl AsFd for NetworkWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// A number that changes with the machine's addresses and the state of their interfaces, but for the tunnel's own.
+fn fingerprint(own_name: &str) -> u64 {
+    let mut hash = 0u64;
+    for entry in getifaddrs().into_iter().flatten().filter(|entry| entry.interface_name != own_name) {
+        let Some(address) = entry.address.as_ref().filter(|address| is_ip(address)) else { continue };
+        let state = entry.flags & (InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING);
+        let mut hasher = DefaultHasher::new();
+        (entry.interface_name.as_str(), address.to_string(), state.bits()).hash(&mut hasher);
+        // The order of interfaces is of no interest.
+        hash = hash.wrapping_add(hasher.finish());
+    }
+    hash
+}
+
+fn is_ip(address: &SockaddrStorage) -> bool {
+    address.as_sockaddr_in().is_some() || address.as_sockaddr_in6().is_some()
+}
+
+/// What the messages in `bytes` say (RFC 3549 § 2.3, rtnetlink(7)).
+fn changes(mut bytes: &[u8], own_index: u32) -> Changes {
+    const HEADER: usize = 16;
+    let mut changes = Changes::default();
+    while let Some(header) = bytes.first_chunk::<HEADER>() {
+        let len = u32_at(header, 0) as usize;
+        let Some(body) = bytes.get(HEADER..len) else { break };
+        let kind = u16::from_ne_bytes([header[4], header[5]]);
+        match kind {
+            libc::RTM_NEWLINK | libc::RTM_DELLINK if body.len() >= 8 && u32_at(body, 4) == own_index => {
+                changes.own = true;
+            }
+            libc::RTM_NEWADDR | libc::RTM_DELADDR if body.len() >= 8 && u32_at(body, 4) == own_index => {}
+            libc::RTM_NEWLINK | libc::RTM_DELLINK | libc::RTM_NEWADDR | libc::RTM_DELADDR => changes.addresses = true,
+            libc::RTM_NEWROUTE | libc::RTM_DELROUTE => changes.default_route |= is_default_route(body, own_index),
+            _ => {}
+        }
+        bytes = bytes.get(len.next_multiple_of(4)..).unwrap_or_default();
+    }
+    changes
+}
+
+/// Whether a route message is about a default route that does not lead into the tunnel.
+fn is_default_route(body: &[u8], own_index: u32) -> bool {
+    const ROUTE: usize = 12;
+    let Some(mut attributes) = body.get(ROUTE..) else { return false };
+    if body[1] != 0 {
+        return false;
+    }
+    while let Some(header) = attributes.first_chunk::<4>() {
+        let len = usize::from(u16::from_ne_bytes([header[0], header[1]]));
+        let Some(value) = attributes.get(4..len) else { break };
+        let is_interface = u16::from_ne_bytes([header[2], header[3]]) == libc::RTA_OIF;
+        if is_interface && value.len() == 4 && u32_at(value, 0) == own_index {
+            return false;
+        }
+        attributes = attributes.get(len.next_multiple_of(4)..).unwrap_or_default();
+    }
+    true
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |four| u32::from_ne_bytes(*four))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: u32 = 7;
+
+    fn message(kind: u16, body: &[u8]) -> Vec<u8> {
+        let mut bytes = (16 + body.len() as u32).to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 10]);
+        bytes.extend(body);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn link(index: u32) -> Vec<u8> {
+        [&[0; 4][..], &index.to_ne_bytes(), &[0; 8]].concat()
+    }
+
+    fn route(prefix: u8, interface: u32) -> Vec<u8> {
+        let mut body = vec![2, prefix, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0];
+        // A priority, and an attribute whose length is no multiple of four.
+        body.extend([8u16.to_ne_bytes(), libc::RTA_PRIORITY.to_ne_bytes()].concat());
+        body.extend(100u32.to_ne_bytes());
+        body.extend([6u16.to_ne_bytes(), libc::RTA_METRICS.to_ne_bytes()].concat());
+        body.extend([1, 2, 0, 0]);
+        body.extend([8u16.to_ne_bytes(), libc::RTA_OIF.to_ne_bytes()].concat());
+        body.extend(interface.to_ne_bytes());
+        body
+    }
+
+    #[test]
+    fn messages_are_told_apart() {
+        let own = Changes { own: true, ..Changes::default() };
+        let addresses = Changes { addresses: true, ..Changes::default() };
+        let default_route = Changes { default_route: true, ..Changes::default() };
+        let none = Changes::default();
+        let table: &[(&str, u16, Vec<u8>, Changes)] = &[
+            ("our interface", libc::RTM_NEWLINK, link(OWN), own),
+            ("our interface gone", libc::RTM_DELLINK, link(OWN), own),
+            ("another interface", libc::RTM_NEWLINK, link(3), addresses),
+            ("our address", libc::RTM_NEWADDR, link(OWN), none),
+            ("another address", libc::RTM_DELADDR, link(3), addresses),
+            ("a default route", libc::RTM_NEWROUTE, route(0, 3), default_route),
+            ("a default route gone", libc::RTM_DELROUTE, route(0, 3), default_route),
+            ("a default route through us", libc::RTM_NEWROUTE, route(0, OWN), none),
+            ("a route", libc::RTM_NEWROUTE, route(24, 3), none),
+            ("something else", libc::RTM_NEWNEIGH, link(3), none),
+        ];
+        for (what, kind, body, expected) in table {
+            assert_eq!(changes(&message(*kind, body), OWN), *expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn messages_behind_each_other_are_all_read() {
+        let bytes = [message(libc::RTM_NEWROUTE, &route(0, 3)), message(libc::RTM_NEWLINK, &link(OWN))].concat();
+        assert_eq!(changes(&bytes, OWN), Changes { own: true, addresses: false, default_route: true });
+    }
+
+    #[test]
+    fn cut_messages_end_the_reading() {
+        let bytes = message(libc::RTM_NEWROUTE, &route(0, 3));
+        for len in 0..bytes.len() {
+            changes(&bytes[..len], OWN);
+        }
+        let mut lying = bytes.clone();
+        lying[0..4].copy_from_slice(&3u32.to_ne_bytes());
+        assert_eq!(changes(&lying, OWN), Changes::default());
+    }
+
+    #[test]
+    fn a_burst_is_one_change_and_only_if_something_is_different() {
+        let mut watch = NetworkWatch::new(OWN, "none").expect("netlink");
+        let start = Instant::from_nanos(1);
+        assert!(!watch.settled(start));
+        watch.calm_at = Some(start + CALM);
+        assert!(!watch.settled(start), "not calm yet");
+        assert!(!watch.settled(start + CALM), "calm, but the same addresses");
+        watch.calm_at = Some(start);
+        watch.route_changed = true;
+        assert!(watch.settled(start));
+        watch.calm_at = Some(start);
+        assert!(!watch.settled(start), "once");
+        watch.calm_at = Some(start);
+        watch.addresses ^= 1;
+        assert!(watch.settled(start));
+    }
+}

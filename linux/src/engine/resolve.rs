@@ -1,0 +1,61 @@
+//! Endpoint names become addresses on threads of their own: a name server may take its time.
+use super::shared::Shared;
+use std::collections::HashSet;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError};
+use underpass_core::PeerId;
+
+/// Names looked up at once; the tunnel asks again for those that found no place.
+const AT_ONCE: usize = 16;
+
+/// Looks names up.
+#[derive(Debug, Default)]
+pub struct Resolver {
+    under_way: Arc<Mutex<HashSet<PeerId>>>,
+}
+
+impl Resolver {
+    /// Looks up `host` for `peer` and tells the tunnel. Of several addresses the system's preference is followed, as
+    /// far as `reach` (IPv4, IPv6) allows. Failure is silent: the tunnel asks again.
+    pub fn resolve(&self, shared: &Arc<Shared>, peer: PeerId, host: String, port: u16, reach: (bool, bool)) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if under_way.len() >= AT_ONCE || !under_way.insert(peer) {
+            return;
+        }
+        drop(under_way);
+        let (shared, under_way) = (Arc::clone(shared), Arc::clone(&self.under_way));
+        let look_up = move || {
+            let found = first_reachable((host.as_str(), port), reach);
+            match found {
+                Some(remote) => {
+                    tracing::debug!(host, %remote, "resolved");
+                    shared.with_tunnel(|tunnel, now| tunnel.set_endpoint(now, peer, remote));
+                }
+                None => tracing::warn!("an endpoint's name could not be resolved; trying again when it is needed"),
+            }
+            under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&peer);
+        };
+        if std::thread::Builder::new().name("resolve".into()).spawn(look_up).is_err() {
+            self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&peer);
+        }
+    }
+}
+
+fn first_reachable(name: impl ToSocketAddrs, (v4, v6): (bool, bool)) -> Option<SocketAddr> {
+    name.to_socket_addrs().ok()?.find(|address| if address.is_ipv4() { v4 } else { v6 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_address_of_a_family_we_have_is_taken() {
+        let (a, b) = (SocketAddr::from(([0; 16], 1)), SocketAddr::from(([10, 0, 0, 1], 1)));
+        let name = [a, b];
+        for (reach, expected) in [((true, true), Some(a)), ((true, false), Some(b)), ((false, false), None)] {
+            assert_eq!(first_reachable(&name[..], reach), expected);
+        }
+        assert_eq!(first_reachable(("name.invalid", 1), (true, true)), None);
+    }
+}

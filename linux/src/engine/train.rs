@@ -1,0 +1,265 @@
+//! Outgoing datagrams in one stretch of memory, so that the kernel takes many at once.
+//!
+//! Packets are laid out as they will be sealed: header, packet, padding and tag, each place behind the other without
+//! a gap. Sealed in place, packets of one size to one peer are then a run: one call sends it.
+use super::recycle::recycle;
+use crate::udp::{Run, Sent, Sockets};
+use std::ops::Range;
+use underpass_core::limits::{HEADROOM, MIN_TRANSMIT_BUFFER, TAILROOM};
+use underpass_core::tunnel::{Begin, PacketBuf, PacketSlot, SealJob, Transmit, Verdict};
+use underpass_core::{Instant, Tunnel};
+
+/// Bytes in a train: a full super-packet, sealed, and whatever single datagram the largest MTU makes.
+const BYTES: usize = 72 * 1024;
+/// Bytes of a transport message's tag (paper § 5.4.6).
+const TAG: usize = 16;
+/// Transport messages are padded to a multiple of this (paper § 5.4.6).
+const PADDING: usize = 16;
+
+/// Packets to seal, then datagrams to send.
+#[derive(Debug)]
+pub struct Train {
+    buf: Box<[u8]>,
+    used: usize,
+    /// The packets, in order, the places one behind the other from 0.
+    places: Vec<Place>,
+    /// What is left to seal, with the place where it stands.
+    jobs: Vec<(Range<usize>, SealJob)>,
+    departures: Vec<Departure>,
+    bounces: Vec<Bounce>,
+    spare: Vec<PacketSlot<'static>>,
+}
+
+/// Where a packet is to be sealed.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Bytes of the place.
+    room: usize,
+    /// Bytes of the packet, which stands at `HEADROOM`.
+    len: usize,
+}
+
+/// A datagram to send.
+#[derive(Clone, Copy, Debug)]
+struct Departure {
+    start: usize,
+    transmit: Transmit,
+}
+
+/// An ICMP error for the virtual interface.
+#[derive(Clone, Copy, Debug)]
+struct Bounce {
+    start: usize,
+    len: usize,
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Train {
+    /// An empty train.
+    #[must_use]
+    pub fn new() -> Self {
+        let most = BYTES / (HEADROOM + TAG);
+        Self {
+            buf: vec![0; BYTES].into(),
+            used: 0,
+            places: Vec::with_capacity(most),
+            jobs: Vec::with_capacity(most),
+            departures: Vec::with_capacity(most),
+            bounces: Vec::with_capacity(most),
+            spare: Vec::with_capacity(most),
+        }
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// Whether it has gathered so much that it had better leave.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.used >= BYTES / 2
+    }
+
+    /// Lets `write` fill in a packet of `len` bytes, to be sealed under `mtu`. `false`: there is no room.
+    pub fn load(&mut self, len: usize, mtu: u16, write: impl FnOnce(&mut [u8])) -> bool {
+        let padded = len.next_multiple_of(PADDING).min(len.max(mtu.into()));
+        let room = HEADROOM + padded + TAG;
+        let Some(place) = self.buf.get_mut(self.used..self.used + room) else { return false };
+        write(&mut place[HEADROOM..HEADROOM + len]);
+        self.places.push(Place { room, len });
+        self.used += room;
+        true
+    }
+
+    /// Seals the packets, all three steps at once.
+    pub fn seal(&mut self, tunnel: &mut Tunnel, now: Instant) {
+        let mut slots = recycle(std::mem::take(&mut self.spare));
+        let mut rest = &mut self.buf[..];
+        for place in &self.places {
+            let (buf, behind) = rest.split_at_mut(place.room);
+            let packet = PacketBuf { buf, packet: HEADROOM..HEADROOM + place.len };
+            slots.push(PacketSlot { packet, verdict: Verdict::Pending });
+            rest = behind;
+        }
+        tunnel.handle_packets(now, &mut slots);
+        let mut start = 0;
+        for (slot, place) in slots.iter().zip(&self.places) {
+            note(&mut self.departures, &mut self.bounces, start, slot.verdict);
+            start += place.room;
+        }
+        self.places.clear();
+        self.spare = recycle(slots);
+    }
+
+    /// First of three steps: looks up where the packets go.
+    pub fn begin(&mut self, tunnel: &mut Tunnel, now: Instant) {
+        let mut start = 0;
+        for place in self.places.drain(..) {
+            let range = start..start + place.room;
+            start = range.end;
+            let packet = PacketBuf { buf: &mut self.buf[range.clone()], packet: HEADROOM..HEADROOM + place.len };
+            match tunnel.begin_seal(now, packet) {
+                Begin::Crypt(job) => self.jobs.push((range, job)),
+                Begin::Done(verdict) => note(&mut self.departures, &mut self.bounces, range.start, verdict),
+            }
+        }
+    }
+
+    /// Second step, on any thread.
+    pub fn crypt(&mut self) {
+        self.jobs.iter_mut().for_each(|(range, job)| job.crypt(&mut self.buf[range.clone()]));
+    }
+
+    /// Third step: accounts for the packets, in the order of the first.
+    pub fn finish(&mut self, tunnel: &mut Tunnel, now: Instant) {
+        for (range, job) in self.jobs.drain(..) {
+            note(&mut self.departures, &mut self.bounces, range.start, tunnel.finish_seal(now, job));
+        }
+    }
+
+    /// Takes in what the tunnel itself wants to send. `true`: there may be more, once the train has left.
+    #[must_use]
+    pub fn collect(&mut self, tunnel: &mut Tunnel, now: Instant) -> bool {
+        let needed = MIN_TRANSMIT_BUFFER.max(usize::from(tunnel.mtu()) + HEADROOM + TAILROOM);
+        loop {
+            let free = &mut self.buf[self.used..];
+            if free.len() < needed {
+                return true;
+            }
+            let Some(transmit) = tunnel.poll_transmit(now, free) else { return false };
+            self.departures.push(Departure { start: self.used, transmit });
+            self.used += transmit.len;
+        }
+    }
+
+    /// Sends the datagrams, telling `outcome` of each run whose first datagram was `Transmit`, and empties the train.
+    pub fn depart(&mut self, sockets: &Sockets, mut outcome: impl FnMut(&Transmit, Sent)) {
+        let mut left = &self.departures[..];
+        while let Some(first) = left.first() {
+            let count = count_of_run(left);
+            let bytes = left[..count].iter().map(|departure| departure.transmit.len).sum::<usize>();
+            let Transmit { path, ecn, len, .. } = first.transmit;
+            if len > 0 {
+                let datagrams = &self.buf[first.start..first.start + bytes];
+                outcome(&first.transmit, sockets.send(&Run { path, ecn, datagrams, size: len }));
+            }
+            left = &left[count..];
+        }
+        self.departures.clear();
+        self.bounces.clear();
+        self.used = 0;
+    }
+
+    /// The ICMP errors, for the virtual interface; there until the train departs.
+    pub fn bounces(&self) -> impl Iterator<Item = &[u8]> {
+        self.bounces.iter().map(|bounce| &self.buf[bounce.start..bounce.start + bounce.len])
+    }
+}
+
+/// Remembers what became of the packet whose place begins at `start`.
+fn note(departures: &mut Vec<Departure>, bounces: &mut Vec<Bounce>, start: usize, verdict: Verdict) {
+    match verdict {
+        Verdict::Send { transmit, start: at } => departures.push(Departure { start: start + at as usize, transmit }),
+        Verdict::Bounce { start: at, len, .. } => {
+            bounces.push(Bounce { start: start + at as usize, len: len as usize });
+        }
+        _ => {}
+    }
+}
+
+/// How many datagrams at the front of `departures`, which is not empty, make a run: for one destination, gapless in
+/// memory, of one length, the last perhaps shorter.
+fn count_of_run(departures: &[Departure]) -> usize {
+    let follows = |pair: &[Departure]| {
+        let [before, after] = pair else { return false };
+        let (first, a, b) = (&departures[0].transmit, &before.transmit, &after.transmit);
+        a.path == b.path
+            && a.ecn == b.ecn
+            && a.len == first.len
+            && b.len <= first.len
+            && before.start + a.len == after.start
+    };
+    1 + departures.windows(2).take_while(|pair| follows(pair)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+    use underpass_core::packet::ecn::Ecn;
+    use underpass_core::tunnel::Path;
+
+    fn departures(of: &[(usize, usize, u16, Ecn)]) -> Vec<Departure> {
+        let transmit = |len, port, ecn| {
+            let path = Path { local: None, remote: SocketAddr::from(([127, 0, 0, 1], port)) };
+            Transmit { peer: None, path, len, ecn }
+        };
+        of.iter()
+            .map(|(start, len, port, ecn)| Departure { start: *start, transmit: transmit(*len, *port, *ecn) })
+            .collect()
+    }
+
+    #[test]
+    fn runs_end_where_the_kernel_could_not_split_them() {
+        use Ecn::{Capable0 as E, NotCapable as N};
+        type Case = (&'static str, &'static [(usize, usize, u16, Ecn)], usize);
+        let table: &[Case] = &[
+            ("one", &[(0, 100, 1, N)], 1),
+            ("alike", &[(0, 100, 1, N), (100, 100, 1, N), (200, 100, 1, N)], 3),
+            ("the last shorter", &[(0, 100, 1, N), (100, 60, 1, N)], 2),
+            ("a shorter one ends it", &[(0, 100, 1, N), (100, 60, 1, N), (160, 60, 1, N)], 2),
+            ("a longer one", &[(0, 100, 1, N), (100, 116, 1, N)], 1),
+            ("a gap", &[(0, 100, 1, N), (104, 100, 1, N)], 1),
+            ("another peer", &[(0, 100, 1, N), (100, 100, 2, N)], 1),
+            ("another ECN", &[(0, 100, 1, N), (100, 100, 1, E)], 1),
+        ];
+        for (what, of, count) in table {
+            assert_eq!(count_of_run(&departures(of)), *count, "{what}");
+        }
+    }
+
+    #[test]
+    fn packets_of_one_size_lie_without_gaps() {
+        let mut train = Train::new();
+        // Padded to a multiple of 16, but not beyond the MTU; longer packets as they are.
+        for (len, mtu, room) in [(1420, 1420, 1452), (1409, 1420, 1452), (52, 1420, 96), (1500, 1420, 1532)] {
+            let before = train.used;
+            assert!(train.load(len, mtu, |packet| assert_eq!(packet.len(), len)));
+            assert_eq!(train.used - before, room, "{len} of {mtu}");
+        }
+        while train.load(1420, 1420, |_| {}) {}
+        assert!(train.used > BYTES - 1452 && train.used <= BYTES);
+    }
+
+    #[test]
+    fn the_longest_packet_fits_an_empty_train() {
+        assert!(Train::new().load(65535, 65535, |_| {}));
+    }
+}

@@ -1,0 +1,142 @@
+//! Runs programs on this machine.
+use super::invocation::Invocation;
+use super::mask;
+use super::step::Family;
+use anyhow::{anyhow, bail};
+use std::env;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Where system programs are, should PATH lack it.
+const SYSTEM_DIRECTORIES: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/bin"];
+
+/// How long a command of the configuration may have ended before that is noticed.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// Where `program` is.
+#[must_use]
+pub fn find_program(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(SYSTEM_DIRECTORIES.map(PathBuf::from))
+        .map(|directory| directory.join(program))
+        .find(|file| file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0))
+}
+
+fn command(program: &str) -> anyhow::Result<Command> {
+    let path = find_program(program).ok_or_else(|| anyhow!("the program `{program}` is missing"))?;
+    let mut command = Command::new(path);
+    command.env("LC_ALL", "C");
+    Ok(command)
+}
+
+/// What `program` writes to standard output, or `None` when it fails.
+#[must_use]
+pub fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = command(program).ok()?.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs `invocation` and waits for it.
+///
+/// # Errors
+/// It could not be run or failed; what it wrote is in the message.
+pub fn run(invocation: &Invocation) -> anyhow::Result<()> {
+    let shown = [invocation.program.to_owned()].into_iter().chain(invocation.arguments.iter().cloned());
+    let shown = shown.collect::<Vec<_>>().join(" ");
+    let mut command = command(invocation.program)?;
+    let stdin = if invocation.input.is_some() { Stdio::piped() } else { Stdio::null() };
+    let child = command.args(&invocation.arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.map_err(|error| anyhow!("`{shown}` cannot be run: {error}"))?;
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), &invocation.input) {
+        // A program that does not read to the end says why below.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(|error| anyhow!("`{shown}` got lost: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    match said.trim() {
+        "" => bail!("`{shown}` failed ({})", output.status),
+        said => bail!("`{shown}` failed: {said}"),
+    }
+}
+
+/// Runs a command of the configuration by bash, as wg-quick(8) does, or by sh where there is no bash. Once
+/// `interrupted` turns true it is ended.
+///
+/// # Errors
+/// It could not be run or failed.
+pub fn shell(script: &str, interrupted: &AtomicBool) -> anyhow::Result<()> {
+    let shell = find_program("bash").unwrap_or_else(|| Path::new("/bin/sh").into());
+    let was_interrupted = interrupted.load(Ordering::Relaxed);
+    let mut child = Command::new(&shell)
+        .arg("-c")
+        .arg(script)
+        .spawn()
+        .map_err(|error| anyhow!("{} cannot be run: {error}", shell.display()))?;
+    let mut pause = Duration::from_millis(1);
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if !was_interrupted && interrupted.load(Ordering::Relaxed) {
+            let _ = child.kill();
+            child.wait()?;
+            bail!("interrupted during: {}", mask::command(script));
+        }
+        thread::sleep(pause);
+        pause = LONGEST_PAUSE.min(pause * 2);
+    };
+    match status.success() {
+        true => Ok(()),
+        false => bail!("a command of the configuration failed ({status}): {}", mask::command(script)),
+    }
+}
+
+/// Deletes the routing rule whose priority `find` picks from the list of rules.
+///
+/// # Errors
+/// The list cannot be had, or the rule cannot be deleted; a rule that is not there is no error.
+pub fn delete_rule(family: Family, find: impl FnOnce(&str) -> Option<u32>) -> anyhow::Result<()> {
+    let listing = output("ip", &[family.option(), "rule", "show"])
+        .ok_or_else(|| anyhow!("`ip {} rule show` failed", family.option()))?;
+    match find(&listing) {
+        Some(priority) => run(&Invocation::new("ip", &format!("{} rule delete priority {priority}", family.option()))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_fails_says_why() {
+        let missing = run(&Invocation::new("underpass-no-such-program", "")).expect_err("missing").to_string();
+        assert_eq!(missing, "the program `underpass-no-such-program` is missing");
+        let failed = run(&Invocation::new("ls", "/underpass/no/such/file")).expect_err("fails").to_string();
+        assert!(
+            failed.starts_with("`ls /underpass/no/such/file` failed: ") && failed.contains("No such file"),
+            "{failed}"
+        );
+        assert_eq!(
+            run(&Invocation::new("false", "")).expect_err("fails").to_string(),
+            "`false` failed (exit status: 1)"
+        );
+        assert!(run(&Invocation::new("grep", "-q b").reading("a\nb\n".into())).is_ok());
+        assert!(run(&Invocation::new("grep", "-q c").reading("a\nb\n".into())).is_err());
+    }
+
+    #[test]
+    fn output_is_of_success_only() {
+        assert_eq!(output("echo", &["a b"]).as_deref(), Some("a b\n"));
+        assert_eq!(output("false", &[]), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! From a configuration and the facts about the machine to a list of steps.
+use super::facts::Facts;
+use super::firewall::Firewall;
+use super::step::{Family, Phase, Step};
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use underpass_core::config::{QuickConfig, Table};
+
+/// What to do to bring a tunnel up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The interface.
+    pub name: String,
+    /// Its MTU in bytes.
+    pub mtu: u16,
+    /// The mark of the tunnel's datagrams, 0 for none.
+    pub mark: u32,
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// The plan to bring `config` up as interface `name`.
+    #[must_use]
+    pub fn up(name: &str, config: &QuickConfig, facts: &Facts) -> Self {
+        let mtu = config.mtu.unwrap_or(facts.mtu);
+        let mark = if has_default_route(config) { facts.table } else { config.fwmark.unwrap_or(0) };
+        let mut steps = hooks(name, Phase::PreUp, &config.pre_up);
+        steps.push(Step::Start);
+        steps.extend(config.addresses.iter().copied().map(Step::Address));
+        steps.push(Step::LinkUp { mtu });
+        if !config.dns.is_empty() {
+            let (servers, search) = (config.dns.clone(), config.search_domains.clone());
+            steps.push(Step::Dns { record: facts.resolvconf_record.clone(), servers, search });
+        }
+        for network in networks(config) {
+            route(&mut steps, name, network, config, facts);
+        }
+        steps.extend(hooks(name, Phase::PostUp, &config.post_up));
+        Self { name: name.into(), mtu, mark, steps }
+    }
+
+    /// The hooks to run before `down`.
+    #[must_use]
+    pub fn pre_down(name: &str, config: &QuickConfig) -> Vec<Step> {
+        hooks(name, Phase::PreDown, &config.pre_down)
+    }
+
+    /// The hooks to run after `down`.
+    #[must_use]
+    pub fn post_down(name: &str, config: &QuickConfig) -> Vec<Step> {
+        hooks(name, Phase::PostDown, &config.post_down)
+    }
+}
+
+/// Whether `config` sends everything through the tunnel, so that the tunnel's own datagrams need a way around it.
+#[must_use]
+pub fn has_default_route(config: &QuickConfig) -> bool {
+    config.table == Table::Auto && networks(config).any(|network| network.prefix_len() == 0)
+}
+
+fn hooks(name: &str, phase: Phase, commands: &[String]) -> Vec<Step> {
+    commands.iter().map(|command| Step::Hook { phase, command: command.replace("%i", name) }).collect()
+}
+
+/// The allowed IPs of all peers, each once, the most specific first.
+fn networks(config: &QuickConfig) -> impl Iterator<Item = IpNet> {
+    let added = config.tunnel.peers.iter().flat_map(|peer| &peer.allowed_ips).filter(|allowed| !allowed.remove);
+    let mut networks: Vec<IpNet> =
+        added.map(|allowed| allowed.network.trunc()).collect::<BTreeSet<_>>().into_iter().collect();
+    networks.sort_by_key(|network| std::cmp::Reverse(network.prefix_len()));
+    networks.into_iter()
+}
+
+fn route(steps: &mut Vec<Step>, name: &str, network: IpNet, config: &QuickConfig, facts: &Facts) {
+    match &config.table {
+        Table::Off => {}
+        Table::Number(table) => steps.push(Step::Route { network, table: Some(table.to_string()) }),
+        Table::Name(table) => steps.push(Step::Route { network, table: Some(table.clone()) }),
+        Table::Auto if network.prefix_len() == 0 => default_route(steps, name, network, config, facts),
+        Table::Auto if config.addresses.iter().any(|address| is_connected(address, &network)) => {}
+        Table::Auto => steps.push(Step::Route { network, table: None }),
+    }
+}
+
+/// Whether the kernel routes `network` to the interface by itself, because it has `address` there.
+fn is_connected(address: &IpNet, network: &IpNet) -> bool {
+    let routed = address.prefix_len() < address.max_prefix_len() || Family::of(address) == Family::V6;
+    routed && address.contains(network)
+}
+
+fn default_route(steps: &mut Vec<Step>, name: &str, network: IpNet, config: &QuickConfig, facts: &Facts) {
+    let (family, table) = (Family::of(&network), facts.table);
+    steps.push(Step::Route { network, table: Some(table.to_string()) });
+    steps.push(Step::DivertRule { family, table });
+    steps.push(Step::MainRule { family, table });
+    if family == Family::V4 {
+        steps.push(Step::SourceValidMark);
+    }
+    let addresses = config.addresses.iter().filter(|address| Family::of(address) == family).map(IpNet::addr).collect();
+    steps.push(Step::Firewall(Firewall { program: facts.firewall, name: name.into(), family, addresses, mark: table }));
+}

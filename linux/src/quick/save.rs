@@ -1,0 +1,148 @@
+//! SaveConfig: writes what a running tunnel is configured with back to its file.
+use super::file::ConfigFile;
+use super::machine::output;
+use crate::control::status::{InterfaceStatus, PeerStatus};
+use anyhow::anyhow;
+use ipnet::IpNet;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use underpass_core::config::{AllowedIp, Endpoint, PeerChange, QuickConfig, write};
+
+/// Writes to `file`, which holds `config`, what the tunnel runs with.
+///
+/// # Errors
+/// The file cannot be written; then it is as it was.
+pub fn save(file: &ConfigFile, config: &QuickConfig, status: &InterfaceStatus) -> anyhow::Result<()> {
+    let addresses = output("ip", &["-o", "address", "show", "dev", &file.name]).unwrap_or_default();
+    let text = write(&running(config, status, &addresses));
+    replace(&file.path, text.as_bytes()).map_err(|error| anyhow!("{}: {error}", file.path.display()))
+}
+
+/// `config` with what is different while it runs.
+fn running(config: &QuickConfig, status: &InterfaceStatus, addresses: &str) -> QuickConfig {
+    let mut saved = config.clone();
+    saved.tunnel.private_key.clone_from(&status.private_key);
+    saved.listen_port = Some(status.listen_port).filter(|port| *port != 0);
+    // A mark that was chosen for a default route is chosen again.
+    if config.fwmark.is_some() || !super::plan::has_default_route(config) {
+        saved.fwmark = Some(status.fwmark).filter(|mark| *mark != 0);
+    }
+    saved.addresses = parse_addresses(addresses);
+    saved.addresses.retain(|address| !is_link_local(address) || config.addresses.contains(address));
+    saved.tunnel.peers = status.peers.iter().map(|peer| running_peer(config, peer)).collect();
+    saved
+}
+
+fn running_peer(config: &QuickConfig, status: &PeerStatus) -> PeerChange {
+    let configured = config.tunnel.peers.iter().find(|peer| peer.public_key == status.public_key);
+    // A host name says more than the address it had today.
+    let name =
+        configured.and_then(|peer| peer.endpoint.clone()).filter(|endpoint| matches!(endpoint, Endpoint::Name { .. }));
+    let address = || status.endpoint.as_ref().and_then(|text| text.parse().ok()).map(Endpoint::Address);
+    PeerChange {
+        preshared_key: status.preshared_key.clone(),
+        endpoint: name.or_else(address),
+        persistent_keepalive: Some(status.persistent_keepalive).filter(|seconds| *seconds != 0),
+        replace_allowed_ips: true,
+        allowed_ips: status.allowed_ips.iter().copied().map(AllowedIp::from).collect(),
+        ..PeerChange::new(status.public_key)
+    }
+}
+
+/// Whether the kernel gave the interface this address by itself (RFC 4291 § 2.5.6).
+fn is_link_local(address: &IpNet) -> bool {
+    matches!(address, IpNet::V6(address) if address.addr().is_unicast_link_local())
+}
+
+/// The addresses in `listing` (the output of `ip -o address show`).
+fn parse_addresses(listing: &str) -> Vec<IpNet> {
+    let address = |line: &str| {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "inet" && *word != "inet6").skip(1);
+        let address = words.next()?;
+        // Without a length behind it: a peer's, or a single one.
+        address.parse().ok().or_else(|| address.parse::<IpAddr>().map(IpNet::from).ok())
+    };
+    listing.lines().filter_map(address).collect()
+}
+
+/// Puts `content` in the place of the file at `path`, whole or not at all, readable by its owner only.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let _ = fs::remove_file(&temporary);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use underpass_core::config::parse;
+
+    const CONFIG: &str = "\
+[Interface]
+PrivateKey = dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=
+Address = 10.0.0.1/24
+PostUp = echo %i
+SaveConfig = true
+
+[Peer]
+PublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=
+AllowedIPs = 0.0.0.0/0
+Endpoint = vpn.example.com:51820
+";
+
+    const ANSWER: &str = "\
+private_key=77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a
+listen_port=40000
+fwmark=51820
+public_key=8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a
+preshared_key=0000000000000000000000000000000000000000000000000000000000000000
+endpoint=192.0.2.1:51820
+allowed_ip=0.0.0.0/0
+persistent_keepalive_interval=25
+public_key=de9edb7d7b7dbdb4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f
+endpoint=[2001:db8::1]:7
+allowed_ip=10.0.0.9/32
+errno=0
+
+";
+
+    #[test]
+    fn what_runs_is_what_is_saved() {
+        let config = parse(CONFIG).config.expect("valid");
+        let status = InterfaceStatus::parse("wg0", ANSWER).expect("valid");
+        let addresses = "4: wg0    inet 10.0.0.2/24 scope global wg0\\\n4: wg0    inet6 fe80::1/64 scope link \\\n";
+        let saved = running(&config, &status, addresses);
+        let text = write(&saved);
+        assert_eq!(parse(&text).config.as_ref(), Some(&saved), "it can be read again");
+        assert_eq!(saved.addresses, ["10.0.0.2/24".parse::<IpNet>().expect("network")]);
+        assert_eq!((saved.listen_port, saved.fwmark), (Some(40000), None));
+        assert_eq!(saved.post_up, ["echo %i"]);
+        let [first, second] = &saved.tunnel.peers[..] else { panic!("two peers") };
+        assert!(matches!(&first.endpoint, Some(Endpoint::Name { host, .. }) if host == "vpn.example.com"));
+        assert_eq!(first.persistent_keepalive, Some(25));
+        assert!(matches!(second.endpoint, Some(Endpoint::Address(_))));
+    }
+
+    #[test]
+    fn the_file_is_replaced_whole_and_private() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("wg0.conf");
+        fs::write(&path, "old").expect("writes");
+        replace(&path, b"new").expect("replaces");
+        assert_eq!(fs::read(&path).expect("reads"), b"new");
+        assert_eq!(fs::metadata(&path).expect("meta").permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(directory.path()).expect("directory").count(), 1);
+        assert!(replace(&directory.path().join("none/wg0.conf"), b"x").is_err());
+    }
+}

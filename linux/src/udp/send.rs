@@ -1,0 +1,130 @@
+//! Sending runs of datagrams, and what to do when the kernel refuses.
+use super::socket::Socket;
+use crate::error::errno;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use quinn_udp::{EcnCodepoint, Transmit, UdpSockRef};
+use std::io;
+use std::os::fd::AsFd;
+use underpass_core::packet::ecn::Ecn;
+use underpass_core::tunnel::Path;
+
+/// Bytes of the longest datagram IPv4 carries, and of the longest run sent at once.
+pub const MAX_DATAGRAM: usize = 65507;
+/// Milliseconds a run waits for room in the socket's buffer before it is dropped.
+const PATIENCE: u8 = 50;
+
+/// Datagrams for one destination, one behind the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// From where, and where to.
+    pub path: Path,
+    /// The ECN bits of all.
+    pub ecn: Ecn,
+    /// The datagrams, all of `size` bytes but the last, which may be shorter.
+    pub datagrams: &'a [u8],
+    /// Bytes of each datagram; at least 1.
+    pub size: usize,
+}
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is on its way.
+    Yes,
+    /// It is on its way, but not from the address it was to leave from: that one is gone or has no route.
+    FromElsewhere,
+    /// It, or the rest of it, is lost.
+    Failed(Errno),
+}
+
+impl Socket {
+    /// Sends a run, in as few calls as the kernel allows.
+    pub fn send(&self, run: &Run<'_>) -> Sent {
+        let mut run = *run;
+        let mut sent = Sent::Yes;
+        while !run.datagrams.is_empty() {
+            let count = self.bundle(run.size);
+            let (now, later) = run.datagrams.split_at(run.datagrams.len().min(count * run.size));
+            let part = Run { datagrams: now, ..run };
+            let errno = match self.send_part(&part) {
+                Ok(()) => {
+                    run.datagrams = later;
+                    continue;
+                }
+                Err(errno) => errno,
+            };
+            if run.path.local.is_some() && is_about_source(errno) {
+                // The address may have gone with a network we left; the bundle was not at fault.
+                self.forgive(errno);
+                run.path.local = None;
+                sent = Sent::FromElsewhere;
+            } else if now.len() > run.size {
+                // EIO: the device cannot sum them. Else the path is too narrow for datagrams of this size.
+                self.too_large.set(if errno == Errno::EIO { 0 } else { run.size });
+                self.forgive(errno);
+                if let Err(errno) = self.send_singly(&part) {
+                    return Sent::Failed(errno);
+                }
+                run.datagrams = later;
+            } else {
+                return Sent::Failed(errno);
+            }
+        }
+        sent
+    }
+
+    /// How many datagrams of `size` bytes are sent at once.
+    fn bundle(&self, size: usize) -> usize {
+        if self.offload && size < self.too_large.get() {
+            self.state.borrow().max_gso_segments().min(MAX_DATAGRAM / size).max(1)
+        } else {
+            1
+        }
+    }
+
+    /// Two errors make quinn-udp give up bundles and ECN for good, whatever they were about.
+    fn forgive(&self, errno: Errno) {
+        if matches!(errno, Errno::EINVAL | Errno::EIO) {
+            self.renew_state();
+        }
+    }
+
+    /// Sends a part that the kernel did not take as a bundle: it may fragment single datagrams, and sum those of a
+    /// device that cannot.
+    fn send_singly(&self, part: &Run<'_>) -> Result<(), Errno> {
+        part.datagrams.chunks(part.size).try_for_each(|datagram| self.send_part(&Run { datagrams: datagram, ..*part }))
+    }
+
+    fn send_part(&self, part: &Run<'_>) -> Result<(), Errno> {
+        let transmit = Transmit {
+            destination: part.path.remote,
+            ecn: EcnCodepoint::from_bits(part.ecn as u8),
+            contents: part.datagrams,
+            segment_size: (part.datagrams.len() > part.size).then_some(part.size),
+            src_ip: part.path.local,
+        };
+        loop {
+            match self.state.borrow().try_send(UdpSockRef::from(&self.io), &transmit) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for_room()?,
+                Err(error) => return Err(errno(&error)),
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits until the socket's buffer has room: that is what slows down who sends into the tunnel.
+    fn wait_for_room(&self) -> Result<(), Errno> {
+        let mut fds = [PollFd::new(self.io.as_fd(), PollFlags::POLLOUT)];
+        match poll(&mut fds, PollTimeout::from(PATIENCE)) {
+            Ok(0) => Err(Errno::EAGAIN),
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+/// Whether the error may be due to the source address.
+fn is_about_source(errno: Errno) -> bool {
+    matches!(errno, Errno::EINVAL | Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EADDRNOTAVAIL | Errno::ENODEV)
+}

@@ -1,0 +1,122 @@
+//! One socket: opening it, and receiving in batches.
+use super::options;
+use crate::error::{HostError, errno};
+use nix::errno::Errno;
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, SockAddr, Type};
+use std::cell::{Cell, RefCell};
+use std::io::{self, IoSliceMut};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// A UDP socket of one address family, bound to all addresses.
+#[derive(Debug)]
+pub struct Socket {
+    pub(super) io: socket2::Socket,
+    pub(super) state: RefCell<UdpSocketState>,
+    /// Datagrams of this size and larger are not bundled: the kernel refused it.
+    pub(super) too_large: Cell<usize>,
+    port: u16,
+    is_v6: bool,
+    pub(super) offload: bool,
+}
+
+impl Socket {
+    /// Opens and binds a socket. `None`: the machine lacks the family.
+    ///
+    /// # Errors
+    /// [`HostError`]: the port is taken, the mark is not allowed, and the like.
+    pub fn open(is_v6: bool, port: u16, mark: u32, offload: bool) -> Result<Option<Self>, HostError> {
+        let failed = |doing| move |source| HostError::socket(doing, source);
+        let domain = if is_v6 { Domain::IPV6 } else { Domain::IPV4 };
+        let io = match socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP)) {
+            Ok(io) => io,
+            Err(error) => return why_not_opened(error),
+        };
+        let address = if is_v6 {
+            io.set_only_v6(true).map_err(failed("keeping IPv4 out of the IPv6 socket"))?;
+            SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))
+        } else {
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))
+        };
+        if let Err(error) = io.bind(&SockAddr::from(address)) {
+            return why_not_bound(error, port);
+        }
+        let bound = io.local_addr().map_err(failed("reading the port"))?;
+        let state = UdpSocketState::new(UdpSockRef::from(&io)).map_err(failed("setting its options"))?;
+        options::set_helpful(&io, is_v6);
+        if !offload {
+            options::set_bundling(&io, false);
+        }
+        let port = bound.as_socket().map_or(port, |address| address.port());
+        let socket = Self { io, state: state.into(), too_large: Cell::new(usize::MAX), port, is_v6, offload };
+        if mark != 0 {
+            socket.set_mark(mark)?;
+        }
+        Ok(Some(socket))
+    }
+
+    /// The port it is bound to.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether its family is IPv6.
+    #[must_use]
+    pub fn is_v6(&self) -> bool {
+        self.is_v6
+    }
+
+    /// Changes the mark of every datagram; 0: none.
+    ///
+    /// # Errors
+    /// [`HostError`]: usually that it is not allowed.
+    pub fn set_mark(&self, mark: u32) -> Result<(), HostError> {
+        self.io.set_mark(mark).map_err(|source| match errno(&source) {
+            Errno::EPERM => HostError::SocketPermission { doing: "set the firewall mark" },
+            _ => HostError::socket("setting the firewall mark", source),
+        })
+    }
+
+    /// Receives what waits: a bundle of datagrams from one sender into each of `bufs`, described by `meta`. Returns how
+    /// many were filled.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing waits; otherwise the system's.
+    pub fn receive(&self, bufs: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> io::Result<usize> {
+        self.state.borrow().recv(UdpSockRef::from(&self.io), bufs, meta)
+    }
+
+    /// Forgets what earlier errors made of the socket's abilities, which may have had other causes.
+    pub(super) fn renew_state(&self) {
+        if let Ok(state) = UdpSocketState::new(UdpSockRef::from(&self.io)) {
+            self.state.replace(state);
+            options::set_helpful(&self.io, self.is_v6);
+            options::set_bundling(&self.io, self.offload);
+        }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.as_fd()
+    }
+}
+
+fn why_not_opened(source: io::Error) -> Result<Option<Socket>, HostError> {
+    match errno(&source) {
+        Errno::EAFNOSUPPORT | Errno::EPROTONOSUPPORT => Ok(None),
+        Errno::EPERM | Errno::EACCES => Err(HostError::SocketPermission { doing: "open a UDP socket" }),
+        _ => Err(HostError::socket("opening a UDP socket", source)),
+    }
+}
+
+fn why_not_bound(source: io::Error, port: u16) -> Result<Option<Socket>, HostError> {
+    match errno(&source) {
+        Errno::EADDRNOTAVAIL => Ok(None),
+        Errno::EADDRINUSE => Err(HostError::PortInUse { port }),
+        Errno::EACCES | Errno::EPERM => Err(HostError::SocketPermission { doing: "listen on a port below 1024" }),
+        _ => Err(HostError::socket("binding it", source)),
+    }
+}

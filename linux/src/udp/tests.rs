@@ -1,0 +1,115 @@
+//! Sockets on loopback.
+use super::*;
+use quinn_udp::RecvMeta;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::time::{Duration, Instant};
+use underpass_core::packet::ecn::Ecn;
+use underpass_core::tunnel::Path;
+
+/// Receives until `bytes` have come; each datagram with what is known of it.
+fn receive(socket: &Socket, bytes: usize) -> Vec<(RecvMeta, Vec<u8>)> {
+    let mut datagrams = Vec::new();
+    let mut buf = vec![0; 65536];
+    let until = Instant::now() + Duration::from_secs(5);
+    while datagrams.iter().map(|(_, d): &(RecvMeta, Vec<u8>)| d.len()).sum::<usize>() < bytes {
+        assert!(Instant::now() < until, "datagrams got lost on loopback");
+        let mut meta = [RecvMeta::default()];
+        match socket.receive(&mut [IoSliceMut::new(&mut buf)], &mut meta) {
+            Ok(_) => {
+                let [meta] = meta;
+                datagrams.extend(buf[..meta.len].chunks(meta.stride).map(|datagram| (meta, datagram.to_vec())));
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+    datagrams
+}
+
+fn pair(offload: bool) -> (Sockets, Sockets) {
+    let bind = || Sockets::bind(0, 0, offload).expect("loopback has IPv4");
+    (bind(), bind())
+}
+
+fn to(remote: impl Into<IpAddr>, port: u16) -> Path {
+    Path { local: None, remote: SocketAddr::new(remote.into(), port) }
+}
+
+#[test]
+fn runs_arrive_as_the_datagrams_they_were() {
+    for offload in [true, false] {
+        let (a, b) = pair(offload);
+        for remote in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+            let path = to(remote, b.port());
+            let datagrams: Vec<u8> = (0..100 * 1452 + 700u32).map(|i| (i % 251) as u8).collect();
+            let run = Run { path, ecn: Ecn::Capable0, datagrams: &datagrams, size: 1452 };
+            assert_eq!(a.send(&run), Sent::Yes);
+            let received = receive(b.of(&path.remote).expect("both families"), datagrams.len());
+            assert_eq!(received.len(), 101);
+            let bytes: Vec<u8> = received.iter().flat_map(|(_, datagram)| datagram.clone()).collect();
+            assert!(bytes == datagrams, "in order and intact");
+            for (meta, datagram) in &received[..100] {
+                assert_eq!((datagram.len(), meta.addr), (1452, SocketAddr::new(remote, a.port())));
+                assert_eq!(meta.dst_ip, Some(remote));
+                assert_eq!(meta.ecn.map(|ecn| ecn as u8), Some(Ecn::Capable0 as u8));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lost_source_address_is_left_out() {
+    let (a, b) = pair(true);
+    let nowhere: [(IpAddr, IpAddr); 2] = [
+        (Ipv4Addr::LOCALHOST.into(), Ipv4Addr::new(192, 0, 2, 1).into()),
+        (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()),
+    ];
+    for (remote, local) in nowhere {
+        let path = Path { local: Some(local), ..to(remote, b.port()) };
+        let datagrams = vec![7; 3000];
+        assert_eq!(a.send(&Run { path, ecn: Ecn::Capable1, datagrams: &datagrams, size: 1000 }), Sent::FromElsewhere);
+        let received = receive(b.of(&path.remote).expect("both families"), 3000);
+        assert_eq!(received.len(), 3, "each once");
+        assert_eq!(received[0].0.ecn.map(|ecn| ecn as u8), Some(1), "ECN survives");
+        let socket = a.of(&path.remote).expect("both families");
+        assert!(socket.state.borrow().max_gso_segments() > 1, "bundles survive");
+    }
+}
+
+#[test]
+fn a_named_source_address_is_used() {
+    let (a, b) = pair(true);
+    let local = Ipv4Addr::new(127, 0, 0, 9);
+    let path = Path { local: Some(local.into()), ..to(Ipv4Addr::new(127, 0, 0, 8), b.port()) };
+    assert_eq!(a.send(&Run { path, ecn: Ecn::NotCapable, datagrams: b"hello", size: 5 }), Sent::Yes);
+    let received = receive(b.of(&path.remote).expect("IPv4"), 5);
+    assert_eq!(received[0].0.addr, SocketAddr::new(local.into(), a.port()));
+    assert_eq!(received[0].0.dst_ip, Some(Ipv4Addr::new(127, 0, 0, 8).into()));
+}
+
+#[test]
+fn a_taken_port_says_so() {
+    let taken = UdpSocket::bind("0.0.0.0:0").expect("a port");
+    let port = taken.local_addr().expect("its address").port();
+    assert!(matches!(Sockets::bind(port, 0, true), Err(HostError::PortInUse { port: p }) if p == port));
+    let v6 = UdpSocket::bind("[::]:0").expect("a port");
+    let port = v6.local_addr().expect("its address").port();
+    assert!(matches!(Sockets::bind(port, 0, true), Err(HostError::PortInUse { .. })), "IPv6 alone");
+}
+
+#[test]
+fn an_unreachable_destination_fails_and_harms_nothing() {
+    let (a, b) = pair(true);
+    let datagrams = vec![1; 2000];
+    let broadcast = to(Ipv4Addr::BROADCAST, 9);
+    assert!(matches!(
+        a.send(&Run { path: broadcast, ecn: Ecn::NotCapable, datagrams: &datagrams, size: 1000 }),
+        Sent::Failed(_)
+    ));
+    let path = to(Ipv4Addr::LOCALHOST, b.port());
+    assert_eq!(a.send(&Run { path, ecn: Ecn::NotCapable, datagrams: &datagrams, size: 1000 }), Sent::Yes);
+    assert_eq!(receive(b.of(&path.remote).expect("IPv4"), 2000).len(), 2);
+}

@@ -1,0 +1,114 @@
+//! The tree as it is, held against the rules of the house. CONTRIBUTING.md tells the rules.
+use std::path::Path;
+use std::process::Command;
+use underpass_house::layers::Layers;
+use underpass_house::{Source, Tree, licences, prose, purity, sizes};
+
+/// Fails with one finding a line.
+#[track_caller]
+fn none(rule: &str, findings: Vec<String>) {
+    assert!(findings.is_empty(), "{rule}:\n  {}\n", findings.join("\n  "));
+}
+
+fn core_root(tree: &Tree) -> Source {
+    Source::new("core/src/lib.rs", &tree.text("core/src/lib.rs").expect("the root is text"))
+}
+
+#[test]
+fn the_tree_is_the_whole_project() {
+    let tree = Tree::here();
+    for path in ["Cargo.toml", "core/src/lib.rs", "linux/src/lib.rs", "tests/house/tests/house.rs"] {
+        assert!(tree.paths.iter().any(|known| known == path), "{path} is not in the tree");
+    }
+    assert!(tree.rust("core/src/").len() > 50);
+}
+
+#[test]
+fn rooms_of_the_core_import_downward_only() {
+    let tree = Tree::here();
+    let layers = Layers::of_root(&core_root(&tree));
+    let order = ["time", "crypto", "noise", "config", "peer", "tunnel", "uapi"].map(|room| layers.layer(room));
+    assert!(order.windows(2).all(|pair| pair[0].is_some() && pair[0] < pair[1]), "{order:?}");
+    let findings = tree.rust("core/src/").iter().flat_map(|source| layers.upward_arrows(source)).collect();
+    none("a room imports from the layers above it in core/src/lib.rs", findings);
+}
+
+#[test]
+fn files_and_functions_keep_their_size() {
+    let tree = Tree::here();
+    let files = tree.paths.iter().filter_map(|path| sizes::long_file(path, &tree.text(path)?));
+    let functions = tree.rust("").iter().flat_map(sizes::long_functions).collect::<Vec<_>>();
+    none("files and functions are short", files.chain(functions).collect());
+}
+
+#[test]
+fn the_core_has_no_clock_no_chance_no_socket_and_no_state() {
+    let tree = Tree::here();
+    let mut findings = purity::missing_promises(&core_root(&tree), &["no_std", "forbid(unsafe_code)"]);
+    findings.extend(tree.rust("core/src/").iter().flat_map(purity::ambient));
+    none("what the core needs is an argument", findings);
+}
+
+#[test]
+fn the_core_denies_what_may_panic() {
+    let tree = Tree::here();
+    let everywhere = ["clippy::indexing_slicing", "clippy::panic", "clippy::unwrap_used"];
+    let mut findings = purity::missing_promises(&core_root(&tree), &everywhere);
+    for room in ["config", "cookie", "noise", "packet", "uapi", "wire"] {
+        let path = format!("core/src/{room}/mod.rs");
+        let source = Source::new(&path, &tree.text(&path).expect("a source is text"));
+        findings.extend(purity::missing_promises(&source, &["clippy::arithmetic_side_effects"]));
+    }
+    none("no input can panic", findings);
+}
+
+#[test]
+fn unsafe_code_is_glue_with_reasons() {
+    none(
+        "unsafe code stands in few files and says why",
+        Tree::here().rust("").iter().flat_map(purity::unsafe_code).collect(),
+    );
+}
+
+#[test]
+fn nothing_is_unfinished_or_skipped() {
+    none("code is whole and tests run", Tree::here().rust("").iter().flat_map(purity::unfinished).collect());
+}
+
+#[test]
+fn names_are_those_of_the_vocabulary() {
+    let tree = Tree::here();
+    none("no get_, no drawer of odds and ends", tree.rust("").iter().flat_map(prose::odd_names).collect());
+}
+
+#[test]
+fn no_file_names_a_foreign_host_or_somebodys_machine() {
+    let tree = Tree::here();
+    let texts =
+        tree.paths.iter().filter(|path| !path.contains("/corpus/")).filter_map(|path| Some((path, tree.text(path)?)));
+    none("links lead to known hosts", texts.flat_map(|(path, text)| prose::foreign_places(path, &text)).collect());
+}
+
+#[test]
+fn everything_that_ships_is_permissive() {
+    let root = Tree::here().root().to_owned();
+    let metadata = metadata(&root);
+    assert!(licences::shipped(&metadata).len() > 20, "the metadata lists what ships");
+    none("what ships may be shipped", licences::unfit(&metadata));
+    for name in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        assert!(root.join(name).is_file(), "{name} is missing");
+    }
+}
+
+/// What cargo knows of the packages built here, without asking the network.
+fn metadata(root: &Path) -> serde_json::Value {
+    let target = Command::new("rustc").args(["--print", "host-tuple"]).output().expect("rustc runs");
+    let target = String::from_utf8(target.stdout).expect("a target is text");
+    let listed = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform", target.trim()])
+        .current_dir(root)
+        .output()
+        .expect("cargo runs");
+    assert!(listed.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&listed.stderr));
+    serde_json::from_slice(&listed.stdout).expect("cargo prints JSON")
+}

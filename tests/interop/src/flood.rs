@@ -1,0 +1,100 @@
+//! A crowd that sends initiations nobody asked for.
+use anyhow::{Context as _, Result, ensure};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use underpass_core::PublicKey;
+use underpass_core::crypto::hash::{hash, mac};
+use underpass_linux::demo::stage::Machine;
+
+/// Bytes of an initiation, and of the part that mac1 covers (paper § 5.4.2).
+const INITIATION: usize = 148;
+const BEFORE_MAC1: usize = 116;
+/// Bytes of a cookie reply, and its type (paper § 5.4.7).
+const COOKIE_REPLY: usize = 64;
+
+/// Initiations with a good mac1 and nothing else that is good: they cost the receiver a key exchange.
+#[derive(Debug)]
+pub struct Flood {
+    done: Arc<AtomicBool>,
+    cookies: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Flood {
+    /// Sends `rate` initiations per second to `target`, whose public key is `public_key`, from `sources` in turn.
+    /// The machine needs no such addresses, only the way back: they are routed to its loopback.
+    ///
+    /// # Errors
+    /// When a source cannot be bound, or the key is none.
+    pub fn start(
+        machine: &Machine,
+        sources: &[IpAddr],
+        target: SocketAddr,
+        public_key: &str,
+        rate: u32,
+    ) -> Result<Self> {
+        ensure!(rate > 0 && !sources.is_empty(), "a flood needs sources and a rate");
+        let key = PublicKey::from_base64(public_key).ok().context("no public key")?;
+        let mac1_key = hash(&[b"mac1----", key.as_bytes()]);
+        let sockets =
+            machine.inside(|| sources.iter().map(|source| socket(*source, target)).collect::<Result<Vec<_>>>())?;
+        let (done, cookies) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let thread = std::thread::spawn({
+            let (done, cookies) = (Arc::clone(&done), Arc::clone(&cookies));
+            move || send(&sockets, &mac1_key, Duration::from_secs(1) / rate, &done, &cookies)
+        });
+        Ok(Self { done, cookies, thread: Some(thread) })
+    }
+
+    /// Cookie replies the crowd has got.
+    #[must_use]
+    pub fn cookie_replies(&self) -> u64 {
+        self.cookies.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A panic of the sender has been printed; there is nothing else to do with it here.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn socket(source: IpAddr, target: SocketAddr) -> Result<UdpSocket> {
+    let socket = UdpSocket::bind((source, 0)).with_context(|| format!("binding {source}"))?;
+    socket.connect(target)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn send(sockets: &[UdpSocket], mac1_key: &[u8; 32], pause: Duration, done: &AtomicBool, cookies: &AtomicU64) {
+    let mut message = [0; INITIATION];
+    let mut reply = [0; INITIATION];
+    message[0] = 1;
+    let started = Instant::now();
+    for (number, socket) in (0_u32..).zip(sockets.iter().cycle()) {
+        if done.load(Ordering::Relaxed) {
+            return;
+        }
+        message[4..8].copy_from_slice(&number.to_le_bytes());
+        message[8..40].copy_from_slice(&hash(&[&number.to_le_bytes()]));
+        let mac1 = mac(mac1_key, &[&message[..BEFORE_MAC1]]);
+        message[BEFORE_MAC1..BEFORE_MAC1 + 16].copy_from_slice(&mac1);
+        // A full buffer is a lost datagram, and a flood does not mind.
+        let _ = socket.send(&message);
+        while let Ok(length) = socket.recv(&mut reply) {
+            if length == COOKIE_REPLY && reply[0] == 3 {
+                cookies.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        if let Some(early) = (pause * number).checked_sub(started.elapsed()) {
+            std::thread::sleep(early);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+#!/bin/bash
+# Installs what building, the demo and the tests need, by ordinary Debian package names, only where it is absent.
+#   tests/setup.sh build    a C compiler (the fast crypto backend)
+#   tests/setup.sh demo     and what the demo drives as root: iproute2, nftables, ping, wg
+#   tests/setup.sh test     and the peers and tools of the interop tests
+# Says what it does; ends with an error when something is missing and cannot be installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+level=${1:-test}
+tools=target/tools
+# The newest wireguard-go: an exact version, so that two runs test against the same peer.
+wireguard_go=golang.zx2c4.com/wireguard@v0.0.0-20260522210424-ecfc5a8d5446
+wireguard_go_needs=1.23.1
+debian_go=1.23
+
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
+
+# Runs a command as root.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else die "need root for: $*  (not root, and there is no sudo)"
+    fi
+}
+
+# apt-get, patient with another apt that holds the lock.
+apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@"; }
+
+# Whether a command is there, also in the folders that only root has on PATH.
+have() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
+
+# need COMMAND PACKAGE ...: installs the packages whose command is missing, in one go.
+need() {
+    local missing=()
+    while [ $# -gt 0 ]; do
+        have "$1" || missing+=("$2")
+        shift 2
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    have apt-get || die "missing ${missing[*]}, and this is no Debian: install them by hand"
+    say "installing ${missing[*]}"
+    apt update
+    apt install -y --no-install-recommends "${missing[@]}"
+}
+
+# need_rust: cargo, and rustfmt and clippy where tests run.
+need_rust() {
+    have cargo || die "there is no cargo: install Rust first"
+    [ "$level" = test ] || return 0
+    local part
+    for part in fmt:rustfmt clippy:clippy; do
+        cargo "${part%%:*}" --version >/dev/null 2>&1 && continue
+        have rustup || die "cargo ${part%%:*} is missing, and there is no rustup to add it"
+        say "adding ${part##*:} to the Rust toolchain"
+        rustup component add "${part##*:}"
+    done
+}
+
+# at_least HAVE WANTED: whether version HAVE is WANTED or newer.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1)" = "$2" ]; }
+
+# Prints the path of a Go that can build wireguard-go.
+find_go() {
+    local go
+    for go in go "/usr/lib/go-$debian_go/bin/go"; do
+        go=$(command -v "$go") || continue
+        at_least "$("$go" env GOVERSION | sed 's/^go//')" "$wireguard_go_needs" || continue
+        echo "$go"
+        return
+    done
+}
+
+# Installs Go from the backports of the running release, through a source list of its own: the machine's stays as it is.
+install_go() {
+    local lists=$PWD/$tools/apt
+    local mirror suite
+    mirror=$(awk '/^URIs:/ {print $2; exit} /^deb / {for (i = 2; i <= NF; i++) if ($i ~ /^http/) {print $i; exit}}' \
+        /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null)
+    suite=$(. /etc/os-release && echo "$VERSION_CODENAME")-backports
+    mkdir -p "$lists/state/partial" "$lists/cache/archives/partial"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:?no Debian mirror is configured} $suite main" \
+        > "$lists/sources.list"
+    local view=(-o "Dir::Etc::sourcelist=$lists/sources.list" -o Dir::Etc::sourceparts=/dev/null
+        -o "Dir::State::lists=$lists/state" -o "Dir::Cache=$lists/cache" -o APT::Sandbox::User=root)
+    say "installing golang-$debian_go-go from $suite"
+    apt "${view[@]}" update
+    apt "${view[@]}" install -y --no-install-recommends "golang-$debian_go-go"
+}
+
+# Builds the newest wireguard-go into target/tools; the version is remembered beside it.
+need_wireguard_go() {
+    local stamp=$tools/wireguard-go-newest.version
+    [ -x "$tools/wireguard-go-newest" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wireguard_go" ] && return
+    local go
+    go=$(find_go)
+    if [ -z "$go" ]; then
+        install_go
+        go=$(find_go)
+        [ -n "$go" ] || die "no Go of version $wireguard_go_needs or newer after installing golang-$debian_go-go"
+    fi
+    say "building $wireguard_go with $("$go" version | cut -d' ' -f3)"
+    mkdir -p "$tools"
+    GOBIN=$PWD/$tools/gobin "$go" install "$wireguard_go"
+    mv "$tools/gobin/wireguard" "$tools/wireguard-go-newest"
+    echo "$wireguard_go" > "$stamp"
+}
+
+case $level in build | demo | test) ;; *) die "what is '$level'? one of build, demo, test" ;; esac
+
+need cc gcc
+need_rust
+if [ "$level" != build ]; then
+    need ip iproute2 nft nftables ping iputils-ping wg wireguard-tools
+fi
+if [ "$level" = test ]; then
+    need wireguard-go wireguard-go tshark tshark curl curl setpriv util-linux sysctl procps
+    need valgrind valgrind
+    need_wireguard_go
+    [ -c /dev/net/tun ] || die "there is no /dev/net/tun: the kernel lacks TUN, or this is a container without it"
+fi
+say "everything for '$level' is there"
