@@ -3,6 +3,7 @@ use super::vnet;
 use crate::error::{HostError, errno};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -50,7 +51,7 @@ impl Device {
         let tun = build(offload).map_err(|error| why_not_created(name, error))?;
         tun.set_nonblocking(true).map_err(failed("making it non-blocking"))?;
         let name_in_kernel = tun.name().map_err(failed("reading its name"))?;
-        let index = tun.if_index().map_err(failed("reading its index"))?;
+        let index = index_of(&tun).map_err(failed("reading its index"))?;
         let device = Self { offload: tun.tcp_gso(), tun, name: name_in_kernel, index };
         if device.mtu().map_err(failed("reading its MTU"))? != mtu {
             device.tun.set_mtu(mtu).map_err(failed("setting its MTU"))?;
@@ -158,6 +159,16 @@ fn check_name(name: &str) -> Result<(), HostError> {
         && name.chars().all(allowed)
         && (percents == 0 || percents == 1 && name.contains("%d"));
     if sound { Ok(()) } else { Err(HostError::NameInvalid { name: name.escape_debug().to_string() }) }
+}
+
+/// The C library asks by a socket of its own, and for want of a descriptor it reports something else.
+fn index_of(tun: &SyncDevice) -> io::Result<u32> {
+    tun.if_index().or_else(|error| {
+        match socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None) {
+            Ok(_) => Err(error),
+            Err(shortage) => Err(shortage.into()),
+        }
+    })
 }
 
 fn why_not_created(name: &str, error: io::Error) -> HostError {
