@@ -152,6 +152,37 @@ fn the_tunnel_follows_the_interface() -> Result<()> {
 }
 
 #[test]
+fn nothing_is_sent_while_the_interface_is_down() -> Result<()> {
+    let pair = pair(true)?;
+    let sent = || pair.engines.0.with_tunnel(|tunnel, _| tunnel.stats().tx_bytes);
+    let events = pair.engines.0.events();
+    pair.left.ip("link set tun0 down")?;
+    eventually(|| Ok(events.try_iter().any(|event| event == HostEvent::LinkChanged(false))))?;
+    let before = sent();
+    pair.engines.0.with_tunnel(|tunnel, now| -> Result<()> {
+        let peer = *tunnel.peers().next().context("one peer")?.public_key();
+        let keepalive = PeerChange { persistent_keepalive: Some(1), ..PeerChange::new(peer) };
+        Ok(tunnel.configure(now, &[Change::Peer(keepalive)])?)
+    })?;
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(sent(), before, "a handshake was due, and a keepalive after it");
+    pair.left.ip("link set tun0 up")?;
+    eventually(|| Ok(sent() > before))
+}
+
+#[test]
+fn an_interface_works_on_in_another_namespace() -> Result<()> {
+    let pair = pair(true)?;
+    let container = stage().machine("container")?;
+    // A device that moves goes down, and nobody tells us that it comes up again over there.
+    pair.left.ip(&format!("link set tun0 netns {}", container.network_path()))?;
+    container.ip("address add 10.7.0.1/24 dev tun0")?;
+    container.ip("link set tun0 up")?;
+    container.run("ping", &["-c", "3", "-i", "0.05", "-W", "5", "10.7.0.2"])?;
+    Ok(())
+}
+
+#[test]
 fn deleting_the_interface_ends_the_engine() -> Result<()> {
     let pair = pair(true)?;
     let events = pair.engines.0.events();

@@ -161,7 +161,8 @@ impl Loop {
         }
     }
 
-    /// Does what the tunnel wants until it wants nothing more, and sets the alarm.
+    /// Does what the tunnel wants until it wants nothing more, and sets the alarm. What it wants to send waits while the
+    /// interface is down: a tunnel that is not up is not heard of, as with the kernel's.
     fn drain(&mut self, now: Instant) {
         loop {
             let mut tunnel = self.shared.tunnel();
@@ -171,7 +172,7 @@ impl Loop {
             if tunnel.poll_timeout().is_some_and(|at| at <= now) {
                 tunnel.handle_timeout(now);
             }
-            let more = self.yard.collect(&mut tunnel, now);
+            let more = self.is_up && self.yard.collect(&mut tunnel, now);
             while let Some(event) = tunnel.poll_event() {
                 let name = name_to_resolve(&tunnel, &event);
                 if let (Event::ResolveEndpoint { peer }, Some((host, port))) = (&event, name) {
@@ -238,12 +239,16 @@ impl Loop {
         Ok(())
     }
 
-    /// An interface whose MTU cannot be read was deleted, or moved to another namespace, where it works on.
+    /// An interface whose MTU cannot be read was deleted, or moved to another namespace, where it works on. Nothing tells
+    /// us there whether it is up, so it counts as up.
     fn interface_unreadable(&mut self) -> Result<(), Ended> {
         let mut probe = [0; 1];
         match nix::unistd::read(&self.device, &mut probe) {
             Err(Errno::EBADFD) => Err(Ended::InterfaceDeleted),
-            _ => Ok(()),
+            _ => {
+                self.is_up = true;
+                Ok(())
+            }
         }
     }
 

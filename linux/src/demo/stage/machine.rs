@@ -108,7 +108,8 @@ impl Machine {
     }
 
     /// A path under which `ip` finds the network namespace while the machine lives.
-    fn network_path(&self) -> String {
+    #[must_use]
+    pub fn network_path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.view.network.as_raw_fd())
     }
 
