@@ -163,11 +163,9 @@ fn check_name(name: &str) -> Result<(), HostError> {
 
 /// The C library asks by a socket of its own, and for want of a descriptor it reports something else.
 fn index_of(tun: &SyncDevice) -> io::Result<u32> {
-    tun.if_index().or_else(|error| {
-        match socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None) {
-            Ok(_) => Err(error),
-            Err(shortage) => Err(shortage.into()),
-        }
+    tun.if_index().map_err(|error| {
+        let other = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
+        other.err().map_or(error, io::Error::from)
     })
 }
 
