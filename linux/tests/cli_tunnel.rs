@@ -7,7 +7,6 @@ use nix::unistd::Pid;
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use underpass_linux::demo::stage::{Finished, Machine, Stage};
@@ -183,9 +182,9 @@ fn a_tunnel_that_cannot_start_says_why_and_leaves_nothing() -> Result<()> {
 fn no_privileges_are_a_clear_message() -> Result<()> {
     let scene = Scene::new()?;
     let without = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
-    // Some directories on the way to the program are open to root alone.
-    let copy = Path::new("/run/underpass");
-    scene.machine.inside(|| fs::copy(UNDERPASS, copy).map(drop))?;
+    // Some directories on the way to the program are open to root alone. Copied by this process, it would be open for
+    // writing in every program that another test starts just then, and nobody could run it.
+    scene.machine.run("cp", &[UNDERPASS, "/run/underpass"])?;
     for (form, message) in
         [(&["wgt0"][..], "no permission to create interface `wgt0`"), (&["-f", "wgt0"], "no permission")]
     {

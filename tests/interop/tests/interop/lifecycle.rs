@@ -130,10 +130,11 @@ fn a_name_that_no_interface_can_have_is_a_clear_fault() {
 fn nobody_without_privileges_is_told_so() {
     play(|stage| {
         let machine = stage.machine("host")?;
-        // The program is copied to where anybody may read it.
+        // The program is copied to where anybody may read it; not by this process, or another test that starts a program
+        // just then would hold the copy open for writing, and nobody could run it.
         let public = std::env::temp_dir().join(format!("underpass-public-{}", std::process::id()));
-        std::fs::copy(Underpass.program()?, &public)?;
         let program = public.to_string_lossy().into_owned();
+        machine.run("cp", &[&Underpass.program()?.to_string_lossy(), &program])?;
         let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", &program, "-f", "wg0"];
         let finished = machine.spawn("setpriv", &nobody)?.wait(PATIENCE);
         std::fs::remove_file(&public)?;
