@@ -70,6 +70,8 @@ pub mod limits;
 pub mod stats;
 pub mod time;
 
+pub mod status;
+
 pub mod crypto;
 pub mod packet;
 pub mod wire;
@@ -94,5 +96,6 @@ pub use error::ConfigError;
 pub use limits::Limits;
 pub use peer::PeerId;
 pub use stats::DropReason;
+pub use status::Status;
 pub use time::{Instant, UnixTime};
 pub use tunnel::Tunnel;

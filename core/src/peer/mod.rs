@@ -28,7 +28,7 @@ pub struct PeerId {
 }
 
 impl PeerId {
-    /// The name as one number, for foreign interfaces.
+    /// The name as one number, for foreign interfaces; never 0.
     #[must_use]
     pub const fn to_u64(self) -> u64 {
         ((self.generation as u64) << 32) | self.slot as u64

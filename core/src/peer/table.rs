@@ -30,7 +30,7 @@ impl PeerTable {
             return slot;
         }
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, peer: None });
+            self.slots.push(Slot { generation: 1, peer: None });
             u32::try_from(self.slots.len() - 1).expect("the number of peers is bounded below 2^32")
         });
         if let Some(place) = self.slots.get_mut(slot as usize) {
@@ -45,7 +45,8 @@ impl PeerTable {
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Box<Peer>> {
         let place = self.slots.get_mut(slot as usize)?;
         let peer = place.peer.take()?;
-        place.generation = place.generation.wrapping_add(1);
+        // Never 0, so that no name is the number 0.
+        place.generation = place.generation.wrapping_add(1).max(1);
         self.free.push(slot);
         self.by_key.remove(&peer.public_key);
         Some(peer)

@@ -50,6 +50,77 @@ pub enum Event {
     Lost(u32),
 }
 
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $word:literal;)*) => {
+        /// What an [`Event`] is about, as a number for foreign interfaces. Numbers are given once and never again.
+        #[non_exhaustive]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u32)]
+        pub enum EventKind { $($(#[$doc])* $name = $code,)* }
+
+        impl EventKind {
+            /// Every kind, in the order of its number.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            /// Its name in lower case, words joined by underscores.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// [`Event::SessionEstablished`].
+    SessionEstablished = 1, "session_established";
+    /// [`Event::HandshakeFailed`].
+    HandshakeFailed = 2, "handshake_failed";
+    /// [`Event::SessionExpired`].
+    SessionExpired = 3, "session_expired";
+    /// [`Event::EndpointMoved`].
+    EndpointMoved = 4, "endpoint_moved";
+    /// [`Event::ResolveEndpoint`].
+    ResolveEndpoint = 5, "resolve_endpoint";
+    /// [`Event::HealthChanged`].
+    HealthChanged = 6, "health_changed";
+    /// [`Event::TimestampAhead`].
+    TimestampAhead = 7, "timestamp_ahead";
+    /// [`Event::Lost`].
+    Lost = 8, "lost";
+}
+
+impl Event {
+    /// What it is about.
+    #[must_use]
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::SessionEstablished { .. } => EventKind::SessionEstablished,
+            Self::HandshakeFailed { .. } => EventKind::HandshakeFailed,
+            Self::SessionExpired { .. } => EventKind::SessionExpired,
+            Self::EndpointMoved { .. } => EventKind::EndpointMoved,
+            Self::ResolveEndpoint { .. } => EventKind::ResolveEndpoint,
+            Self::HealthChanged { .. } => EventKind::HealthChanged,
+            Self::TimestampAhead { .. } => EventKind::TimestampAhead,
+            Self::Lost(_) => EventKind::Lost,
+        }
+    }
+
+    /// Whom it is about.
+    #[must_use]
+    pub const fn peer(&self) -> Option<PeerId> {
+        match self {
+            Self::SessionEstablished { peer }
+            | Self::HandshakeFailed { peer }
+            | Self::SessionExpired { peer }
+            | Self::EndpointMoved { peer, .. }
+            | Self::ResolveEndpoint { peer }
+            | Self::HealthChanged { peer, .. }
+            | Self::TimestampAhead { peer } => Some(*peer),
+            Self::Lost(_) => None,
+        }
+    }
+}
+
 /// Events until the host polls them. Beyond the cap they are only counted.
 #[derive(Debug)]
 pub(crate) struct EventQueue {

@@ -47,8 +47,8 @@ use alloc::collections::VecDeque;
 
 pub use crate::peer::{Health, Path};
 pub use crate::stats::{DropCounts, PeerStats};
-pub use event::Event;
 use event::EventQueue;
+pub use event::{Event, EventKind};
 pub use job::{OpenJob, SealJob};
 pub use types::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Transmit, Verdict};
 pub use view::{Footprint, PeerView};

@@ -7,8 +7,11 @@ const STD: &[&str] = &["core/src/crypto/fast/dh.rs"];
 /// Paths that mean time, randomness, threads or shared state.
 const AMBIENT: &[&str] = &["std", "getrandom", "rand", "spin", "once_cell", "atomic", "OsRng", "thread_local"];
 /// Files in which `unsafe` is allowed: one forks into another namespace, one looks at memory that was wiped, one becomes
-/// nobody, and allocators count.
+/// nobody, allocators count, and the C interface touches memory of C.
 const UNSAFE: &[&str] = &[
+    "bindings/c/src/handle.rs",
+    "bindings/c/src/job.rs",
+    "bindings/c/src/memory.rs",
     "linux/src/demo/stage/machine.rs",
     "core/tests/crypto_keys.rs",
     "linux/tests/engine.rs",
@@ -17,6 +20,8 @@ const UNSAFE: &[&str] = &[
     "linux/tests/allocations.rs",
     "tests/sim/tests/allocations.rs",
 ];
+/// Where functions may have the names that other languages call them by: `#[unsafe(no_mangle)]`.
+const NAMED: &str = "bindings/";
 /// How many lines above an `unsafe` its SAFETY comment may begin.
 const SAFETY_WITHIN: usize = 8;
 
@@ -43,8 +48,15 @@ pub fn ambient(source: &Source) -> Vec<String> {
 pub fn unsafe_code(source: &Source) -> Vec<String> {
     let lines: Vec<&str> = source.text.lines().collect();
     let mut findings = Vec::new();
-    for token in flatten(&source.tokens).iter().filter(|token| token.text == "unsafe") {
+    let tokens = flatten(&source.tokens);
+    for (at, token) in tokens.iter().enumerate().filter(|(_, token)| token.text == "unsafe") {
         let place = format!("{}:{}", source.path, token.line);
+        if is_no_mangle(&tokens[at.saturating_sub(2)..]) {
+            if !source.path.starts_with(NAMED) {
+                findings.push(format!("{place}: `no_mangle` outside {NAMED}"));
+            }
+            continue;
+        }
         if !UNSAFE.contains(&source.path.as_str()) {
             findings.push(format!("{place}: `unsafe` outside the files of tests/house/src/purity.rs"));
         }
@@ -54,6 +66,12 @@ pub fn unsafe_code(source: &Source) -> Vec<String> {
         }
     }
     findings
+}
+
+/// Whether `#[unsafe(no_mangle)]` begins here: an attribute, no unsafe code.
+fn is_no_mangle(tokens: &[Flat]) -> bool {
+    let wanted = ["#", "[", "unsafe", "(", "no_mangle", ")", "]"];
+    tokens.len() >= wanted.len() && tokens.iter().zip(wanted).all(|(token, wanted)| token.text == wanted)
 }
 
 /// Inner attributes that must be at the root of the core, or of a room that reads bytes: `promises` are what they hold.
@@ -127,11 +145,16 @@ mod tests {
     fn unsafe_code_needs_its_place_and_its_reason() {
         let bare = "fn f() { unsafe { g() } }";
         let commented = "fn f() {\n // SAFETY: g has no conditions.\n unsafe { g() }\n}";
+        let named = "#[unsafe(no_mangle)] pub extern \"C\" fn f() {}";
+        let hidden = "#[unsafe(link_section = \"x\")] fn f() {}";
         for (path, text, found) in [
             ("core/src/wire/field.rs", bare, 2),
             ("core/src/wire/field.rs", commented, 1),
             ("linux/src/demo/stage/machine.rs", bare, 1),
             ("linux/src/demo/stage/machine.rs", commented, 0),
+            ("bindings/c/src/keys.rs", named, 0),
+            ("bindings/c/src/keys.rs", hidden, 2),
+            ("linux/src/lib.rs", named, 1),
         ] {
             assert_eq!(unsafe_code(&Source::new(path, text)).len(), found, "{path}: {text}");
         }

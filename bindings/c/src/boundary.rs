@@ -1,0 +1,41 @@
+//! What every entry goes through: a panic stays inside, a handle has one call at a time.
+use crate::handle::underpass_tunnel;
+use crate::memory::Caller;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use underpass_core::{Status, Tunnel};
+
+/// What an entry answers: nothing special, or a status that ends it at once.
+pub(crate) type Answer = Result<(), Status>;
+
+/// An entry. A panic in it, which is a bug, becomes a status.
+pub(crate) fn enter(body: impl for<'c> FnOnce(Caller<'c>) -> Answer) -> i32 {
+    // What a panic leaves behind is not looked at again: a tunnel is poisoned, the rest is dropped.
+    let outcome = catch_unwind(AssertUnwindSafe(|| Caller::attend(body)));
+    match outcome {
+        Ok(Ok(())) => Status::Ok.code(),
+        Ok(Err(status)) => status.code(),
+        Err(_) => Status::Panic.code(),
+    }
+}
+
+/// An entry with a tunnel, which is its own until it returns.
+pub(crate) fn enter_tunnel(
+    handle: *const underpass_tunnel,
+    body: impl for<'c> FnOnce(Caller<'c>, &mut Tunnel) -> Answer,
+) -> i32 {
+    enter_marked(handle, |caller, tunnel, _| body(caller, tunnel))
+}
+
+/// The same, with the mark of the tunnel's jobs.
+pub(crate) fn enter_marked(
+    handle: *const underpass_tunnel,
+    body: impl for<'c> FnOnce(Caller<'c>, &mut Tunnel, u64) -> Answer,
+) -> i32 {
+    enter(|caller| {
+        let mut claim = caller.claim(handle)?;
+        let mark = claim.mark();
+        let answer = body(caller, claim.tunnel(), mark);
+        claim.release();
+        answer
+    })
+}

@@ -1,0 +1,421 @@
+//! Configurations: wg-quick text, what it says, and what is wrong with it.
+use crate::address::underpass_ip;
+use crate::boundary::enter;
+use crate::configure::{underpass_allowed_ip, underpass_peer_change};
+use core::ffi::c_char;
+use core::ptr;
+use underpass_core::config::{self, Diagnostic, Parsed, QuickConfig, Section, Severity, Table};
+use underpass_core::{Endpoint, PeerChange, Status};
+use zeroize::Zeroizing;
+
+/// The configuration works, but perhaps not as meant.
+pub const UNDERPASS_SEVERITY_WARNING: u32 = 0;
+/// There is no configuration.
+pub const UNDERPASS_SEVERITY_ERROR: u32 = 1;
+
+/// Routes go to the main table, with special treatment of default routes.
+pub const UNDERPASS_TABLE_AUTO: u32 = 0;
+/// No routes are added.
+pub const UNDERPASS_TABLE_OFF: u32 = 1;
+/// Routes go to the table of table_number.
+pub const UNDERPASS_TABLE_NUMBER: u32 = 2;
+/// Routes go to the table of table_name.
+pub const UNDERPASS_TABLE_NAME: u32 = 3;
+
+/// private_key is set.
+pub const UNDERPASS_INTERFACE_HAS_PRIVATE_KEY: u32 = 1;
+/// The text gives an MTU; else mtu is the usual one.
+pub const UNDERPASS_INTERFACE_HAS_MTU: u32 = 2;
+/// The text gives a listen port.
+pub const UNDERPASS_INTERFACE_HAS_LISTEN_PORT: u32 = 4;
+/// The text gives a firewall mark.
+pub const UNDERPASS_INTERFACE_HAS_FWMARK: u32 = 8;
+
+/// Domains to search.
+pub const UNDERPASS_TEXT_SEARCH_DOMAIN: u32 = 0;
+/// Shell commands to run before the interface is up; %i stands for its name.
+pub const UNDERPASS_TEXT_PRE_UP: u32 = 1;
+/// Shell commands to run after it.
+pub const UNDERPASS_TEXT_POST_UP: u32 = 2;
+/// Shell commands to run before the interface goes down.
+pub const UNDERPASS_TEXT_PRE_DOWN: u32 = 3;
+/// Shell commands to run after it.
+pub const UNDERPASS_TEXT_POST_DOWN: u32 = 4;
+/// Applications that use the tunnel; none: all do.
+pub const UNDERPASS_TEXT_INCLUDED_APPLICATION: u32 = 5;
+/// Applications that do not use the tunnel.
+pub const UNDERPASS_TEXT_EXCLUDED_APPLICATION: u32 = 6;
+
+/// One finding in a configuration text. It repeats nothing of the text's values, so it can be logged and shown. The
+/// pointers are valid as long as the configuration.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct underpass_diagnostic {
+    /// sizeof(underpass_diagnostic), set by the caller.
+    pub size: u32,
+    /// UNDERPASS_SEVERITY_*.
+    pub severity: u32,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+    /// "Interface", "Peer" or "".
+    pub section: *const c_char,
+    /// The key of the line in its usual spelling, or "".
+    pub key: *const c_char,
+    /// What it is, in English.
+    pub reason: *const c_char,
+}
+
+/// What the [Interface] section says of numbers and keys.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct underpass_interface {
+    /// sizeof(underpass_interface), set by the caller.
+    pub size: u32,
+    /// UNDERPASS_INTERFACE_HAS_*.
+    pub flags: u32,
+    /// The firewall mark of outgoing datagrams; 0: none.
+    pub fwmark: u32,
+    /// UNDERPASS_TABLE_*.
+    pub table_kind: u32,
+    /// With UNDERPASS_TABLE_NUMBER.
+    pub table_number: u32,
+    /// Bytes of the largest packet.
+    pub mtu: u16,
+    /// The UDP port to listen on; 0: any.
+    pub listen_port: u16,
+    /// With UNDERPASS_TABLE_NAME, else "". Valid as long as the configuration.
+    pub table_name: *const c_char,
+    /// Wipe it when you are done with it.
+    pub private_key: [u8; 32],
+    /// Not 0: the running configuration is to be written back when the interface goes down.
+    pub save_config: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// A configuration that was read from text. It does not change, so any number of threads may read it at a time. Made by
+/// underpass_config_parse(), released by underpass_config_free().
+pub struct underpass_config {
+    /// `None`: the text has errors.
+    said: Option<QuickConfig>,
+    findings: Vec<Finding>,
+    texts: [Vec<Word>; 7],
+    table_name: Word,
+    peers: Vec<PeerShape>,
+}
+
+/// Text with its NUL, wiped when dropped: commands may hold secrets.
+struct Word(Zeroizing<Vec<u8>>);
+
+struct Finding {
+    diagnostic: Diagnostic,
+    key: Word,
+    reason: Word,
+}
+
+/// What C is to see of a peer and has no place in the core's own form.
+struct PeerShape {
+    allowed_ips: Vec<underpass_allowed_ip>,
+    host: Option<Word>,
+}
+
+/// Reads a configuration in the dialect of wg-quick(8), of wg setconf, and of the phone applications.
+///
+/// text: len bytes of UTF-8, no NUL needed. config: out, to be released with underpass_config_free(). Any thread.
+///
+/// - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it holds nothing else.
+/// - UNDERPASS_E_ARGUMENT: the text is not UTF-8 or has a NUL in it: it is no configuration.
+/// - UNDERPASS_E_NULL: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_parse(text: *const c_char, len: usize, config: *mut *mut underpass_config) -> i32 {
+    enter(|caller| {
+        let out = caller.out(config)?;
+        let text = caller.text(text, len)?;
+        if text.contains('\0') {
+            return Err(Status::Argument);
+        }
+        out.put(underpass_config::read(text).give());
+        Ok(())
+    })
+}
+
+/// Releases a configuration and wipes its keys. What was borrowed from it is gone.
+///
+/// config: NULL does nothing. Not while another thread reads it.
+///
+/// - UNDERPASS_OK: it is gone.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_free(config: *mut underpass_config) -> i32 {
+    enter(|caller| caller.free_config(config))
+}
+
+/// What is wrong or odd in the text, in its order.
+///
+/// index: from 0. out: its size set. Any thread.
+///
+/// - UNDERPASS_OK: the diagnostic is there; ask for the next.
+/// - UNDERPASS_NOTHING: there are no more.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_diagnostic(
+    config: *const underpass_config,
+    index: usize,
+    out: *mut underpass_diagnostic,
+) -> i32 {
+    enter(|caller| {
+        let out = caller.record_out(out)?;
+        let finding = caller.config(config)?.findings.get(index).ok_or(Status::Nothing)?;
+        out.put(finding.shape());
+        Ok(())
+    })
+}
+
+/// What the [Interface] section says of numbers and keys.
+///
+/// out: its size set. It holds the private key: wipe it. Any thread.
+///
+/// - UNDERPASS_OK: it is there.
+/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_interface(config: *const underpass_config, out: *mut underpass_interface) -> i32 {
+    enter(|caller| {
+        let out = caller.record_out(out)?;
+        out.put(caller.config(config)?.interface()?);
+        Ok(())
+    })
+}
+
+/// Addresses of the virtual interface, each with the prefix length of its network.
+///
+/// index: from 0. out: the address. Any thread.
+///
+/// - UNDERPASS_OK: the address is there; ask for the next.
+/// - UNDERPASS_NOTHING: there are no more.
+/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
+/// - UNDERPASS_E_NULL: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_address(
+    config: *const underpass_config,
+    index: usize,
+    out: *mut underpass_ip,
+) -> i32 {
+    enter(|caller| {
+        let out = caller.out(out)?;
+        let addresses = &caller.config(config)?.quick()?.addresses;
+        out.put((*addresses.get(index).ok_or(Status::Nothing)?).into());
+        Ok(())
+    })
+}
+
+/// Name servers. Parameters and statuses as those of underpass_config_address(); there is no prefix.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_dns(config: *const underpass_config, index: usize, out: *mut underpass_ip) -> i32 {
+    enter(|caller| {
+        let out = caller.out(out)?;
+        let servers = &caller.config(config)?.quick()?.dns;
+        out.put((*servers.get(index).ok_or(Status::Nothing)?).into());
+        Ok(())
+    })
+}
+
+/// Texts of the [Interface] section.
+///
+/// kind: UNDERPASS_TEXT_*. index: from 0. out: text with a NUL, valid as long as the configuration. Any thread.
+///
+/// - UNDERPASS_OK: the text is there; ask for the next.
+/// - UNDERPASS_NOTHING: there are no more of this kind.
+/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
+/// - UNDERPASS_E_ARGUMENT: there is no such kind. UNDERPASS_E_NULL: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_text(
+    config: *const underpass_config,
+    kind: u32,
+    index: usize,
+    out: *mut *const c_char,
+) -> i32 {
+    enter(|caller| {
+        let out = caller.out(out)?;
+        let config = caller.config(config)?;
+        config.quick()?;
+        let texts = usize::try_from(kind).ok().and_then(|kind| config.texts.get(kind)).ok_or(Status::Argument)?;
+        out.put(texts.get(index).ok_or(Status::Nothing)?.as_ptr());
+        Ok(())
+    })
+}
+
+/// Peers of the configuration, as changes that underpass_configure_peers() takes.
+///
+/// index: from 0. out: its size set; its pointers are valid as long as the configuration. It may hold a preshared key: wipe
+/// it. Any thread.
+///
+/// - UNDERPASS_OK: the peer is there; ask for the next.
+/// - UNDERPASS_NOTHING: there are no more.
+/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_peer(
+    config: *const underpass_config,
+    index: usize,
+    out: *mut underpass_peer_change,
+) -> i32 {
+    enter(|caller| {
+        let out = caller.record_out(out)?;
+        let config = caller.config(config)?;
+        let peers = &config.quick()?.tunnel.peers;
+        let (change, shape) = peers.iter().zip(&config.peers).nth(index).ok_or(Status::Nothing)?;
+        out.put(shape.shape(change));
+        Ok(())
+    })
+}
+
+/// Writes the configuration as wg-quick text. It holds the private key: wipe it.
+///
+/// text: out, cap bytes, or NULL and 0 to ask for the length. len: out, bytes of the text without its NUL; cap must be
+/// greater. Any thread.
+///
+/// - UNDERPASS_OK: text and length, or the length, are there.
+/// - UNDERPASS_E_BUFFER: cap is not greater than the length; ask for that, and make room.
+/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
+/// - UNDERPASS_E_NULL: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_write(
+    config: *const underpass_config,
+    text: *mut c_char,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    enter(|caller| {
+        let out = caller.text_out(text, cap, len)?;
+        let config = caller.config(config)?.quick()?;
+        out.put(|out| config::write_to(config, out))
+    })
+}
+
+impl underpass_config {
+    fn read(text: &str) -> Self {
+        let Parsed { config, diagnostics } = config::parse(text);
+        let nothing = QuickConfig::default();
+        let said = config.as_ref().unwrap_or(&nothing);
+        let words = |texts: &[String]| texts.iter().map(|text| Word::new(text)).collect::<Vec<_>>();
+        Self {
+            findings: diagnostics.into_iter().map(Finding::new).collect(),
+            texts: [
+                words(&said.search_domains),
+                words(&said.pre_up),
+                words(&said.post_up),
+                words(&said.pre_down),
+                words(&said.post_down),
+                words(&said.included_applications),
+                words(&said.excluded_applications),
+            ],
+            table_name: match &said.table {
+                Table::Name(name) => Word::new(name),
+                Table::Auto | Table::Off | Table::Number(_) => Word::new(""),
+            },
+            peers: said.tunnel.peers.iter().map(PeerShape::new).collect(),
+            said: config,
+        }
+    }
+
+    /// What the text says.
+    pub(crate) fn quick(&self) -> Result<&QuickConfig, Status> {
+        self.said.as_ref().ok_or(Status::Config)
+    }
+
+    fn interface(&self) -> Result<underpass_interface, Status> {
+        let config = self.quick()?;
+        let flags = [
+            (config.tunnel.private_key.is_some(), UNDERPASS_INTERFACE_HAS_PRIVATE_KEY),
+            (config.mtu.is_some(), UNDERPASS_INTERFACE_HAS_MTU),
+            (config.listen_port.is_some(), UNDERPASS_INTERFACE_HAS_LISTEN_PORT),
+            (config.fwmark.is_some(), UNDERPASS_INTERFACE_HAS_FWMARK),
+        ];
+        let (table_kind, table_number) = match config.table {
+            Table::Auto => (UNDERPASS_TABLE_AUTO, 0),
+            Table::Off => (UNDERPASS_TABLE_OFF, 0),
+            Table::Number(number) => (UNDERPASS_TABLE_NUMBER, number),
+            Table::Name(_) => (UNDERPASS_TABLE_NAME, 0),
+        };
+        Ok(underpass_interface {
+            size: 0,
+            flags: flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum(),
+            fwmark: config.fwmark.unwrap_or(0),
+            table_kind,
+            table_number,
+            mtu: config.tunnel.mtu,
+            listen_port: config.listen_port.unwrap_or(0),
+            table_name: self.table_name.as_ptr(),
+            private_key: config.tunnel.private_key.as_ref().map_or([0; 32], |key| *key.as_bytes()),
+            save_config: config.save_config.into(),
+            reserved: 0,
+        })
+    }
+}
+
+impl Word {
+    fn new(text: &str) -> Self {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() + 1));
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0);
+        Self(bytes)
+    }
+
+    fn as_ptr(&self) -> *const c_char {
+        self.0.as_ptr().cast()
+    }
+}
+
+impl Finding {
+    fn new(diagnostic: Diagnostic) -> Self {
+        Self {
+            key: Word::new(diagnostic.key.unwrap_or_default()),
+            reason: Word::new(&diagnostic.reason.to_string()),
+            diagnostic,
+        }
+    }
+
+    fn shape(&self) -> underpass_diagnostic {
+        let Diagnostic { severity, line, column, section, .. } = self.diagnostic;
+        underpass_diagnostic {
+            size: 0,
+            severity: match severity {
+                Severity::Warning => UNDERPASS_SEVERITY_WARNING,
+                Severity::Error => UNDERPASS_SEVERITY_ERROR,
+            },
+            line,
+            column,
+            section: match section {
+                Some(Section::Interface) => c"Interface",
+                Some(Section::Peer) => c"Peer",
+                None => c"",
+            }
+            .as_ptr(),
+            key: self.key.as_ptr(),
+            reason: self.reason.as_ptr(),
+        }
+    }
+}
+
+impl PeerShape {
+    fn new(change: &PeerChange) -> Self {
+        Self {
+            allowed_ips: change.allowed_ips.iter().map(|ip| (*ip).into()).collect(),
+            host: match &change.endpoint {
+                Some(Endpoint::Name { host, .. }) => Some(Word::new(host)),
+                Some(Endpoint::Address(_)) | None => None,
+            },
+        }
+    }
+
+    fn shape(&self, change: &PeerChange) -> underpass_peer_change {
+        underpass_peer_change {
+            endpoint_host: self.host.as_ref().map_or(ptr::null(), Word::as_ptr),
+            allowed_ips: self.allowed_ips.as_ptr(),
+            allowed_ips_len: self.allowed_ips.len(),
+            ..change.into()
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! A. Changes of a running tunnel: all or nothing.
+use crate::address::{underpass_address, underpass_ip};
+use crate::boundary::{enter, enter_tunnel};
+use crate::config::underpass_config;
+use crate::handle::underpass_tunnel;
+use crate::memory::Caller;
+use core::ffi::c_char;
+use core::ptr;
+use underpass_core::config::PeerAction;
+use underpass_core::{AllowedIp, Change, Endpoint, Instant, PeerChange, PresharedKey, PrivateKey, PublicKey, Status};
+
+/// The peer is added if it is not there, then changed.
+pub const UNDERPASS_PEER_SET: u32 = 0;
+/// The peer is changed if it is there; else nothing happens.
+pub const UNDERPASS_PEER_UPDATE: u32 = 1;
+/// The peer is removed if it is there.
+pub const UNDERPASS_PEER_REMOVE: u32 = 2;
+
+/// preshared_key is set; all zeros removes it.
+pub const UNDERPASS_PEER_HAS_PRESHARED_KEY: u32 = 1;
+/// endpoint, or endpoint_host and endpoint_port, are set.
+pub const UNDERPASS_PEER_HAS_ENDPOINT: u32 = 2;
+/// persistent_keepalive is set.
+pub const UNDERPASS_PEER_HAS_KEEPALIVE: u32 = 4;
+/// The endpoint stays as configured although datagrams come from elsewhere.
+pub const UNDERPASS_PEER_PIN: u32 = 8;
+/// The endpoint follows the peer again.
+pub const UNDERPASS_PEER_UNPIN: u32 = 16;
+/// The allowed IPs are emptied before those of this change are added.
+pub const UNDERPASS_PEER_REPLACE_ALLOWED_IPS: u32 = 32;
+
+/// The longest host name of an endpoint (RFC 1035, section 2.3.4).
+const HOST: usize = 255;
+const FLAGS: u32 = (UNDERPASS_PEER_REPLACE_ALLOWED_IPS << 1) - 1;
+
+/// An allowed IP to add or take away. Never grows.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct underpass_allowed_ip {
+    /// With its prefix; bits behind the prefix are ignored.
+    pub network: underpass_ip,
+    /// Not 0: take it away.
+    pub remove: u32,
+}
+
+/// A change of one peer. Begin with underpass_peer_change_init(); what no flag speaks of stays as it is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct underpass_peer_change {
+    /// sizeof(underpass_peer_change), set by underpass_peer_change_init().
+    pub size: u32,
+    /// UNDERPASS_PEER_SET, UNDERPASS_PEER_UPDATE or UNDERPASS_PEER_REMOVE.
+    pub action: u32,
+    /// UNDERPASS_PEER_HAS_*, UNDERPASS_PEER_PIN, UNDERPASS_PEER_UNPIN, UNDERPASS_PEER_REPLACE_ALLOWED_IPS.
+    pub flags: u32,
+    /// Seconds between persistent keepalives; 0: none.
+    pub persistent_keepalive: u16,
+    /// The port of endpoint_host, in host order.
+    pub endpoint_port: u16,
+    /// Which peer.
+    pub public_key: [u8; 32],
+    /// All zeros: none. Used from the next handshake on.
+    pub preshared_key: [u8; 32],
+    /// Where the peer is reached, unless endpoint_host is given.
+    pub endpoint: underpass_address,
+    /// A host name with a NUL that the host is to resolve, see UNDERPASS_EVENT_RESOLVE_ENDPOINT; or NULL.
+    pub endpoint_host: *const c_char,
+    /// Allowed IPs to add or take away; borrowed for the call.
+    pub allowed_ips: *const underpass_allowed_ip,
+    /// How many.
+    pub allowed_ips_len: usize,
+}
+
+/// Fills a change with what sets nothing.
+///
+/// out: size bytes. size: sizeof(underpass_peer_change). Any thread.
+///
+/// - UNDERPASS_OK: fill in the public key, and what is to change.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_peer_change_init(out: *mut underpass_peer_change, size: u32) -> i32 {
+    enter(|caller| caller.init(out, size, underpass_peer_change { size, ..underpass_peer_change::NOTHING }))
+}
+
+/// Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on.
+///
+/// now: as in underpass_tunnel_new(). changes: len of them, all of the size of the first; they and what they point to are
+/// borrowed for the call. One call on a tunnel at a time. Then poll.
+///
+/// - UNDERPASS_OK: all are applied.
+/// - UNDERPASS_E_LOW_ORDER_KEY, UNDERPASS_E_TOO_MANY_PEERS, UNDERPASS_E_PREFIX: nothing was applied; say so to whoever
+///   asked for it.
+/// - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, a host name that is none.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_configure_peers(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    changes: *const underpass_peer_change,
+    len: usize,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let given = caller.records(changes, len, underpass_peer_change::NOTHING)?;
+        // Reserved at once, so that no reallocation leaves a copy of a key behind.
+        let mut changes = Vec::new();
+        changes.try_reserve_exact(len).map_err(|_| Status::Argument)?;
+        for change in given {
+            changes.push(Change::Peer(change?.change(caller)?));
+        }
+        Ok(tunnel.configure(Instant::from_nanos(now), &changes)?)
+    })
+}
+
+/// Removes every peer. One call on a tunnel at a time. Then poll.
+///
+/// - UNDERPASS_OK: they are gone, with their sessions and staged packets.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_remove_all_peers(tunnel: *mut underpass_tunnel, now: u64) -> i32 {
+    enter_tunnel(tunnel, |_, tunnel| Ok(tunnel.configure(Instant::from_nanos(now), &[Change::RemoveAllPeers])?))
+}
+
+/// Sets or removes the private key. Sessions end, unless it is the key the tunnel has.
+///
+/// private_key: 32 bytes; NULL or all zeros: none. One call on a tunnel at a time. Then poll. Statuses as those of
+/// underpass_remove_all_peers().
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_set_private_key(tunnel: *mut underpass_tunnel, now: u64, private_key: *const u8) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let key = match private_key.is_null() {
+            true => None,
+            false => Some(PrivateKey::from_bytes(caller.read(private_key.cast())?)).filter(|key| !key.is_zero()),
+        };
+        Ok(tunnel.configure(Instant::from_nanos(now), &[Change::PrivateKey(key)])?)
+    })
+}
+
+/// Sets the MTU of the virtual interface.
+///
+/// mtu: bytes, 68 to 65535. One call on a tunnel at a time.
+///
+/// - UNDERPASS_OK: done.
+/// - UNDERPASS_E_MTU: out of its range.
+/// - others as those of underpass_remove_all_peers().
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_set_mtu(tunnel: *mut underpass_tunnel, now: u64, mtu: u32) -> i32 {
+    enter_tunnel(tunnel, |_, tunnel| {
+        let mtu = u16::try_from(mtu).map_err(|_| Status::Mtu)?;
+        Ok(tunnel.configure(Instant::from_nanos(now), &[Change::Mtu(mtu)])?)
+    })
+}
+
+/// Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
+/// sessions. The private key and the MTU are set too.
+///
+/// config: borrowed for the call. One call on a tunnel at a time. Then poll.
+///
+/// - UNDERPASS_OK: all is applied.
+/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
+/// - UNDERPASS_E_TOO_MANY_PEERS: nothing was applied; the tunnel was made for fewer.
+/// - others as those of underpass_remove_all_peers().
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_apply_config(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    config: *const underpass_config,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let config = &caller.config(config)?.quick()?.tunnel;
+        let kept = |key: &PublicKey| config.peers.iter().any(|peer| peer.public_key == *key);
+        let gone: Vec<PublicKey> = tunnel.peers().map(|peer| *peer.public_key()).filter(|key| !kept(key)).collect();
+        let mut changes = Vec::with_capacity(gone.len() + config.peers.len() + 2);
+        changes.extend(
+            gone.into_iter().map(|key| Change::Peer(PeerChange { action: PeerAction::Remove, ..PeerChange::new(key) })),
+        );
+        changes.push(Change::PrivateKey(config.private_key.clone()));
+        changes.push(Change::Mtu(config.mtu));
+        changes.extend(config.peers.iter().map(|peer| Change::Peer(whole(peer))));
+        Ok(tunnel.configure(Instant::from_nanos(now), &changes)?)
+    })
+}
+
+/// The change that makes a peer what `peer` says and no more.
+fn whole(peer: &PeerChange) -> PeerChange {
+    PeerChange {
+        preshared_key: peer.preshared_key.clone().or(Some(PresharedKey::from_bytes([0; 32]))),
+        persistent_keepalive: peer.persistent_keepalive.or(Some(0)),
+        replace_allowed_ips: true,
+        ..peer.clone()
+    }
+}
+
+impl underpass_peer_change {
+    const NOTHING: Self = Self {
+        size: size_of::<Self>() as u32,
+        action: UNDERPASS_PEER_SET,
+        flags: 0,
+        persistent_keepalive: 0,
+        endpoint_port: 0,
+        public_key: [0; 32],
+        preshared_key: [0; 32],
+        endpoint: underpass_address::NONE,
+        endpoint_host: ptr::null(),
+        allowed_ips: ptr::null(),
+        allowed_ips_len: 0,
+    };
+
+    /// The change as the core knows it.
+    fn change(&self, caller: Caller<'_>) -> Result<PeerChange, Status> {
+        let has = |flag| self.flags & flag != 0;
+        if self.flags & !FLAGS != 0 || has(UNDERPASS_PEER_PIN) && has(UNDERPASS_PEER_UNPIN) {
+            return Err(Status::Argument);
+        }
+        let action = match self.action {
+            UNDERPASS_PEER_SET => PeerAction::Set,
+            UNDERPASS_PEER_UPDATE => PeerAction::Update,
+            UNDERPASS_PEER_REMOVE => PeerAction::Remove,
+            _ => return Err(Status::Argument),
+        };
+        let allowed_ips = caller.list(self.allowed_ips, self.allowed_ips_len)?;
+        Ok(PeerChange {
+            public_key: PublicKey::from_bytes(self.public_key),
+            action,
+            preshared_key: has(UNDERPASS_PEER_HAS_PRESHARED_KEY).then(|| PresharedKey::from_bytes(self.preshared_key)),
+            endpoint: if has(UNDERPASS_PEER_HAS_ENDPOINT) { Some(self.endpoint(caller)?) } else { None },
+            pin_endpoint: (has(UNDERPASS_PEER_PIN) || has(UNDERPASS_PEER_UNPIN)).then(|| has(UNDERPASS_PEER_PIN)),
+            persistent_keepalive: has(UNDERPASS_PEER_HAS_KEEPALIVE).then_some(self.persistent_keepalive),
+            replace_allowed_ips: has(UNDERPASS_PEER_REPLACE_ALLOWED_IPS),
+            allowed_ips: allowed_ips.map(|ip| ip.change()).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn endpoint(&self, caller: Caller<'_>) -> Result<Endpoint, Status> {
+        let Some(host) = caller.word(self.endpoint_host, HOST)? else {
+            return Ok(Endpoint::Address(self.endpoint.socket()?));
+        };
+        if host.is_empty() || host.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(Status::Argument);
+        }
+        Ok(Endpoint::Name { host: host.to_owned(), port: self.endpoint_port })
+    }
+}
+
+/// Without what needs memory of its own: host name and allowed IPs.
+impl From<&PeerChange> for underpass_peer_change {
+    fn from(change: &PeerChange) -> Self {
+        let flags = [
+            (change.preshared_key.is_some(), UNDERPASS_PEER_HAS_PRESHARED_KEY),
+            (change.endpoint.is_some(), UNDERPASS_PEER_HAS_ENDPOINT),
+            (change.persistent_keepalive.is_some(), UNDERPASS_PEER_HAS_KEEPALIVE),
+            (change.pin_endpoint == Some(true), UNDERPASS_PEER_PIN),
+            (change.pin_endpoint == Some(false), UNDERPASS_PEER_UNPIN),
+            (change.replace_allowed_ips, UNDERPASS_PEER_REPLACE_ALLOWED_IPS),
+        ];
+        let (endpoint, endpoint_port) = match &change.endpoint {
+            Some(Endpoint::Address(address)) => ((*address).into(), 0),
+            Some(Endpoint::Name { port, .. }) => (underpass_address::NONE, *port),
+            None => (underpass_address::NONE, 0),
+        };
+        Self {
+            action: match change.action {
+                PeerAction::Set => UNDERPASS_PEER_SET,
+                PeerAction::Update => UNDERPASS_PEER_UPDATE,
+                PeerAction::Remove => UNDERPASS_PEER_REMOVE,
+            },
+            flags: flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum(),
+            persistent_keepalive: change.persistent_keepalive.unwrap_or(0),
+            endpoint_port,
+            public_key: *change.public_key.as_bytes(),
+            preshared_key: change.preshared_key.as_ref().map_or([0; 32], |key| *key.as_bytes()),
+            endpoint,
+            ..Self::NOTHING
+        }
+    }
+}
+
+impl underpass_allowed_ip {
+    fn change(self) -> Result<AllowedIp, Status> {
+        Ok(AllowedIp { network: self.network.network()?, remove: self.remove != 0 })
+    }
+}
+
+impl From<AllowedIp> for underpass_allowed_ip {
+    fn from(ip: AllowedIp) -> Self {
+        Self { network: ip.network.into(), remove: ip.remove.into() }
+    }
+}

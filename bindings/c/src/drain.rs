@@ -1,0 +1,170 @@
+//! C. What the tunnel wants, to be drained after every A, B and D.
+use crate::address::underpass_path;
+use crate::boundary::enter_tunnel;
+use crate::handle::underpass_tunnel;
+use crate::words::{UNDERPASS_HEADROOM, UNDERPASS_MIN_TRANSMIT_BUFFER, UNDERPASS_NEVER, UNDERPASS_TAILROOM};
+use underpass_core::tunnel::{Event, Health};
+use underpass_core::{Instant, PeerId, Status};
+
+/// A handshake completed: a new session is live.
+pub const UNDERPASS_EVENT_SESSION_ESTABLISHED: u32 = 1;
+/// The handshake was given up after 90 s without an answer.
+pub const UNDERPASS_EVENT_HANDSHAKE_FAILED: u32 = 2;
+/// The last session ended without a successor, and its keys were wiped.
+pub const UNDERPASS_EVENT_SESSION_EXPIRED: u32 = 3;
+/// An authenticated datagram came from elsewhere: path is where the peer is now.
+pub const UNDERPASS_EVENT_ENDPOINT_MOVED: u32 = 4;
+/// Resolve the peer's endpoint name (underpass_peer_endpoint_name()) and answer with underpass_set_endpoint().
+pub const UNDERPASS_EVENT_RESOLVE_ENDPOINT: u32 = 5;
+/// The peer's health changed: health is what it is now.
+pub const UNDERPASS_EVENT_HEALTH_CHANGED: u32 = 6;
+/// The peer's timestamp is more than a day ahead of our wall clock: if its clock is mended later, it will be refused until
+/// underpass_reset_peer_timestamp().
+pub const UNDERPASS_EVENT_TIMESTAMP_AHEAD: u32 = 7;
+/// So many events (lost) were lost because nobody polled.
+pub const UNDERPASS_EVENT_LOST: u32 = 8;
+
+/// No session yet: a handshake is to come or under way.
+pub const UNDERPASS_HEALTH_CONNECTING: u32 = 0;
+/// A session is live and the peer answers.
+pub const UNDERPASS_HEALTH_UP: u32 = 1;
+/// There was a session, but it expired or the peer leaves our packets unanswered.
+pub const UNDERPASS_HEALTH_STALE: u32 = 2;
+/// A handshake was given up after 90 s; traffic starts another.
+pub const UNDERPASS_HEALTH_FAILED: u32 = 3;
+
+/// A datagram to send.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct underpass_transmit {
+    /// sizeof(underpass_transmit), set by the caller.
+    pub size: u32,
+    /// Bytes of the datagram, at the beginning of the buffer.
+    pub len: u32,
+    /// Where it goes to; 0: no peer.
+    pub peer: u64,
+    /// Where it goes, and from where.
+    pub path: underpass_path,
+    /// The ECN bits of its outer IP header, 0 to 3.
+    pub ecn: u8,
+    /// 0.
+    pub reserved: [u8; 3],
+}
+
+/// A fact the host may want to show or act on. What the kind does not speak of is 0.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct underpass_event {
+    /// sizeof(underpass_event), set by the caller.
+    pub size: u32,
+    /// UNDERPASS_EVENT_*. Leave alone what you do not know.
+    pub kind: u32,
+    /// Whom it is about; 0: no peer.
+    pub peer: u64,
+    /// With UNDERPASS_EVENT_ENDPOINT_MOVED.
+    pub path: underpass_path,
+    /// With UNDERPASS_EVENT_HEALTH_CHANGED: UNDERPASS_HEALTH_*.
+    pub health: u32,
+    /// With UNDERPASS_EVENT_LOST.
+    pub lost: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// Writes the next datagram that is to be sent: a handshake message, a keepalive, or a staged packet. Call it until it says
+/// UNDERPASS_NOTHING.
+///
+/// now: as in underpass_tunnel_new(). buf: out, cap bytes, at least MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM and
+/// UNDERPASS_MIN_TRANSMIT_BUFFER. out: its size set. One call on a tunnel at a time.
+///
+/// - UNDERPASS_OK: send the datagram along its path, and call again.
+/// - UNDERPASS_NOTHING: there are no more; go on with underpass_poll_event().
+/// - UNDERPASS_E_BUFFER: cap is too small; make room.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_poll_transmit(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    buf: *mut u8,
+    cap: usize,
+    out: *mut underpass_transmit,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let out = caller.record_out(out)?;
+        let least = u32::from(tunnel.mtu()) + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM;
+        if cap < least.max(UNDERPASS_MIN_TRANSMIT_BUFFER) as usize {
+            return Err(Status::Buffer);
+        }
+        let buf = caller.buffer(buf, cap)?;
+        let transmit = tunnel.poll_transmit(Instant::from_nanos(now), buf).ok_or(Status::Nothing)?;
+        out.put(underpass_transmit {
+            size: 0,
+            len: transmit.len as u32,
+            peer: transmit.peer.map_or(0, PeerId::to_u64),
+            path: transmit.path.into(),
+            ecn: transmit.ecn as u8,
+            reserved: [0; 3],
+        });
+        Ok(())
+    })
+}
+
+/// Hands out the next event. Call it until it says UNDERPASS_NOTHING.
+///
+/// out: its size set. One call on a tunnel at a time.
+///
+/// - UNDERPASS_OK: act on the event as its kind says, and call again.
+/// - UNDERPASS_NOTHING: there are no more; go on with underpass_poll_timeout().
+/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_poll_event(tunnel: *mut underpass_tunnel, out: *mut underpass_event) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let out = caller.record_out(out)?;
+        out.put(tunnel.poll_event().ok_or(Status::Nothing)?.into());
+        Ok(())
+    })
+}
+
+/// When underpass_handle_timeout() is to be called, on the clock of now. It may move with every call.
+///
+/// deadline: out, nanoseconds; UNDERPASS_NEVER: sleep until there is a packet or a datagram. One call on a tunnel at a time.
+///
+/// - UNDERPASS_OK: sleep until then.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_poll_timeout(tunnel: *const underpass_tunnel, deadline: *mut u64) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        caller.out(deadline)?.put(tunnel.poll_timeout().map_or(UNDERPASS_NEVER, Instant::as_nanos));
+        Ok(())
+    })
+}
+
+/// The number of a health.
+pub(crate) const fn health_code(health: Health) -> u32 {
+    match health {
+        Health::Connecting => UNDERPASS_HEALTH_CONNECTING,
+        Health::Up => UNDERPASS_HEALTH_UP,
+        Health::Stale => UNDERPASS_HEALTH_STALE,
+        Health::Failed => UNDERPASS_HEALTH_FAILED,
+    }
+}
+
+impl From<Event> for underpass_event {
+    fn from(event: Event) -> Self {
+        let about = |peer: PeerId| Self { peer: peer.to_u64(), ..Self::NONE };
+        let shape = match event {
+            Event::EndpointMoved { peer, path } => Self { path: path.into(), ..about(peer) },
+            Event::HealthChanged { peer, health } => Self { health: health_code(health), ..about(peer) },
+            Event::Lost(lost) => Self { lost, ..Self::NONE },
+            _ => event.peer().map_or(Self::NONE, about),
+        };
+        Self { kind: event.kind() as u32, ..shape }
+    }
+}
+
+impl underpass_event {
+    const NONE: Self = Self { size: 0, kind: 0, peer: 0, path: underpass_path::NONE, health: 0, lost: 0, reserved: 0 };
+}

@@ -1,0 +1,73 @@
+//! The crypt step of one slot, kept in memory of C between begin and finish.
+use core::ptr;
+use underpass_core::tunnel::{OpenJob, SealJob};
+use zeroize::Zeroize;
+
+/// What is in a job: `tag ^ its address` tells it from zeros, from what is done and from a copy made elsewhere.
+const TAG: u64 = 0x756e_6465_7270_6173;
+
+/// One packet or datagram between begin and finish. The memory is the caller's: zeroed before its first use, and not moved
+/// while a job is in it. It holds a key until the job is finished or discarded.
+#[repr(C)]
+pub struct underpass_job {
+    /// Not for the caller.
+    pub opaque: [u64; 24],
+}
+
+/// What is to be crypted.
+pub(crate) enum Work {
+    Seal(SealJob),
+    Open(OpenJob),
+}
+
+/// A job as it lies in the opaque words.
+#[repr(C)]
+pub(crate) struct Begun {
+    tag: u64,
+    /// The mark of the tunnel that began it.
+    pub(crate) mark: u64,
+    /// The buffer it was begun with.
+    pub(crate) buffer: usize,
+    pub(crate) is_crypted: bool,
+    pub(crate) work: Work,
+}
+
+// There is room to grow: callers have compiled the size in.
+const _: () = assert!(size_of::<Begun>() <= size_of::<underpass_job>());
+const _: () = assert!(align_of::<Begun>() <= align_of::<underpass_job>());
+
+impl underpass_job {
+    /// Begins a job, whatever was there before.
+    pub(crate) fn begin(&mut self, mark: u64, buffer: *const u8, work: Work) {
+        self.wipe();
+        let begun = Begun { tag: self.own_tag(), mark, buffer: buffer.addr(), is_crypted: false, work };
+        // SAFETY: it fits, in size and alignment, and it is not dropped there but by `finish` or, having no more than
+        // bytes to its name, by `wipe`.
+        unsafe { ptr::from_mut(self).cast::<Begun>().write(begun) };
+    }
+
+    /// The job, if one was begun here and is not done.
+    pub(crate) fn begun(&mut self) -> Option<&mut Begun> {
+        let [tag, ..] = self.opaque;
+        // SAFETY: this tag is written by `begin` alone, here alone, and wiped when the job is done.
+        (tag == self.own_tag()).then(|| unsafe { &mut *ptr::from_mut(self).cast::<Begun>() })
+    }
+
+    /// Takes the job out; nothing of it stays.
+    pub(crate) fn finish(&mut self) -> Option<Work> {
+        let begun = self.begun()?;
+        // SAFETY: it is read once, for its tag goes with the next line, and dropped by who gets it.
+        let Begun { work, .. } = unsafe { ptr::read(begun) };
+        self.wipe();
+        Some(work)
+    }
+
+    /// Overwrites whatever is there.
+    pub(crate) fn wipe(&mut self) {
+        self.opaque.zeroize();
+    }
+
+    fn own_tag(&self) -> u64 {
+        TAG ^ ptr::from_ref(self).addr() as u64
+    }
+}

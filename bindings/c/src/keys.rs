@@ -1,0 +1,132 @@
+//! Keys: 32 bytes in the caller's memory.
+use crate::boundary::{Answer, enter};
+use crate::memory::Caller;
+use core::ffi::{c_char, c_void};
+use core::fmt::Write;
+use underpass_core::{PresharedKey, PrivateKey, Status};
+use zeroize::{Zeroize, Zeroizing};
+
+/// Makes a private key.
+///
+/// key: out, 32 bytes. Any thread.
+///
+/// - UNDERPASS_OK: the key is there. Keep it secret, and wipe it with underpass_wipe() when you are done with it.
+/// - UNDERPASS_E_RANDOM: the system gives no randomness; try again later.
+/// - UNDERPASS_E_NULL: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_private_key_generate(key: *mut u8) -> i32 {
+    enter(|caller| generate(caller, key, |bytes| *PrivateKey::from_bytes(bytes).clamped().as_bytes()))
+}
+
+/// Makes a preshared key.
+///
+/// key: out, 32 bytes. Any thread. Statuses as those of underpass_private_key_generate().
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_preshared_key_generate(key: *mut u8) -> i32 {
+    enter(|caller| generate(caller, key, |bytes| bytes))
+}
+
+/// Computes the public key that belongs to a private one.
+///
+/// private_key: 32 bytes. public_key: out, 32 bytes; may be the same memory. Any thread.
+///
+/// - UNDERPASS_OK: the public key is there.
+/// - UNDERPASS_E_NULL: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_public_key(private_key: *const u8, public_key: *mut u8) -> i32 {
+    enter(|caller| {
+        let out = caller.out(public_key.cast::<[u8; 32]>())?;
+        let private = PrivateKey::from_bytes(caller.read(private_key.cast())?);
+        out.put(*private.public_key().as_bytes());
+        Ok(())
+    })
+}
+
+/// Reads a key from base64, as wg(8) writes it.
+///
+/// text: len bytes (44), no NUL needed. key: out, 32 bytes. Any thread.
+///
+/// - UNDERPASS_OK: the key is there.
+/// - UNDERPASS_E_KEY: the text is no key; ask for another.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_ARGUMENT: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_key_from_base64(text: *const c_char, len: usize, key: *mut u8) -> i32 {
+    enter(|caller| parse(caller, text, len, key, |text| Ok(PresharedKey::from_base64(text)?)))
+}
+
+/// Reads a key from 64 hexadecimal digits of either case.
+///
+/// text: len bytes (64), no NUL needed. key: out, 32 bytes. Any thread. Statuses as those of underpass_key_from_base64().
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_key_from_hex(text: *const c_char, len: usize, key: *mut u8) -> i32 {
+    enter(|caller| parse(caller, text, len, key, |text| Ok(PresharedKey::from_hex(text)?)))
+}
+
+/// Writes a key as base64 with a NUL.
+///
+/// key: 32 bytes. text: out, cap bytes, of which UNDERPASS_BASE64_LEN are written. Any thread.
+///
+/// - UNDERPASS_OK: the text is there.
+/// - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_BASE64_LEN; make room.
+/// - UNDERPASS_E_NULL: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_key_to_base64(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
+    enter(|caller| print(caller, key, text, cap, PresharedKey::to_base64))
+}
+
+/// Writes a key as lower-case hexadecimal digits with a NUL.
+///
+/// key: 32 bytes. text: out, cap bytes, of which UNDERPASS_HEX_LEN are written. Any thread. Statuses as those of
+/// underpass_key_to_base64().
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_key_to_hex(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
+    enter(|caller| print(caller, key, text, cap, PresharedKey::to_hex))
+}
+
+/// Overwrites memory with zeros, in a way that no compiler leaves out: for keys that are no longer needed.
+///
+/// memory: len bytes, uninitialised ones too; NULL does nothing. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_wipe(memory: *mut c_void, len: usize) {
+    enter(|caller| caller.wipe(memory.cast(), len));
+}
+
+fn generate(caller: Caller<'_>, key: *mut u8, made_of: fn([u8; 32]) -> [u8; 32]) -> Answer {
+    let out = caller.out(key.cast::<[u8; 32]>())?;
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(|_| Status::Random)?;
+    out.put(made_of(*bytes));
+    Ok(())
+}
+
+fn parse(
+    caller: Caller<'_>,
+    text: *const c_char,
+    len: usize,
+    key: *mut u8,
+    read: fn(&str) -> Result<PresharedKey, Status>,
+) -> Answer {
+    let out = caller.out(key.cast::<[u8; 32]>())?;
+    let key = match caller.text(text, len) {
+        Ok(text) => read(text)?,
+        Err(Status::Argument) => return Err(Status::Key),
+        Err(status) => return Err(status),
+    };
+    out.put(*key.as_bytes());
+    Ok(())
+}
+
+fn print(
+    caller: Caller<'_>,
+    key: *const u8,
+    text: *mut c_char,
+    cap: usize,
+    written: fn(&PresharedKey) -> Zeroizing<String>,
+) -> Answer {
+    let out = caller.word_out(text, cap)?;
+    let key = PresharedKey::from_bytes(caller.read(key.cast())?);
+    let mut text = written(&key);
+    let answer = out.put(|out| out.write_str(&text));
+    text.zeroize();
+    answer
+}

@@ -1,0 +1,44 @@
+//! The C interface of Underpass. `include/underpass.h` is generated from this package; ARCHITECTURE.md tells how it is
+//! built.
+//!
+//! An entry is a function of the header. It goes through the [boundary](boundary), which catches panics and claims the
+//! handle; what it needs of C's memory it asks of a [caller](memory::Caller). From Rust, the entries are as unsafe as from
+//! C: what the header asks of pointers is the caller's to keep.
+#![allow(non_camel_case_types)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
+// The order of the header.
+pub mod words;
+
+pub mod keys;
+
+pub mod address;
+
+pub mod config;
+
+pub mod options;
+
+pub mod configure;
+
+pub mod uapi;
+
+pub mod batch;
+
+pub mod facts;
+
+pub mod drain;
+
+pub mod commands;
+
+pub mod peers;
+
+pub mod handle;
+
+pub mod job;
+
+mod boundary;
+mod memory;
+mod overlap;
+#[cfg(feature = "provoke")]
+pub mod provoke;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! A tunnel is made, and released.
+use crate::boundary::{Answer, enter};
+use crate::config::underpass_config;
+use crate::handle::underpass_tunnel;
+use crate::memory::Caller;
+use core::time::Duration;
+use underpass_core::limits::DEFAULT_MTU;
+use underpass_core::noise::Tai64N;
+use underpass_core::{Instant, Limits, PrivateKey, Rng, Status, Tunnel, TunnelConfig, UnixTime};
+
+/// private_key is set.
+pub const UNDERPASS_OPTION_PRIVATE_KEY: u32 = 1;
+
+/// What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct underpass_options {
+    /// sizeof(underpass_options), set by underpass_options_init().
+    pub size: u32,
+    /// UNDERPASS_OPTION_*.
+    pub flags: u32,
+    /// Without one the tunnel drops everything until it gets one.
+    pub private_key: [u8; 32],
+    /// What underpass_timestamp_floor() gave in an earlier life, so that a clock set back does not lock us out. Zeros: none.
+    pub timestamp_floor: [u8; 12],
+    /// Bytes of the largest packet, 68 to 65535.
+    pub mtu: u32,
+    /// Peers the tunnel accepts.
+    pub max_peers: u32,
+    /// Packets staged per peer while a handshake is under way, up to 65535; the oldest is dropped beyond it.
+    pub staged_packets_per_peer: u32,
+    /// Bytes staged per peer.
+    pub staged_bytes_per_peer: u32,
+    /// Bytes staged by the whole tunnel.
+    pub staged_bytes: u32,
+    /// Events kept until they are polled, up to 65535; beyond it they are counted as lost.
+    pub events: u32,
+    /// Initiations per second answered without a cookie before the tunnel counts as under load.
+    pub handshakes_per_second: u32,
+    /// Cookie-verified initiations per second, a lane of their own.
+    pub verified_handshakes_per_second: u32,
+    /// Handshakes per second from one source (IPv4 /32, IPv6 /64).
+    pub handshakes_per_source: u32,
+    /// Handshakes one source may send at once.
+    pub handshake_burst_per_source: u32,
+}
+
+/// Fills options with the defaults, which suit a phone or a small router.
+///
+/// out: size bytes. size: sizeof(underpass_options). Any thread.
+///
+/// - UNDERPASS_OK: the options are there.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_options_init(out: *mut underpass_options, size: u32) -> i32 {
+    enter(|caller| caller.init(out, size, underpass_options { size, ..underpass_options::defaults() }))
+}
+
+/// Makes a tunnel without peers.
+///
+/// options: borrowed for the call; NULL: the defaults. now: nanoseconds of a clock that counts while the machine sleeps
+/// (CLOCK_BOOTTIME). wall: nanoseconds since 1970 UTC. out: to be released with underpass_tunnel_free(). Any thread.
+///
+/// - UNDERPASS_OK: the tunnel is there; configure its peers.
+/// - UNDERPASS_E_RANDOM: the system gives no randomness; try again later.
+/// - UNDERPASS_E_MTU, UNDERPASS_E_LIMIT, UNDERPASS_E_ARGUMENT (an unknown flag): mend the options.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_new(
+    options: *const underpass_options,
+    now: u64,
+    wall: u64,
+    out: *mut *mut underpass_tunnel,
+) -> i32 {
+    enter(|caller| {
+        let config = options_of(caller, options)?.config()?;
+        make(caller, config, now, wall, out)
+    })
+}
+
+/// Makes a tunnel with the private key, MTU and peers of a configuration. What else the configuration says (addresses,
+/// name servers, listen port, commands) is the host's to do.
+///
+/// config: borrowed for the call. options: borrowed for the call, its private key and MTU are not looked at; NULL: the
+/// defaults. now, wall, out: as in underpass_tunnel_new(). Any thread.
+///
+/// - UNDERPASS_OK: the tunnel is there; poll it.
+/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
+/// - UNDERPASS_E_TOO_MANY_PEERS: raise max_peers.
+/// - others as those of underpass_tunnel_new().
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_new_from_config(
+    config: *const underpass_config,
+    options: *const underpass_options,
+    now: u64,
+    wall: u64,
+    out: *mut *mut underpass_tunnel,
+) -> i32 {
+    enter(|caller| {
+        let quick = caller.config(config)?.quick()?;
+        let options = underpass_options { flags: 0, mtu: DEFAULT_MTU.into(), ..options_of(caller, options)? };
+        let TunnelConfig { limits, timestamp_floor, .. } = options.config()?;
+        make(caller, TunnelConfig { limits, timestamp_floor, ..quick.tunnel.clone() }, now, wall, out)
+    })
+}
+
+/// Releases a tunnel and wipes its keys, poisoned or not. Jobs begun by it are to be discarded.
+///
+/// tunnel: NULL does nothing.
+///
+/// - UNDERPASS_OK: it is gone.
+/// - UNDERPASS_E_BUSY: another thread is inside; nothing was freed. Stop that thread first.
+/// - UNDERPASS_E_PANIC: a bug; the tunnel is gone.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_free(tunnel: *mut underpass_tunnel) -> i32 {
+    enter(|caller| caller.free_tunnel(tunnel))
+}
+
+/// The randomness of the system.
+struct System;
+
+impl Rng for System {
+    fn fill(&mut self, dest: &mut [u8]) {
+        getrandom::fill(dest).expect("the system gave randomness when the tunnel was made");
+    }
+}
+
+fn options_of(caller: Caller<'_>, options: *const underpass_options) -> Result<underpass_options, Status> {
+    let defaults = underpass_options::defaults();
+    if options.is_null() { Ok(defaults) } else { caller.record(options, defaults) }
+}
+
+fn make(caller: Caller<'_>, config: TunnelConfig, now: u64, wall: u64, out: *mut *mut underpass_tunnel) -> Answer {
+    let out = caller.out(out)?;
+    let mark = getrandom::u64().map_err(|_| Status::Random)?;
+    let wall = UnixTime::from_duration(Duration::from_nanos(wall));
+    let tunnel = Tunnel::new(config, Box::new(System), Instant::from_nanos(now), wall)?;
+    out.put(underpass_tunnel::give(tunnel, mark));
+    Ok(())
+}
+
+impl underpass_options {
+    fn defaults() -> Self {
+        let limits = Limits::default();
+        Self {
+            size: size_of::<Self>() as u32,
+            flags: 0,
+            private_key: [0; 32],
+            timestamp_floor: *Tai64N::ZERO.as_bytes(),
+            mtu: DEFAULT_MTU.into(),
+            max_peers: limits.peers,
+            staged_packets_per_peer: limits.staged_packets_per_peer.into(),
+            staged_bytes_per_peer: limits.staged_bytes_per_peer,
+            staged_bytes: limits.staged_bytes,
+            events: limits.events.into(),
+            handshakes_per_second: limits.handshakes_per_second,
+            verified_handshakes_per_second: limits.verified_handshakes_per_second,
+            handshakes_per_source: limits.handshakes_per_source,
+            handshake_burst_per_source: limits.handshake_burst_per_source,
+        }
+    }
+
+    fn config(&self) -> Result<TunnelConfig, Status> {
+        if self.flags & !UNDERPASS_OPTION_PRIVATE_KEY != 0 {
+            return Err(Status::Argument);
+        }
+        let short = |number: u32| u16::try_from(number).map_err(|_| Status::Limit);
+        Ok(TunnelConfig {
+            private_key: (self.flags & UNDERPASS_OPTION_PRIVATE_KEY != 0)
+                .then(|| PrivateKey::from_bytes(self.private_key))
+                .filter(|key| !key.is_zero()),
+            mtu: u16::try_from(self.mtu).map_err(|_| Status::Mtu)?,
+            limits: Limits {
+                peers: self.max_peers,
+                staged_packets_per_peer: short(self.staged_packets_per_peer)?,
+                staged_bytes_per_peer: self.staged_bytes_per_peer,
+                staged_bytes: self.staged_bytes,
+                events: short(self.events)?,
+                handshakes_per_second: self.handshakes_per_second,
+                verified_handshakes_per_second: self.verified_handshakes_per_second,
+                handshakes_per_source: self.handshakes_per_source,
+                handshake_burst_per_source: self.handshake_burst_per_source,
+            },
+            timestamp_floor: Tai64N::from_bytes(self.timestamp_floor),
+            peers: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,363 @@
+//! D. What is known of peers and of the tunnel.
+use crate::address::{underpass_ip, underpass_path};
+use crate::boundary::enter_tunnel;
+use crate::drain::health_code;
+use crate::handle::underpass_tunnel;
+use core::ffi::c_char;
+use core::fmt::Write;
+use underpass_core::tunnel::{DropCounts, PeerView};
+use underpass_core::{DropReason, Endpoint, Instant, PeerId, PublicKey, Status, Tunnel};
+
+/// The peer has a preshared key.
+pub const UNDERPASS_INFO_PRESHARED_KEY: u32 = 1;
+/// path is where the peer is reached.
+pub const UNDERPASS_INFO_PATH: u32 = 2;
+/// The endpoint stays as configured.
+pub const UNDERPASS_INFO_PINNED: u32 = 4;
+/// There was a handshake: latest_handshake is its time.
+pub const UNDERPASS_INFO_HANDSHAKE: u32 = 8;
+/// The endpoint was configured as a host name: see underpass_peer_endpoint_name().
+pub const UNDERPASS_INFO_NAMED: u32 = 16;
+
+/// What is known of a peer. Counters are those since it was added.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct underpass_peer {
+    /// sizeof(underpass_peer), set by the caller.
+    pub size: u32,
+    /// UNDERPASS_INFO_*.
+    pub flags: u32,
+    /// Its public key.
+    pub public_key: [u8; 32],
+    /// With UNDERPASS_INFO_PATH.
+    pub path: underpass_path,
+    /// UNDERPASS_HEALTH_*.
+    pub health: u32,
+    /// Seconds; 0: none.
+    pub persistent_keepalive: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Nanoseconds since 1970 UTC, with UNDERPASS_INFO_HANDSHAKE.
+    pub latest_handshake: u64,
+    /// Bytes of datagrams sent to it, as wg counts them.
+    pub tx_bytes: u64,
+    /// Bytes of authenticated datagrams received from it.
+    pub rx_bytes: u64,
+    /// Packets sealed.
+    pub tx_packets: u64,
+    /// Packets delivered.
+    pub rx_packets: u64,
+    /// Handshakes completed.
+    pub handshakes: u64,
+    /// Drops of all reasons: see underpass_peer_drops().
+    pub drops: u64,
+}
+
+/// Counters of a tunnel since it was made, and what it holds at present.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct underpass_stats {
+    /// sizeof(underpass_stats), set by the caller.
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Bytes of datagrams sent.
+    pub tx_bytes: u64,
+    /// Bytes of authenticated datagrams received.
+    pub rx_bytes: u64,
+    /// Packets sealed.
+    pub tx_packets: u64,
+    /// Packets delivered.
+    pub rx_packets: u64,
+    /// Handshakes completed.
+    pub handshakes: u64,
+    /// Cookie replies written.
+    pub cookie_replies: u64,
+    /// Drops of all reasons: see underpass_tunnel_drops().
+    pub drops: u64,
+    /// Held: peers.
+    pub peers: u64,
+    /// Held: prefixes in the routing table.
+    pub allowed_ips: u64,
+    /// Held: staged packets of all peers.
+    pub staged_packets: u64,
+    /// Held: their bytes.
+    pub staged_bytes: u64,
+    /// Held: session indices in use.
+    pub session_indices: u64,
+    /// Held: keypairs of all peers.
+    pub keypairs: u64,
+    /// Held: handshakes under way, ours and the peers'.
+    pub handshakes_under_way: u64,
+}
+
+/// The number of the peer with a public key: its name in all other calls, never 0, and never that of another peer, even
+/// after it was removed.
+///
+/// public_key: 32 bytes. peer: out. One call on a tunnel at a time.
+///
+/// - UNDERPASS_OK: the number is there.
+/// - UNDERPASS_E_NO_PEER: there is no such peer.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_peer_by_key(tunnel: *const underpass_tunnel, public_key: *const u8, peer: *mut u64) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let out = caller.out(peer)?;
+        let key = PublicKey::from_bytes(caller.read(public_key.cast())?);
+        out.put(tunnel.peer_by_key(&key).ok_or(Status::NoPeer)?.to_u64());
+        Ok(())
+    })
+}
+
+/// The numbers of all peers.
+///
+/// peers: out, cap of them, or NULL and 0 to ask for their count. len: out, how many there are. One call on a tunnel at a
+/// time.
+///
+/// - UNDERPASS_OK: numbers and count, or the count, are there.
+/// - UNDERPASS_E_BUFFER: cap is less than the count; ask for that, and make room.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_peers(
+    tunnel: *const underpass_tunnel,
+    peers: *mut u64,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        caller.list_out(peers, cap, len)?.put(|| tunnel.peers().map(|peer| peer.id().to_u64()))
+    })
+}
+
+/// What is known of a peer.
+///
+/// now: as in underpass_tunnel_new(), for the health. out: its size set. One call on a tunnel at a time.
+///
+/// - UNDERPASS_OK: it is there.
+/// - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_peer_info(
+    tunnel: *const underpass_tunnel,
+    now: u64,
+    peer: u64,
+    out: *mut underpass_peer,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let out = caller.record_out(out)?;
+        out.put(underpass_peer::of(&view(tunnel, peer)?, Instant::from_nanos(now)));
+        Ok(())
+    })
+}
+
+/// The allowed IPs of a peer, each with its prefix.
+///
+/// allowed_ips: out, cap of them, or NULL and 0 to ask for their count. len: out, how many there are. One call on a tunnel
+/// at a time.
+///
+/// - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
+/// - others as those of underpass_peers().
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_peer_allowed_ips(
+    tunnel: *const underpass_tunnel,
+    peer: u64,
+    allowed_ips: *mut underpass_ip,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let out = caller.list_out(allowed_ips, cap, len)?;
+        let peer = view(tunnel, peer)?;
+        out.put(|| peer.allowed_ips().map(Into::into))
+    })
+}
+
+/// The host name that a peer's endpoint was configured as.
+///
+/// host: out, cap bytes, or NULL and 0 to ask for the length; 256 are always enough. len: out, bytes of the name without
+/// its NUL; cap must be greater. port: out, in host order. One call on a tunnel at a time.
+///
+/// - UNDERPASS_OK: name, length and port are there.
+/// - UNDERPASS_NOTHING: it was configured as an address, or not at all.
+/// - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
+/// - UNDERPASS_E_BUFFER: cap is not greater than the length; make room.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_peer_endpoint_name(
+    tunnel: *const underpass_tunnel,
+    peer: u64,
+    host: *mut c_char,
+    cap: usize,
+    len: *mut usize,
+    port: *mut u16,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let (out, port_out) = (caller.text_out(host, cap, len)?, caller.out(port)?);
+        let Some(Endpoint::Name { host, port }) = view(tunnel, peer)?.configured_endpoint() else {
+            return Err(Status::Nothing);
+        };
+        out.put(|out| out.write_str(host))?;
+        port_out.put(*port);
+        Ok(())
+    })
+}
+
+/// How often packets and datagrams of a peer went no further, by reason (UNDERPASS_DROP_*).
+///
+/// counts: out, cap of them, the count of a reason at its number; UNDERPASS_DROP_REASONS are all that this header knows.
+/// len: out, how many reasons the library knows: beyond cap they are left out, and of the counts beyond len nothing is
+/// written. One call on a tunnel at a time.
+///
+/// - UNDERPASS_OK: the counts are there.
+/// - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_peer_drops(
+    tunnel: *const underpass_tunnel,
+    peer: u64,
+    counts: *mut u64,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let out = caller.list_out(counts, cap, len)?;
+        let drops = view(tunnel, peer)?.drops();
+        out.put_what_fits(|| by_number(&drops));
+        Ok(())
+    })
+}
+
+/// Counters of the tunnel, and what it holds. Visits every peer.
+///
+/// out: its size set. One call on a tunnel at a time. Statuses as those of underpass_peer_info() without
+/// UNDERPASS_E_NO_PEER.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_stats(tunnel: *const underpass_tunnel, out: *mut underpass_stats) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        caller.record_out(out)?.put(underpass_stats::of(tunnel));
+        Ok(())
+    })
+}
+
+/// How often packets and datagrams went no further, by reason, those of no known peer included. Parameters and statuses as
+/// those of underpass_peer_drops() without the peer.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_drops(
+    tunnel: *const underpass_tunnel,
+    counts: *mut u64,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        caller.list_out(counts, cap, len)?.put_what_fits(|| by_number(&tunnel.stats().drops));
+        Ok(())
+    })
+}
+
+/// Our public key.
+///
+/// public_key: out, 32 bytes. One call on a tunnel at a time.
+///
+/// - UNDERPASS_OK: it is there.
+/// - UNDERPASS_NOTHING: the tunnel has no private key.
+/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_public_key(tunnel: *const underpass_tunnel, public_key: *mut u8) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let out = caller.out(public_key.cast::<[u8; 32]>())?;
+        out.put(*tunnel.public_key().ok_or(Status::Nothing)?.as_bytes());
+        Ok(())
+    })
+}
+
+/// The MTU of the virtual interface.
+///
+/// mtu: out, bytes. One call on a tunnel at a time. Statuses as those of underpass_tunnel_public_key() without
+/// UNDERPASS_NOTHING.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_mtu(tunnel: *const underpass_tunnel, mtu: *mut u32) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        caller.out(mtu)?.put(tunnel.mtu().into());
+        Ok(())
+    })
+}
+
+/// The timestamp to save while the tunnel lives, and to give to its next life as timestamp_floor of its options.
+///
+/// floor: out, UNDERPASS_TIMESTAMP_LEN bytes. One call on a tunnel at a time. Statuses as those of underpass_tunnel_mtu().
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_timestamp_floor(tunnel: *const underpass_tunnel, floor: *mut u8) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        caller.out(floor.cast::<[u8; 12]>())?.put(*tunnel.timestamp_floor().as_bytes());
+        Ok(())
+    })
+}
+
+fn view(tunnel: &Tunnel, peer: u64) -> Result<PeerView<'_>, Status> {
+    tunnel.peer(PeerId::from_u64(peer)).ok_or(Status::NoPeer)
+}
+
+/// Counts of all reasons, in the order of their numbers.
+fn by_number(drops: &DropCounts) -> impl Iterator<Item = u64> + '_ {
+    DropReason::ALL.iter().map(|reason| drops.of(*reason))
+}
+
+impl underpass_peer {
+    fn of(peer: &PeerView<'_>, now: Instant) -> Self {
+        let (stats, handshake) = (peer.stats(), peer.latest_handshake());
+        let flags = [
+            (peer.preshared_key().is_some(), UNDERPASS_INFO_PRESHARED_KEY),
+            (peer.path().is_some(), UNDERPASS_INFO_PATH),
+            (peer.is_pinned(), UNDERPASS_INFO_PINNED),
+            (handshake.is_some(), UNDERPASS_INFO_HANDSHAKE),
+            (matches!(peer.configured_endpoint(), Some(Endpoint::Name { .. })), UNDERPASS_INFO_NAMED),
+        ];
+        let nanos = handshake.map_or(0, |wall| wall.as_duration().as_nanos());
+        Self {
+            size: 0,
+            flags: flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum(),
+            public_key: *peer.public_key().as_bytes(),
+            path: peer.path().map_or(underpass_path::NONE, Into::into),
+            health: health_code(peer.health(now)),
+            persistent_keepalive: peer.persistent_keepalive().into(),
+            reserved: 0,
+            latest_handshake: u64::try_from(nanos).unwrap_or(u64::MAX),
+            tx_bytes: stats.tx_bytes,
+            rx_bytes: stats.rx_bytes,
+            tx_packets: stats.tx_packets,
+            rx_packets: stats.rx_packets,
+            handshakes: stats.handshakes,
+            drops: peer.drops().total(),
+        }
+    }
+}
+
+impl underpass_stats {
+    fn of(tunnel: &Tunnel) -> Self {
+        let (stats, held) = (tunnel.stats(), tunnel.footprint());
+        Self {
+            size: 0,
+            reserved: 0,
+            tx_bytes: stats.tx_bytes,
+            rx_bytes: stats.rx_bytes,
+            tx_packets: stats.tx_packets,
+            rx_packets: stats.rx_packets,
+            handshakes: stats.handshakes,
+            cookie_replies: stats.cookie_replies,
+            drops: stats.drops.total(),
+            peers: held.peers as u64,
+            allowed_ips: held.allowed_ips as u64,
+            staged_packets: held.staged_packets as u64,
+            staged_bytes: held.staged_bytes as u64,
+            session_indices: held.session_indices as u64,
+            keypairs: held.keypairs as u64,
+            handshakes_under_way: held.handshakes as u64,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Entries that fail on purpose, for tests of the boundary from C. In no header, and in no library that is installed.
+use crate::boundary::{enter, enter_tunnel};
+use crate::handle::underpass_tunnel;
+
+/// Panics inside the tunnel; NULL: without one.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_provoke_panic(tunnel: *mut underpass_tunnel) -> i32 {
+    if tunnel.is_null() {
+        return enter(|_| std::panic::panic_any("provoked without a handle"));
+    }
+    enter_tunnel(tunnel, |_, _| std::panic::panic_any("provoked inside a tunnel"))
+}
+
+/// Stays inside the tunnel while `call` runs, which may try to use it.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_provoke_busy(
+    tunnel: *mut underpass_tunnel,
+    call: extern "C" fn(*mut core::ffi::c_void),
+    user: *mut core::ffi::c_void,
+) -> i32 {
+    enter_tunnel(tunnel, |_, _| {
+        call(user);
+        Ok(())
+    })
+}

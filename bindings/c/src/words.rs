@@ -1,0 +1,206 @@
+//! The version, the codes, and words for them.
+use crate::memory::static_word;
+use core::ffi::c_char;
+use underpass_core::limits::{HEADROOM, MIN_TRANSMIT_BUFFER, TAILROOM};
+use underpass_core::{DropReason, Status};
+
+/// The version of this header: the first of three numbers.
+pub const UNDERPASS_VERSION_MAJOR: u32 = 0;
+/// The version of this header: the second.
+pub const UNDERPASS_VERSION_MINOR: u32 = 1;
+/// The version of this header: the third.
+pub const UNDERPASS_VERSION_PATCH: u32 = 0;
+/// The version of this header as one number, to be compared with underpass_version().
+pub const UNDERPASS_VERSION: u32 =
+    (UNDERPASS_VERSION_MAJOR << 24) | (UNDERPASS_VERSION_MINOR << 16) | (UNDERPASS_VERSION_PATCH << 8);
+
+/// Bytes of a key.
+pub const UNDERPASS_KEY_LEN: usize = 32;
+/// Bytes of a key in base64, with its NUL.
+pub const UNDERPASS_BASE64_LEN: usize = 45;
+/// Bytes of a key in hexadecimal, with its NUL.
+pub const UNDERPASS_HEX_LEN: usize = 65;
+/// Bytes of a saved timestamp.
+pub const UNDERPASS_TIMESTAMP_LEN: usize = 12;
+/// Bytes that must be free before a packet, in its buffer.
+pub const UNDERPASS_HEADROOM: u32 = 16;
+/// Bytes that must be free behind a packet, in its buffer.
+pub const UNDERPASS_TAILROOM: u32 = 32;
+/// underpass_poll_transmit() needs at least this many bytes, and at least MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM.
+pub const UNDERPASS_MIN_TRANSMIT_BUFFER: u32 = 148;
+/// Slots that a batch may have.
+pub const UNDERPASS_MAX_BATCH: u32 = 256;
+/// A deadline that never comes: sleep until there is a packet or a datagram.
+pub const UNDERPASS_NEVER: u64 = u64::MAX;
+
+/// Done.
+pub const UNDERPASS_OK: i32 = 0;
+/// Done, and there is nothing (more) to hand out: out-parameters are untouched. Go on with what comes next.
+pub const UNDERPASS_NOTHING: i32 = 1;
+/// A pointer that must not be NULL is. Mend the call.
+pub const UNDERPASS_E_NULL: i32 = -1;
+/// The size field of a struct is not one that this library knows. Set it to the sizeof of the struct; if it is, the header
+/// is newer than the library and uses what that does not have: compare UNDERPASS_VERSION with underpass_version().
+pub const UNDERPASS_E_SIZE: i32 = -2;
+/// A number out of its range, an unknown flag, text that is not UTF-8, or an array that is not aligned. Mend the call.
+pub const UNDERPASS_E_ARGUMENT: i32 = -3;
+/// The memory for the answer is too short. Ask for the length (NULL and 0 as memory), make room, call again.
+pub const UNDERPASS_E_BUFFER: i32 = -4;
+/// Buffers of a batch overlap each other, or the slots, or the jobs. Mend the call.
+pub const UNDERPASS_E_OVERLAP: i32 = -5;
+/// More than UNDERPASS_MAX_BATCH slots. Make several calls.
+pub const UNDERPASS_E_BATCH: i32 = -6;
+/// The text is no key. Ask for another.
+pub const UNDERPASS_E_KEY: i32 = -7;
+/// The configuration has errors. Show its diagnostics.
+pub const UNDERPASS_E_CONFIG: i32 = -8;
+/// A public key is a point of low order: whoever gave it cannot be a peer.
+pub const UNDERPASS_E_LOW_ORDER_KEY: i32 = -9;
+/// More peers than max_peers of the options. Remove some, or make the tunnel with a greater limit.
+pub const UNDERPASS_E_TOO_MANY_PEERS: i32 = -10;
+/// The prefix length of a network is beyond 32 (IPv4) or 128 (IPv6). Mend the call.
+pub const UNDERPASS_E_PREFIX: i32 = -11;
+/// The MTU is outside 68 to 65535. Mend the call.
+pub const UNDERPASS_E_MTU: i32 = -12;
+/// A limit of the options is zero or too great. Mend the call.
+pub const UNDERPASS_E_LIMIT: i32 = -13;
+/// No peer has this name or key, or not any more. Forget it.
+pub const UNDERPASS_E_NO_PEER: i32 = -14;
+/// A job was not begun for this slot and tunnel, is not ready for this step, or is done. Discard the jobs of the batch and
+/// drop its packets; mend the order of the calls.
+pub const UNDERPASS_E_JOB: i32 = -15;
+/// The system gives no randomness. Try again later: early after the start of a machine it may have none.
+pub const UNDERPASS_E_RANDOM: i32 = -16;
+/// Another thread is inside this handle. Keep threads apart with a lock of your own.
+pub const UNDERPASS_E_BUSY: i32 = -17;
+/// A bug in the library stopped the call. The tunnel is poisoned: free it, make another, and report what led here.
+pub const UNDERPASS_E_PANIC: i32 = -18;
+/// A bug stopped an earlier call on this tunnel. Free it and make another.
+pub const UNDERPASS_E_POISONED: i32 = -19;
+
+/// Not a WireGuard datagram: wrong type, reserved bytes or length.
+pub const UNDERPASS_DROP_MALFORMED: u32 = 0;
+/// The first MAC of a handshake message does not verify: not meant for us.
+pub const UNDERPASS_DROP_BAD_MAC: u32 = 1;
+/// No session or handshake has this receiver index.
+pub const UNDERPASS_DROP_UNKNOWN_INDEX: u32 = 2;
+/// The handshake names a static key that is no peer of ours.
+pub const UNDERPASS_DROP_UNKNOWN_PEER: u32 = 3;
+/// Authentication failed: forged, corrupted, or sealed under other keys.
+pub const UNDERPASS_DROP_BAD_TAG: u32 = 4;
+/// A low-order point in a handshake: the shared secret would be zero.
+pub const UNDERPASS_DROP_LOW_ORDER_KEY: u32 = 5;
+/// The counter was seen already or lies behind the replay window.
+pub const UNDERPASS_DROP_REPLAY: u32 = 6;
+/// The initiation's timestamp is not later than the last one accepted.
+pub const UNDERPASS_DROP_OLD_TIMESTAMP: u32 = 7;
+/// The keypair is too old or has sealed or opened too many messages.
+pub const UNDERPASS_DROP_KEY_EXPIRED: u32 = 8;
+/// Initiations of one peer came faster than 50 per second.
+pub const UNDERPASS_DROP_INITIATION_FLOOD: u32 = 9;
+/// Under load and without a valid cookie, or over the rate of its source.
+pub const UNDERPASS_DROP_UNDER_LOAD: u32 = 10;
+/// A cookie reply that answers nothing we sent.
+pub const UNDERPASS_DROP_UNEXPECTED_COOKIE: u32 = 11;
+/// The inner packet is not IP, or shorter than it says.
+pub const UNDERPASS_DROP_MALFORMED_PACKET: u32 = 12;
+/// The inner source address belongs to another peer or to none.
+pub const UNDERPASS_DROP_SOURCE_NOT_ALLOWED: u32 = 13;
+/// The outer header says "congestion experienced", the inner packet cannot.
+pub const UNDERPASS_DROP_CONGESTION: u32 = 14;
+/// No peer owns the destination address.
+pub const UNDERPASS_DROP_NO_ROUTE: u32 = 15;
+/// The peer has no endpoint and none can be resolved.
+pub const UNDERPASS_DROP_NO_ENDPOINT: u32 = 16;
+/// The packet exceeds the MTU.
+pub const UNDERPASS_DROP_TOO_BIG: u32 = 17;
+/// The buffer lacks headroom, tailroom or length.
+pub const UNDERPASS_DROP_NO_ROOM: u32 = 18;
+/// A staged packet gave way to a newer one, or its peer went away.
+pub const UNDERPASS_DROP_STAGED_OVERFLOW: u32 = 19;
+/// The handshake was given up while the packet was staged.
+pub const UNDERPASS_DROP_HANDSHAKE_FAILED: u32 = 20;
+/// The tunnel has no private key.
+pub const UNDERPASS_DROP_NO_PRIVATE_KEY: u32 = 21;
+/// How many reasons this header knows.
+pub const UNDERPASS_DROP_REASONS: usize = 22;
+
+// What the core means by them.
+const _: () = assert!(UNDERPASS_HEADROOM as usize == HEADROOM && UNDERPASS_TAILROOM as usize == TAILROOM);
+const _: () = assert!(UNDERPASS_MIN_TRANSMIT_BUFFER as usize == MIN_TRANSMIT_BUFFER);
+const _: () = assert!(UNDERPASS_DROP_REASONS == DropReason::ALL.len());
+
+/// Room for the longest of the words below and its NUL.
+const WORD: usize = 64;
+/// Words for C: each ends with a NUL.
+type Words<const N: usize> = [[u8; WORD]; N];
+
+static VERSION: &[u8] = concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes();
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+static STATUSES: Words<{ Status::ALL.len() }> = {
+    let mut words = [[0; WORD]; Status::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = word(Status::ALL[at].text());
+        at += 1;
+    }
+    words
+};
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+static REASONS: Words<{ DropReason::ALL.len() }> = {
+    let mut words = [[0; WORD]; DropReason::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = word(DropReason::ALL[at].name());
+        at += 1;
+    }
+    words
+};
+
+/// The version of the library, to be compared with UNDERPASS_VERSION of the header. Never fails. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_version() -> u32 {
+    UNDERPASS_VERSION
+}
+
+/// The version of the library as text, such as "0.1.0". Static: valid for ever, not to be freed. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_version_string() -> *const c_char {
+    static_word(VERSION)
+}
+
+/// Which cryptography is built in: "fast" or "portable". Static: valid for ever, not to be freed. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_backend() -> *const c_char {
+    let is_fast = cfg!(all(feature = "fast", any(target_arch = "x86_64", target_arch = "aarch64")));
+    static_word(if is_fast { b"fast\0" } else { b"portable\0" })
+}
+
+/// What a status means, in a few English words. Static: valid for ever, not to be freed; never NULL, for no number. Any
+/// thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_strerror(status: i32) -> *const c_char {
+    let known = Status::ALL.iter().zip(&STATUSES).find(|(known, _)| known.code() == status);
+    static_word(known.map_or(b"unknown status\0", |(_, text)| text))
+}
+
+/// The name of a drop reason (UNDERPASS_DROP_*) for statistics: lower case, words joined by underscores; "unknown" for any
+/// other number. Static: valid for ever, not to be freed; never NULL. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_drop_reason_name(reason: u32) -> *const c_char {
+    let name = usize::try_from(reason).ok().and_then(|reason| REASONS.get(reason));
+    static_word(name.map_or(b"unknown\0", |name| name))
+}
+
+/// A word and zeros behind it. Does not compile when there is no room.
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn word(text: &str) -> [u8; WORD] {
+    let mut word = [0; WORD];
+    let mut at = 0;
+    while at < text.len() {
+        word[at] = text.as_bytes()[at];
+        at += 1;
+    }
+    assert!(at < WORD, "no room for the NUL");
+    word
+}
