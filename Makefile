@@ -3,10 +3,10 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CARGO ?= cargo
 
-.PHONY: help setup build demo quick interop test install
+.PHONY: help setup build demo quick interop test bench bench-quick install install-command install-c uninstall-c
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what the tests need and this machine lacks (Debian packages, Rust components)
 	@tests/setup.sh test
@@ -35,10 +35,19 @@ bench: ## measure beside boringtun, gotatun, sanstun and wireguard-go; writes do
 bench-quick: ## a taste of that in under two minutes, once built; writes nothing
 	@bench/run.sh quick
 
-install: build ## install command, man pages and completions into DESTDIR and PREFIX (default /usr/local)
+install: install-command install-c ## install the command and the C library into DESTDIR and PREFIX (default /usr/local)
+
+install-command: build ## install the command, man pages and completions alone
 	install -D -m 755 target/release/underpass $(DESTDIR)$(PREFIX)/bin/underpass
 	target/release/underpass man --output-dir $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	target/release/underpass completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/underpass
 	target/release/underpass completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_underpass
 	target/release/underpass completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/underpass.fish
+
+install-c: ## install the C library alone: headers, static and shared, pkg-config, CMake (see bindings/c/Makefile)
+	@tests/setup.sh build
+	@$(MAKE) -C bindings/c install
+
+uninstall-c: ## take the C library away again
+	@$(MAKE) -C bindings/c uninstall
