@@ -104,6 +104,8 @@ pub(crate) struct Peer {
     pub(crate) initiation_received: Option<Instant>,
     pub(crate) endpoint: PeerEndpoint,
     pub(crate) timers: Timers,
+    /// The bound that the tunnel's queue of deadlines holds for this peer; `Instant::MAX`: none.
+    pub(crate) bound: Instant,
     pub(crate) staged: Staged,
     pub(crate) intents: Intents,
     /// Whether the peer stands in the tunnel's transmit queue.
@@ -136,6 +138,7 @@ impl Peer {
             initiation_received: None,
             endpoint: PeerEndpoint::default(),
             timers: Timers::default(),
+            bound: Instant::MAX,
             staged: Staged::default(),
             intents: Intents::default(),
             queued: false,
@@ -173,7 +176,12 @@ impl Peer {
     #[inline]
     pub(crate) fn first_read(&self) -> u64 {
         let flags = u64::from(self.endpoint.path().is_some()) + u64::from(self.staged.is_empty());
-        self.timers.next().as_nanos() ^ self.stats.tx_bytes ^ self.stats.rx_packets ^ u64::from(self.id.slot) ^ flags
+        self.timers.next().as_nanos()
+            ^ self.bound.as_nanos()
+            ^ self.stats.tx_bytes
+            ^ self.stats.rx_packets
+            ^ u64::from(self.id.slot)
+            ^ flags
     }
 
     /// Counts a drop of something of this peer's.

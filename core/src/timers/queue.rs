@@ -45,9 +45,8 @@ impl DeadlineQueue {
     }
 
     /// The bound held for `slot`.
-    #[must_use]
-    #[inline]
-    pub fn bound_of(&self, slot: u32) -> Option<Instant> {
+    #[cfg(test)]
+    pub(crate) fn bound_of(&self, slot: u32) -> Option<Instant> {
         self.keys.get(self.place_of(slot)?).copied()
     }
 

@@ -34,7 +34,7 @@ impl Tunnel {
         let found = self.peers.find_mut(peer).filter(|found| !found.sessions.is_live(now));
         if let Some(found) = found.filter(|_| self.local.is_some()) {
             Self::want_handshake(found, &mut self.transmits, now);
-            self.lower(peer.slot);
+            self.lower_of(peer.slot);
         }
         self.settle();
     }
@@ -47,7 +47,7 @@ impl Tunnel {
         if peer.timers.persistent_sleeps() {
             self.persist(now, slot);
         }
-        self.lower(slot);
+        self.lower_of(slot);
     }
 
     /// The next event.

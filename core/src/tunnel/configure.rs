@@ -126,7 +126,7 @@ impl Tunnel {
                 if peer.timers.persistent_interval != 0 {
                     self.persist(now, slot);
                 }
-                self.lower(slot);
+                self.lower_of(slot);
             }
         }
     }
@@ -172,7 +172,7 @@ impl Tunnel {
         if let Some(seconds) = change.persistent_keepalive {
             self.set_persistent_keepalive(now, slot, seconds);
         }
-        self.lower(slot);
+        self.lower_of(slot);
     }
 
     /// The slot of the peer to change: `None` when it goes away, or is to be changed only if present and is not.

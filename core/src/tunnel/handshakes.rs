@@ -102,7 +102,7 @@ impl Tunnel {
         }
         self.transmits.push(peer);
         received(peer, &mut self.transmits, &mut self.stats, &mut self.events, now, &path, len);
-        self.lower(slot);
+        self.lower_of(slot);
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl Tunnel {
         self.transmits.push(peer);
         received(peer, &mut self.transmits, &mut self.stats, &mut self.events, now, &path, len);
         self.established(now, slot);
-        self.lower(slot);
+        self.lower_of(slot);
         Ok(())
     }
 
@@ -180,9 +180,9 @@ impl Tunnel {
     }
 
     /// Tells the deadline queue of the peer's earliest deadline.
-    pub(super) fn lower(&mut self, slot: u32) {
-        if let Some(peer) = self.peers.at(slot) {
-            self.deadlines.lower(slot, peer.timers.next());
+    pub(super) fn lower_of(&mut self, slot: u32) {
+        if let Some(peer) = self.peers.at_mut(slot) {
+            Self::lower(peer, &mut self.deadlines);
         }
     }
 }

@@ -83,7 +83,7 @@ impl Tunnel {
     #[inline(never)]
     fn warm_all(&self, slots: impl Iterator<Item = u32> + Clone) {
         for slot in slots.clone() {
-            black_box((self.peers.at(slot).map(Peer::first_read), self.deadlines.bound_of(slot)));
+            black_box(self.peers.at(slot).map(Peer::first_read));
         }
         for slot in slots {
             black_box(self.peers.at(slot).and_then(|peer| peer.sessions.first_read()));
@@ -194,7 +194,7 @@ impl Tunnel {
         if !is_keepalive {
             peer.timers.data_received(now);
         }
-        self.deadlines.lower(slot, peer.timers.next());
+        Self::lower(peer, &mut self.deadlines);
         if is_keepalive {
             return Verdict::Consumed;
         }

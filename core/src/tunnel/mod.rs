@@ -178,7 +178,25 @@ impl Tunnel {
             if actual <= bound {
                 break;
             }
-            self.deadlines.raise_top(actual);
+            self.raise_top(slot, actual);
+        }
+    }
+
+    /// Makes the bound of the earliest deadline, which is that of the peer in `slot`, later.
+    fn raise_top(&mut self, slot: u32, at: Instant) {
+        self.deadlines.raise_top(at);
+        if let Some(peer) = self.peers.at_mut(slot) {
+            peer.bound = at;
+        }
+    }
+
+    /// Tells the queue of deadlines that the peer may be due earlier. Nearly always it is not, and only the peer is read.
+    #[inline]
+    fn lower(peer: &mut Peer, deadlines: &mut DeadlineQueue) {
+        let next = peer.timers.next();
+        if next < peer.bound {
+            peer.bound = next;
+            deadlines.lower(peer.id.slot, next);
         }
     }
 

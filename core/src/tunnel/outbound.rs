@@ -155,7 +155,7 @@ impl Tunnel {
         if rekey {
             Self::want_handshake(peer, &mut self.transmits, now);
         }
-        self.deadlines.lower(slot, peer.timers.next());
+        Self::lower(peer, &mut self.deadlines);
         Ok(Sealed { transmit, start, counter, crypt })
     }
 
@@ -202,7 +202,7 @@ impl Tunnel {
         } else {
             Self::want_handshake(peer, &mut self.transmits, now);
         }
-        self.deadlines.lower(slot, peer.timers.next());
+        Self::lower(peer, &mut self.deadlines);
         Verdict::Staged
     }
 

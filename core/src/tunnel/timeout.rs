@@ -22,7 +22,7 @@ impl Tunnel {
                 self.fire(now, slot, due);
             }
             let next = self.peers.at(slot).map_or(Instant::MAX, |peer| peer.timers.next());
-            self.deadlines.raise_top(next);
+            self.raise_top(slot, next);
         }
         self.settle();
     }

@@ -57,7 +57,7 @@ impl Tunnel {
         } else {
             Step::Nothing
         };
-        self.lower(slot);
+        self.lower_of(slot);
         step
     }
 

@@ -281,7 +281,7 @@ impl Story {
 fn check(tunnel: &Tunnel, drained: bool) {
     let (mut indices, mut bytes, mut next) = (0, 0, Instant::MAX);
     for peer in tunnel.peers.iter() {
-        let Peer { intents, queued, timers, staged, .. } = peer;
+        let Peer { id, intents, queued, timers, staged, .. } = peer;
         let standing = tunnel.transmits.0.iter().filter(|id| **id == peer.id).count();
         assert_eq!(standing, usize::from(*queued), "{peer:?}");
         assert!(*queued || !intents.any(), "{peer:?}");
@@ -291,6 +291,8 @@ fn check(tunnel: &Tunnel, drained: bool) {
         let handshake = intents.initiate || timers.handshake_pending();
         assert!(peer.pending.is_none() || handshake, "an initiation that nobody repeats: {peer:?}");
         assert!(peer.responder.is_some() == intents.respond, "{peer:?}");
+        assert_eq!(tunnel.deadlines.bound_of(id.slot).unwrap_or(Instant::MAX), peer.bound, "{peer:?}");
+        assert!(peer.bound <= timers.next(), "a deadline that nobody keeps: {peer:?}");
         assert!(peer.sessions.len() == 0 || timers.wipes(), "keys that nobody wipes: {peer:?}");
         if drained {
             assert!(staged.is_empty() || handshake, "packets that nobody sends: {peer:?}");
