@@ -30,6 +30,12 @@ impl PeerEndpoint {
         self.path
     }
 
+    /// The path where it lies: to be copied once, into a verdict.
+    #[inline]
+    pub(crate) fn path_in_place(&self) -> Option<&Path> {
+        self.path.as_ref()
+    }
+
     pub(crate) fn configured(&self) -> Option<&Endpoint> {
         self.configured.as_deref()
     }

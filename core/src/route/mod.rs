@@ -23,6 +23,18 @@ pub struct RoutingTable {
     /// The latest network of each owner; the others follow by their links.
     latest: Vec<u32>,
     len: usize,
+    /// Changes so far: what was looked up holds as long as there is none.
+    revision: u64,
+}
+
+/// The last address looked up and its owner, kept by whoever asks for few: packets come in runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memo {
+    high: u64,
+    low: u64,
+    /// The table's revision then, twice, and one more for IPv6; 0 for none.
+    stamp: u64,
+    owner: u32,
 }
 
 impl Default for RoutingTable {
@@ -35,7 +47,7 @@ impl RoutingTable {
     /// An empty table.
     #[must_use]
     pub const fn new() -> Self {
-        Self { v4: Family::new(), v6: Family::new(), latest: Vec::new(), len: 0 }
+        Self { v4: Family::new(), v6: Family::new(), latest: Vec::new(), len: 0, revision: 1 }
     }
 
     /// Gives `network` (host bits ignored) to `owner`; returns the owner it had, if another.
@@ -48,6 +60,7 @@ impl RoutingTable {
             IpNet::V4(network) => self.v4.find_or_add(network.addr().into(), network.prefix_len()),
             IpNet::V6(network) => WIDE | self.v6.find_or_add(u128::from(network.addr()).into(), network.prefix_len()),
         };
+        self.revision = self.revision.wrapping_add(1);
         let previous = self.replace_owner(name, owner);
         match previous {
             Some(previous) if previous == owner => return None,
@@ -98,6 +111,23 @@ impl RoutingTable {
             Address::V4(address) => self.lookup_v4(address),
             Address::V6(address) => self.lookup_v6(address),
         }
+    }
+
+    /// The same, asking `memo` first.
+    #[must_use]
+    #[inline]
+    pub fn owner_with(&self, memo: &mut Memo, address: Address) -> Option<u32> {
+        let stamp = self.revision.wrapping_mul(2);
+        let (high, low, stamp) = match address {
+            Address::V4(address) => (0, u64::from(address), stamp),
+            Address::V6(address) => ((address >> 64) as u64, address as u64, stamp | 1),
+        };
+        if (memo.low, memo.stamp, memo.high) == (low, stamp, high) {
+            return Some(memo.owner);
+        }
+        let owner = self.owner(address)?;
+        *memo = Memo { high, low, stamp, owner };
+        Some(owner)
     }
 
     /// The owner of the longest prefix that holds an IPv4 address, its first byte the highest.
@@ -222,6 +252,7 @@ impl RoutingTable {
 
     /// Takes a node from `owner` and out of the table.
     fn take(&mut self, name: u32, owner: u32) {
+        self.revision = self.revision.wrapping_add(1);
         self.unlink(name, owner);
         if name & WIDE == 0 {
             self.v4.remove(name);

@@ -417,6 +417,7 @@ proptest! {
     #[test]
     fn it_agrees_with_a_list(steps in steps()) {
         let (mut table, mut model) = (RoutingTable::new(), Model::default());
+        let (mut memo, mut known) = (Memo::default(), Vec::new());
         for step in steps {
             match step {
                 Step::Insert(network, owner) => {
@@ -434,7 +435,14 @@ proptest! {
                     table.remove_all(owner);
                     model.0.retain(|entry| entry.1 != owner);
                 }
-                Step::Lookup(address) => prop_assert_eq!(table.lookup(address), model.lookup(address)),
+                Step::Lookup(address) => {
+                    prop_assert_eq!(table.lookup(address), model.lookup(address));
+                    known.push(address);
+                }
+            }
+            // What was asked for last is asked for again after every change, twice: looked up, then remembered.
+            for address in known.iter().rev().take(2).flat_map(|address| [*address; 2]) {
+                prop_assert_eq!(table.owner_with(&mut memo, address.into()), model.lookup(address));
             }
             prop_assert_eq!(table.len(), model.0.len());
         }

@@ -56,10 +56,9 @@ impl OpenJob {
 /// Seals what stands between header and tag of `datagram`; `false` when it is too short for both.
 #[inline]
 pub(super) fn seal(key: &AeadKey, counter: u64, datagram: &mut [u8]) -> bool {
-    let Some(end) = datagram.len().checked_sub(TAG_LEN) else { return false };
-    let Some((head, tag_place)) = datagram.split_at_mut_checked(end) else { return false };
+    let Some((head, tag)) = datagram.split_last_chunk_mut::<TAG_LEN>() else { return false };
     let Some(text) = head.get_mut(HEADROOM..) else { return false };
-    tag_place.copy_from_slice(&key.seal(counter, &[], text));
+    *tag = key.seal(counter, &[], text);
     true
 }
 

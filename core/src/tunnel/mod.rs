@@ -37,7 +37,7 @@ use crate::limits::Limits;
 use crate::noise::{Identity, Tai64N};
 use crate::peer::staged::StagedTotal;
 use crate::peer::{Peer, PeerId, PeerTable};
-use crate::route::RoutingTable;
+use crate::route::{Memo, RoutingTable};
 use crate::session::IndexTable;
 use crate::stats::{DropReason, TunnelStats};
 use crate::time::{Instant, UnixTime};
@@ -66,6 +66,8 @@ pub struct Tunnel {
     load: Load,
     peers: PeerTable,
     routes: RoutingTable,
+    /// Where the last packet went.
+    destination: Memo,
     indices: IndexTable,
     deadlines: DeadlineQueue,
     transmits: TransmitQueue,
@@ -139,6 +141,7 @@ impl Tunnel {
             cookies: CookieJar::new(),
             peers: PeerTable::default(),
             routes: RoutingTable::new(),
+            destination: Memo::default(),
             indices: IndexTable::new(),
             deadlines: DeadlineQueue::new(),
             transmits: TransmitQueue::default(),

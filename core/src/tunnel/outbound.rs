@@ -5,8 +5,9 @@ use crate::cookie::bucket::Rate;
 use crate::crypto::TAG_LEN;
 use crate::limits::{HEADROOM, ICMP_ERRORS_PER_SECOND};
 use crate::packet::ecn::{self, Ecn};
-use crate::packet::{self, Address, icmp};
+use crate::packet::{self, icmp};
 use crate::peer::Peer;
+use crate::route::Memo;
 use crate::session::Keypair;
 use crate::stats::{DropReason, TunnelStats};
 use crate::time::Instant;
@@ -22,21 +23,25 @@ pub(super) const AHEAD: usize = 16;
 /// How long the host has to resolve an endpoint name before packets make the tunnel ask again.
 const RESOLVE_PAUSE: Duration = Duration::from_secs(5);
 
-/// A datagram that is laid out around its packet, and what its crypt step came to.
-struct Sealed<T> {
-    transmit: Transmit,
-    start: usize,
-    counter: u64,
-    crypt: T,
+/// Where a packet goes, found before anything is done to it.
+#[derive(Clone, Copy)]
+struct Route {
+    /// The slot of its peer.
+    slot: u32,
+    /// Bytes of the packet, at most the MTU.
+    len: u32,
 }
 
 impl Tunnel {
     /// One packet from the virtual interface, sealed in place in the caller's memory.
     pub fn handle_packet<'b>(&mut self, now: Instant, packet: PacketBuf<'b>) -> Outbound<'b> {
         let now = self.advance(now);
-        let verdict = self.seal(now, packet.buf, packet.packet, None);
+        let mut slot = PacketSlot { packet, verdict: Verdict::Pending };
+        self.seal_one(now, &mut slot, seal);
         self.settle();
-        let within = |start: u32, len: usize| packet.buf.get(start as usize..).and_then(|rest| rest.get(..len));
+        let PacketSlot { packet: PacketBuf { buf, .. }, verdict } = slot;
+        let buf: &'b [u8] = buf;
+        let within = |start: u32, len: usize| buf.get(start as usize..).and_then(|rest| rest.get(..len));
         match verdict {
             Verdict::Send { transmit, start } => match within(start, transmit.len) {
                 Some(datagram) => Outbound::Datagram { transmit, datagram },
@@ -54,49 +59,32 @@ impl Tunnel {
         }
     }
 
-    /// A batch of packets, each with its verdict: one clock, one settling of deadlines for all.
+    /// A batch of packets, each with its verdict. All share one clock and one settling of deadlines; what follows each
+    /// other to the same peer shares one look at the peer and its session and one entry in its accounts.
     pub fn handle_packets(&mut self, now: Instant, batch: &mut [PacketSlot<'_>]) {
         let now = self.advance(now);
         for few in batch.chunks_mut(AHEAD) {
-            let owners = self.look_ahead(few);
-            for (slot, owner) in few.iter_mut().zip(owners) {
-                slot.verdict = self.seal(now, slot.packet.buf, slot.packet.packet.clone(), owner);
+            let routes = self.look_ahead(few);
+            let mut done = 0;
+            while let (Some(rest @ [_, ..]), Some(routes)) = (few.get_mut(done..), routes.get(done..)) {
+                done += self.seal_run(now, rest, routes, seal);
             }
         }
         self.settle();
-    }
-
-    /// The owners of a few packets, as [`owner`](Self::owner) would find them. Where the packets are of different peers,
-    /// what sealing reads of each peer is read here once for all: memory then answers all questions at a time.
-    #[inline]
-    fn look_ahead(&self, few: &[PacketSlot<'_>]) -> [Option<(u32, usize)>; AHEAD] {
-        let mut owners = [None; AHEAD];
-        let mut last: Option<(Address, u32)> = None;
-        for (owner, slot) in owners.iter_mut().zip(few) {
-            let bytes = slot.packet.buf.get(slot.packet.packet.clone());
-            let Some((destination, len)) = bytes.and_then(packet::destination) else { continue };
-            // Packets come in runs.
-            let known = last.filter(|(address, _)| *address == destination).map(|(_, slot)| slot);
-            let Some(slot) = known.or_else(|| self.routes.owner(destination)) else { continue };
-            last = Some((destination, slot));
-            if len <= usize::from(self.mtu) {
-                *owner = Some((slot, len));
-            }
-        }
-        self.warm(owners.iter().flatten().map(|(slot, _)| *slot));
-        owners
     }
 
     /// The first of three steps: routes, counts, pads and writes the header. The job then seals on any thread.
     pub fn begin_seal(&mut self, now: Instant, packet: PacketBuf<'_>) -> Begin<SealJob> {
         let now = self.advance(now);
-        let begun = self.seal_with(now, packet.buf, packet.packet, None, |pair, _, _| pair.send.raw.clone());
+        let mut slot = PacketSlot { packet, verdict: Verdict::Pending };
+        let mut begun = None;
+        self.seal_one(now, &mut slot, |pair, counter, _| begun = Some((pair.send.raw.clone(), counter)));
         self.settle();
-        match begun {
-            Ok(Sealed { transmit, start, counter, crypt: key }) => {
-                Begin::Crypt(SealJob { key, counter, transmit, start, sealed: false })
+        match (slot.verdict, begun) {
+            (Verdict::Send { transmit, start }, Some((key, counter))) => {
+                Begin::Crypt(SealJob { key, counter, transmit, start: start as usize, sealed: false })
             }
-            Err(verdict) => Begin::Done(verdict),
+            (verdict, _) => Begin::Done(verdict),
         }
     }
 
@@ -113,54 +101,102 @@ impl Tunnel {
         }
     }
 
-    /// All three steps in a row.
+    /// Where a few packets go. Where that is to different peers, what sealing reads of each peer is read here once for
+    /// all: memory then answers all questions at a time.
     #[inline]
-    fn seal(&mut self, now: Instant, buf: &mut [u8], packet: Range<usize>, owner: Option<(u32, usize)>) -> Verdict {
-        let crypt = |pair: &Keypair, counter, datagram: &mut [u8]| job::seal(&pair.send.aead, counter, datagram);
-        match self.seal_with(now, buf, packet, owner, crypt) {
-            Ok(Sealed { transmit, start, .. }) => Verdict::Send { transmit, start: start as u32 },
-            Err(verdict) => verdict,
+    fn look_ahead(&mut self, few: &[PacketSlot<'_>]) -> [Option<Route>; AHEAD] {
+        let mut routes = [None; AHEAD];
+        let mut memo = self.destination;
+        for (route, slot) in routes.iter_mut().zip(few) {
+            *route = self.route(&mut memo, &slot.packet);
         }
+        self.destination = memo;
+        self.warm(routes.iter().flatten().map(|route| route.slot));
+        routes
     }
 
-    /// Finds the packet's peer (`owner`, where that is known already) and session, lays the datagram out around the
-    /// packet, crypts and accounts.
+    /// Where a packet goes; `None` for whatever must not go as it is.
     #[inline]
-    fn seal_with<T>(
+    fn route(&self, memo: &mut Memo, packet: &PacketBuf<'_>) -> Option<Route> {
+        let (destination, len) = packet::destination(packet.buf.get(packet.packet.clone())?)?;
+        let slot = self.routes.owner_with(memo, destination)?;
+        (len <= usize::from(self.mtu)).then_some(Route { slot, len: len as u32 })
+    }
+
+    /// A run of one.
+    #[inline]
+    fn seal_one(&mut self, now: Instant, slot: &mut PacketSlot<'_>, crypt: impl FnMut(&Keypair, u64, &mut [u8])) {
+        let mut memo = self.destination;
+        let route = self.route(&mut memo, &slot.packet);
+        self.destination = memo;
+        self.seal_run(now, core::slice::from_mut(slot), &[route], crypt);
+    }
+
+    /// Takes packets as far as they go to the same peer as the first, lays the datagrams out around them, crypts and
+    /// accounts. Returns how many were taken; what cannot be sealed is taken one at a time.
+    #[inline]
+    fn seal_run(
         &mut self,
         now: Instant,
-        buf: &mut [u8],
-        range: Range<usize>,
-        owner: Option<(u32, usize)>,
-        crypt: impl FnOnce(&Keypair, u64, &mut [u8]) -> T,
-    ) -> Result<Sealed<T>, Verdict> {
-        let start = range.start;
-        let (slot, len) = match owner {
-            Some(owner) => owner,
-            None => self.owner(buf, range)?,
-        };
-        let Some(peer) = self.peers.at_mut(slot) else { return Err(self.dropped(DropReason::NoRoute)) };
-        let (true, Some(path), Some(pair)) = (peer.staged.is_empty(), peer.endpoint.path(), peer.sessions.sealing(now))
-        else {
-            return Err(self.stage(now, slot, buf, start, len));
-        };
-        let Some((start, datagram)) = frame(buf, start, len, self.mtu) else {
-            return Err(self.dropped_of(slot, DropReason::NoRoom));
-        };
-        let (counter, ecn) = head(pair, datagram);
-        let crypt = crypt(pair, counter, datagram);
-        let transmit = Transmit { peer: Some(peer.id), path, len: datagram.len(), ecn };
-        let rekey = pair.wants_rekey_on_send(now);
-        account(peer, &mut self.stats, now, transmit.len);
-        if rekey {
-            Self::want_handshake(peer, &mut self.transmits, now);
+        slots: &mut [PacketSlot<'_>],
+        routes: &[Option<Route>],
+        mut crypt: impl FnMut(&Keypair, u64, &mut [u8]),
+    ) -> usize {
+        let mtu = self.mtu;
+        let (mut taken, mut bytes) = (0, 0);
+        let first = routes.first().copied().flatten();
+        if let Some(Route { slot: ours, .. }) = first
+            && let Some(peer) = self.peers.at_mut(ours)
+            && let (true, Some(path)) = (peer.staged.is_empty(), peer.endpoint.path_in_place())
+            && let Some(pair) = peer.sessions.sealing(now)
+        {
+            for (PacketSlot { packet: PacketBuf { buf, packet }, verdict }, route) in slots.iter_mut().zip(routes) {
+                let Some(Route { len, .. }) = route.filter(|route| route.slot == ours && pair.can_seal(now)) else {
+                    break;
+                };
+                let Some((start, datagram)) = frame(buf, packet.start, len as usize, mtu) else { break };
+                let (counter, ecn) = head(pair, datagram);
+                crypt(pair, counter, datagram);
+                *verdict = Verdict::Send {
+                    transmit: Transmit { peer: Some(peer.id), path: *path, len: datagram.len(), ecn },
+                    start,
+                };
+                bytes += datagram.len();
+                taken += 1;
+            }
+            if taken > 0 {
+                let rekey = pair.wants_rekey_on_send(now);
+                account(peer, &mut self.stats, now, taken as u64, bytes);
+                if rekey {
+                    Self::want_handshake(peer, &mut self.transmits, now);
+                }
+                Self::lower(peer, &mut self.deadlines);
+                return taken;
+            }
         }
-        Self::lower(peer, &mut self.deadlines);
-        Ok(Sealed { transmit, start, counter, crypt })
+        if let [slot, ..] = slots {
+            slot.verdict = self.keep(now, &mut slot.packet);
+        }
+        1
+    }
+
+    /// What becomes of a packet that cannot be sealed: it is staged, or dropped for a reason that its sender may hear.
+    #[cold]
+    fn keep(&mut self, now: Instant, packet: &mut PacketBuf<'_>) -> Verdict {
+        let PacketBuf { buf, packet } = packet;
+        let start = packet.start;
+        let (slot, len) = match self.owner(buf, packet.clone()) {
+            Ok(owner) => owner,
+            Err(verdict) => return verdict,
+        };
+        let Some(peer) = self.peers.at_mut(slot) else { return self.dropped(DropReason::NoRoute) };
+        if peer.staged.is_empty() && peer.endpoint.path().is_some() && peer.sessions.sealing(now).is_some() {
+            return self.dropped_of(slot, DropReason::NoRoom);
+        }
+        self.stage(now, slot, buf, start, len)
     }
 
     /// The slot of the peer that owns the packet's destination, and the packet's length.
-    #[inline]
     fn owner(&mut self, buf: &mut [u8], range: Range<usize>) -> Result<(u32, usize), Verdict> {
         let start = range.start;
         let Some(bytes) = buf.get(range) else { return Err(self.dropped(DropReason::NoRoom)) };
@@ -232,18 +268,18 @@ impl Tunnel {
     }
 }
 
-/// A sealed packet of `len` bytes is on its way to `peer`.
+/// So many sealed packets, of so many bytes together, are on their way to `peer`.
 #[inline]
-pub(super) fn account(peer: &mut Peer, stats: &mut TunnelStats, now: Instant, len: usize) {
+pub(super) fn account(peer: &mut Peer, stats: &mut TunnelStats, now: Instant, packets: u64, bytes: usize) {
     peer.timers.data_sent(now);
-    // It says all that a keepalive would.
+    // They say all that a keepalive would.
     peer.intents.keepalive = false;
-    sent(peer, stats, now, len);
-    peer.stats.tx_packets = peer.stats.tx_packets.wrapping_add(1);
-    stats.tx_packets = stats.tx_packets.wrapping_add(1);
+    sent(peer, stats, now, bytes);
+    peer.stats.tx_packets = peer.stats.tx_packets.wrapping_add(packets);
+    stats.tx_packets = stats.tx_packets.wrapping_add(packets);
 }
 
-/// Any authenticated datagram of `len` bytes is on its way to `peer`.
+/// Authenticated datagrams of `len` bytes together are on their way to `peer`.
 #[inline]
 pub(super) fn sent(peer: &mut Peer, stats: &mut TunnelStats, now: Instant, len: usize) {
     peer.timers.authenticated_sent(now);
@@ -259,15 +295,20 @@ pub(super) fn padded(len: usize, mtu: u16) -> usize {
 /// The datagram around the packet of `len` bytes at `start`, padding zeroed, and where it begins. `None`: no room, or
 /// beyond what a verdict can name.
 #[inline]
-fn frame(buf: &mut [u8], start: usize, len: usize, mtu: u16) -> Option<(usize, &mut [u8])> {
+fn frame(buf: &mut [u8], start: usize, len: usize, mtu: u16) -> Option<(u32, &mut [u8])> {
     let begin = start.checked_sub(HEADROOM)?;
-    u32::try_from(begin).ok()?;
-    let text_len = padded(len, mtu);
-    let datagram = buf.get_mut(begin..)?.get_mut(..HEADROOM + text_len + TAG_LEN)?;
-    if text_len > len {
-        datagram.get_mut(HEADROOM + len..HEADROOM + text_len)?.fill(0);
-    }
-    Some((begin, datagram))
+    let named = u32::try_from(begin).ok()?;
+    let datagram = buf.get_mut(begin..)?.get_mut(..HEADROOM + padded(len, mtu) + TAG_LEN)?;
+    // There is less padding than this, and the tag comes behind it.
+    *datagram.get_mut(HEADROOM + len..)?.first_chunk_mut::<PADDING>()? = [0; PADDING];
+    Some((named, datagram))
+}
+
+/// The crypt step on this thread.
+#[inline]
+fn seal(pair: &Keypair, counter: u64, datagram: &mut [u8]) {
+    // What was framed has room for header and tag.
+    job::seal(&pair.send.aead, counter, datagram);
 }
 
 /// Writes the header of a framed datagram; returns its counter and the ECN its outer header is to carry.

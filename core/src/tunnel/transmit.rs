@@ -158,7 +158,7 @@ impl Tunnel {
             peer.staged.pop(&mut self.staged);
             peer.intents.flush = !peer.staged.is_empty();
             let rekey = pair.wants_rekey_on_send(now);
-            account(peer, &mut self.stats, now, len);
+            account(peer, &mut self.stats, now, 1, len);
             if rekey {
                 Self::want_handshake(peer, &mut self.transmits, now);
             }
