@@ -8,6 +8,7 @@ pub(crate) mod timers;
 use crate::cookie::{MacKeys, Stamp};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey, SharedSecret, dh};
 use crate::noise::{Initiator, Responder, Tai64N};
+use crate::route::Memo;
 use crate::session::IndexTable;
 use crate::stats::{DropCounts, DropReason, PeerStats};
 use crate::time::{Instant, UnixTime};
@@ -103,6 +104,8 @@ pub(crate) struct Peer {
     /// When its last initiation was accepted.
     pub(crate) initiation_received: Option<Instant>,
     pub(crate) endpoint: PeerEndpoint,
+    /// The address that its last packet came from.
+    pub(crate) source: Memo,
     pub(crate) timers: Timers,
     /// The bound that the tunnel's queue of deadlines holds for this peer; `Instant::MAX`: none.
     pub(crate) bound: Instant,
@@ -137,6 +140,7 @@ impl Peer {
             timestamp_sent: Tai64N::ZERO,
             initiation_received: None,
             endpoint: PeerEndpoint::default(),
+            source: Memo::default(),
             timers: Timers::default(),
             bound: Instant::MAX,
             staged: Staged::default(),

@@ -27,6 +27,11 @@ impl Sessions {
         self.current.as_deref()
     }
 
+    #[inline]
+    pub(crate) fn current_mut(&mut self) -> Option<&mut Keypair> {
+        self.current.as_deref_mut()
+    }
+
     /// The keypair to seal under at `now`, if a session is live.
     #[inline]
     pub(crate) fn sealing(&mut self, now: Instant) -> Option<&mut Keypair> {

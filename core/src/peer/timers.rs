@@ -93,14 +93,15 @@ impl Timers {
         }
     }
 
-    /// Called after a packet (not a keepalive) was opened.
+    /// Called after packets (not keepalives) were opened, all at `now`.
     #[inline]
-    pub(crate) fn data_received(&mut self, now: Instant) {
-        if self.keepalive == NEVER {
+    pub(crate) fn data_received(&mut self, now: Instant, packets: u64) {
+        let mut later = packets;
+        if self.keepalive == NEVER && packets > 0 {
             self.keepalive = now + KEEPALIVE_TIMEOUT;
-        } else {
-            self.another_keepalive = true;
+            later = packets.saturating_sub(1);
         }
+        self.another_keepalive |= later > 0;
     }
 
     /// Called after any authenticated datagram was sent, handshake messages included.
@@ -258,8 +259,8 @@ mod tests {
             ("data sent", &[|t| t.data_sent(at(0))], Some(15_000)),
             ("data sent twice counts from the first", &[|t| t.data_sent(at(0)), |t| t.data_sent(at(9))], Some(15_000)),
             ("data sent and answered", &[|t| t.data_sent(at(0)), |t| t.authenticated_received(at(1))], None),
-            ("data received", &[|t| t.data_received(at(0))], Some(10_000)),
-            ("data received and answered", &[|t| t.data_received(at(0)), |t| t.authenticated_sent(at(1))], None),
+            ("data received", &[|t| t.data_received(at(0), 1)], Some(10_000)),
+            ("data received and answered", &[|t| t.data_received(at(0), 1), |t| t.authenticated_sent(at(1))], None),
             ("a keepalive received arms nothing", &[|t| t.authenticated_received(at(0))], None),
             ("initiation sent", &[|t| t.initiation_sent(at(0), Duration::from_millis(7))], Some(5_007)),
             ("initiation answered", &[|t| t.initiation_sent(at(0), Duration::ZERO), Timers::handshake_complete], None),
@@ -304,8 +305,8 @@ mod tests {
     #[test]
     fn data_that_came_while_a_keepalive_was_due_is_owed_another() {
         let mut timers = Timers::default();
-        timers.data_received(at(0));
-        timers.data_received(at(5));
+        timers.data_received(at(0), 1);
+        timers.data_received(at(5), 1);
         assert_eq!(timers.take_due(at(9_999)), None);
         assert_eq!(timers.take_due(at(10_000)), Some(Due::Keepalive));
         timers.keepalive_fired(at(10_000));

@@ -20,8 +20,11 @@ impl Tunnel {
     /// One datagram from the network, opened in place in the caller's memory. `ecn` is that of its outer header.
     pub fn handle_datagram<'b>(&mut self, now: Instant, path: Path, ecn: Ecn, datagram: &'b mut [u8]) -> Inbound<'b> {
         let now = self.advance(now);
-        let verdict = self.open(now, &path, ecn, datagram, None);
+        let owner = Header::receiver_of(datagram).and_then(|receiver| self.indices.lookup(receiver));
+        let mut slot = DatagramSlot { path, ecn, datagram, verdict: Verdict::Pending };
+        self.open_run(now, core::slice::from_mut(&mut slot), &[owner]);
         self.settle();
+        let DatagramSlot { datagram, verdict, .. } = slot;
         match verdict {
             Verdict::Deliver { peer, start, len } => {
                 match datagram.get_mut(start as usize..).and_then(|rest| rest.get_mut(..len as usize)) {
@@ -41,13 +44,15 @@ impl Tunnel {
         }
     }
 
-    /// A batch of datagrams, each with its verdict: one clock, one settling of deadlines for all.
+    /// A batch of datagrams, each with its verdict. All share one clock and one settling of deadlines; what follows each
+    /// other under one session shares one look at the peer and one entry in its accounts.
     pub fn handle_datagrams(&mut self, now: Instant, batch: &mut [DatagramSlot<'_>]) {
         let now = self.advance(now);
         for few in batch.chunks_mut(AHEAD) {
             let owners = self.look_ahead_inward(few);
-            for (slot, owner) in few.iter_mut().zip(owners) {
-                slot.verdict = self.open(now, &slot.path, slot.ecn, slot.datagram, owner);
+            let mut done = 0;
+            while let (Some(rest @ [_, ..]), Some(owners)) = (few.get_mut(done..), owners.get(done..)) {
+                done += self.open_run(now, rest, owners);
             }
         }
         self.settle();
@@ -112,7 +117,8 @@ impl Tunnel {
             return self.dropped(DropReason::UnknownIndex);
         }
         let verdict = if opened {
-            self.opened(now, peer.slot, Header { receiver: local, counter }, &path, ecn, datagram)
+            let mut slot = DatagramSlot { path, ecn, datagram, verdict: Verdict::Pending };
+            self.opened(now, peer.slot, Header { receiver: local, counter }, &mut slot)
         } else {
             self.dropped_of(peer.slot, DropReason::BadTag)
         };
@@ -120,15 +126,59 @@ impl Tunnel {
         verdict
     }
 
-    /// All three steps in a row.
+    /// Takes datagrams as far as they come under the current session of the same peer, opens them and accounts. Returns
+    /// how many were taken; all others are taken one at a time.
     #[inline]
-    fn open(&mut self, now: Instant, path: &Path, ecn: Ecn, datagram: &mut [u8], owner: Option<u32>) -> Verdict {
+    fn open_run(&mut self, now: Instant, slots: &mut [DatagramSlot<'_>], owners: &[Option<u32>]) -> usize {
+        let mut arrivals = Arrivals::default();
+        let mut taken = 0;
+        let first = owners.first().copied().flatten();
+        if let Some(ours) = first
+            && let Some(peer) = self.peers.at_mut(ours)
+        {
+            let mut hall = Hall {
+                routes: &self.routes,
+                transmits: &mut self.transmits,
+                events: &mut self.events,
+                stats: &mut self.stats,
+            };
+            for (slot, owner) in slots.iter_mut().zip(owners) {
+                let Some(Message::Transport(header)) = Message::parse(slot.datagram) else { break };
+                let pair = peer.sessions.current_mut().filter(|pair| pair.indices.local == header.receiver);
+                let Some(pair) = pair.filter(|_| *owner == first) else { break };
+                if !pair.can_open(header.counter, now) || !pair.window.would_accept(header.counter) {
+                    break;
+                }
+                taken += 1;
+                slot.verdict = if job::open(&pair.receive.aead, header.counter, slot.datagram) {
+                    pair.window.accept(header.counter);
+                    take_in(peer, &mut hall, &mut arrivals, now, slot)
+                } else {
+                    hall.drop_of(peer, DropReason::BadTag)
+                };
+            }
+            if arrivals.bytes > 0 {
+                self.account_in(now, ours, arrivals);
+            }
+        }
+        if taken == 0
+            && let [slot, ..] = slots
+        {
+            slot.verdict = self.open(now, first, slot);
+            return 1;
+        }
+        taken
+    }
+
+    /// All three steps in a row, whatever the datagram is.
+    #[cold]
+    fn open(&mut self, now: Instant, owner: Option<u32>, slot: &mut DatagramSlot<'_>) -> Verdict {
         let crypt = |peer: PeerId, pair: &Keypair, counter, datagram: &mut [u8]| {
             (peer.slot, job::open(&pair.receive.aead, counter, datagram))
         };
-        match self.open_with(now, path, datagram, owner, crypt) {
-            Ok((header, (slot, true))) => self.opened(now, slot, header, path, ecn, datagram),
-            Ok((_, (slot, false))) => self.dropped_of(slot, DropReason::BadTag),
+        match self.open_with(now, &slot.path, slot.datagram, owner, crypt) {
+            Ok((header, (owner, true))) => self.opened(now, owner, header, slot),
+            Ok((_, (owner, false))) => self.dropped_of(owner, DropReason::BadTag),
             Err(verdict) => verdict,
         }
     }
@@ -166,46 +216,43 @@ impl Tunnel {
 
     /// An authentic datagram: everything that may only follow from one.
     #[inline]
-    fn opened(
-        &mut self,
-        now: Instant,
-        slot: u32,
-        header: Header,
-        path: &Path,
-        ecn: Ecn,
-        datagram: &mut [u8],
-    ) -> Verdict {
+    fn opened(&mut self, now: Instant, owner: u32, header: Header, slot: &mut DatagramSlot<'_>) -> Verdict {
         let local = header.receiver;
-        let Some(peer) = self.peers.at_mut(slot) else { return self.dropped(DropReason::UnknownIndex) };
+        let Some(peer) = self.peers.at_mut(owner) else { return self.dropped(DropReason::UnknownIndex) };
         match peer.sessions.find(local).map(|pair| pair.window.accept(header.counter)) {
             Some(true) => {}
-            Some(false) => return self.dropped_of(slot, DropReason::Replay),
-            None => return self.dropped_of(slot, DropReason::UnknownIndex),
+            Some(false) => return self.dropped_of(owner, DropReason::Replay),
+            None => return self.dropped_of(owner, DropReason::UnknownIndex),
         }
         if peer.sessions.is_next(local) {
-            self.confirm(now, slot, local);
+            self.confirm(now, owner, local);
         }
-        let Some(peer) = self.peers.at_mut(slot) else { return self.dropped(DropReason::UnknownIndex) };
-        received(peer, &mut self.transmits, &mut self.stats, &mut self.events, now, path, datagram.len());
+        let Some(peer) = self.peers.at_mut(owner) else { return self.dropped(DropReason::UnknownIndex) };
+        let mut hall = Hall {
+            routes: &self.routes,
+            transmits: &mut self.transmits,
+            events: &mut self.events,
+            stats: &mut self.stats,
+        };
+        let mut arrivals = Arrivals::default();
+        let verdict = take_in(peer, &mut hall, &mut arrivals, now, slot);
+        self.account_in(now, owner, arrivals);
+        verdict
+    }
+
+    /// Authentic datagrams of one peer, all at `now`: what they come to together.
+    #[inline]
+    fn account_in(&mut self, now: Instant, owner: u32, arrivals: Arrivals) {
+        let Arrivals { bytes, packets, delivered } = arrivals;
+        let Some(peer) = self.peers.at_mut(owner) else { return };
+        count_in(peer, &mut self.stats, now, bytes);
+        peer.stats.rx_packets = peer.stats.rx_packets.wrapping_add(delivered);
+        self.stats.rx_packets = self.stats.rx_packets.wrapping_add(delivered);
+        peer.timers.data_received(now, packets);
         if peer.sessions.current().is_some_and(|pair| pair.wants_rekey_on_receive(now)) {
             Self::want_handshake(peer, &mut self.transmits, now);
         }
-        let is_keepalive = datagram.len() == TRANSPORT_MIN_LEN;
-        if !is_keepalive {
-            peer.timers.data_received(now);
-        }
         Self::lower(peer, &mut self.deadlines);
-        if is_keepalive {
-            return Verdict::Consumed;
-        }
-        match inspect(&self.routes, slot, ecn, datagram) {
-            Ok(len) => {
-                peer.stats.rx_packets = peer.stats.rx_packets.wrapping_add(1);
-                self.stats.rx_packets = self.stats.rx_packets.wrapping_add(1);
-                Verdict::Deliver { peer: peer.id, start: HEADROOM as u32, len }
-            }
-            Err(reason) => self.dropped_of(slot, reason),
-        }
     }
 
     /// A datagram under the next keypair proves that the peer has it: it becomes current.
@@ -249,8 +296,58 @@ impl Tunnel {
     }
 }
 
-/// Any authenticated datagram of `len` bytes came from `peer` over `path`.
+/// Authentic datagrams of one peer.
+#[derive(Default)]
+struct Arrivals {
+    bytes: usize,
+    /// Those that were no keepalives.
+    packets: u64,
+    /// Those of them that were delivered.
+    delivered: u64,
+}
+
+/// What of the tunnel an authentic datagram has to do with, beside its peer.
+struct Hall<'t> {
+    routes: &'t RoutingTable,
+    transmits: &'t mut TransmitQueue,
+    events: &'t mut EventQueue,
+    stats: &'t mut TunnelStats,
+}
+
+impl Hall<'_> {
+    #[cold]
+    fn drop_of(&mut self, peer: &mut Peer, reason: DropReason) -> Verdict {
+        peer.count_drops(reason, 1);
+        self.stats.drops.add(reason, 1);
+        Verdict::Dropped(reason)
+    }
+}
+
+/// An authentic datagram: where it came from, and what is in it.
 #[inline]
+fn take_in(
+    peer: &mut Peer,
+    hall: &mut Hall<'_>,
+    arrivals: &mut Arrivals,
+    now: Instant,
+    slot: &mut DatagramSlot<'_>,
+) -> Verdict {
+    arrivals.bytes += slot.datagram.len();
+    heard(peer, hall.transmits, hall.events, now, &slot.path);
+    if slot.datagram.len() == TRANSPORT_MIN_LEN {
+        return Verdict::Consumed;
+    }
+    arrivals.packets += 1;
+    match inspect(hall.routes, peer, slot.ecn, slot.datagram) {
+        Ok(len) => {
+            arrivals.delivered += 1;
+            Verdict::Deliver { peer: peer.id, start: HEADROOM as u32, len }
+        }
+        Err(reason) => hall.drop_of(peer, reason),
+    }
+}
+
+/// Any authenticated datagram of `len` bytes came from `peer` over `path`.
 pub(super) fn received(
     peer: &mut Peer,
     transmits: &mut TransmitQueue,
@@ -260,9 +357,21 @@ pub(super) fn received(
     path: &Path,
     len: usize,
 ) {
+    count_in(peer, stats, now, len);
+    heard(peer, transmits, events, now, path);
+}
+
+/// Authenticated datagrams of `len` bytes together came from `peer`.
+#[inline]
+fn count_in(peer: &mut Peer, stats: &mut TunnelStats, now: Instant, len: usize) {
     peer.stats.rx_bytes = peer.stats.rx_bytes.wrapping_add(len as u64);
     stats.rx_bytes = stats.rx_bytes.wrapping_add(len as u64);
     peer.timers.authenticated_received(now);
+}
+
+/// `peer` is where `path` leads, and answers.
+#[inline]
+fn heard(peer: &mut Peer, transmits: &mut TransmitQueue, events: &mut EventQueue, now: Instant, path: &Path) {
     if !peer.endpoint.is_at(path) {
         follow(peer, transmits, events, now, *path);
     }
@@ -289,11 +398,11 @@ fn follow(peer: &mut Peer, transmits: &mut TransmitQueue, events: &mut EventQueu
 
 /// Checks the inner packet: well formed, from an address that this peer owns. Returns its length.
 #[inline]
-fn inspect(routes: &RoutingTable, slot: u32, ecn: Ecn, datagram: &mut [u8]) -> Result<u32, DropReason> {
+fn inspect(routes: &RoutingTable, peer: &mut Peer, ecn: Ecn, datagram: &mut [u8]) -> Result<u32, DropReason> {
     let end = datagram.len().saturating_sub(TAG_LEN);
     let text = datagram.get_mut(HEADROOM..end).ok_or(DropReason::MalformedPacket)?;
     let (source, len) = packet::source(text).ok_or(DropReason::MalformedPacket)?;
-    if routes.owner(source) != Some(slot) {
+    if routes.owner_with(&mut peer.source, source) != Some(peer.id.slot) {
         return Err(DropReason::SourceNotAllowed);
     }
     let packet = text.get_mut(..len).ok_or(DropReason::MalformedPacket)?;
