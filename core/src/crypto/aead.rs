@@ -20,6 +20,13 @@ impl AeadKey {
     pub fn new(key: &TransportKey) -> Self {
         Self(backend::aead::AeadKey::new(key))
     }
+    /// A figure that can only be told by reading, of what sealing and opening read of the key, what is far from its
+    /// beginning.
+    #[must_use]
+    #[inline]
+    pub fn read_ahead(&self) -> u64 {
+        self.0.read_ahead()
+    }
     /// Encrypts `text` in place and returns its tag.
     #[must_use]
     #[inline]

@@ -16,10 +16,12 @@ pub struct Path {
 
 /// A peer's endpoint.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct PeerEndpoint {
+    /// First, for the packet path reads nothing else.
+    path: Option<Path>,
     /// As configured; boxed, for most peers of a gateway have none.
     configured: Option<Box<Endpoint>>,
-    path: Option<Path>,
     pub(crate) pinned: bool,
     /// When the host was last asked to resolve the name.
     asked: Option<Instant>,

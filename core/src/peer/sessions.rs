@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 
 /// Current, previous and next keypair.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct Sessions {
     current: Option<Box<Keypair>>,
     previous: Option<Box<Keypair>>,
@@ -36,12 +37,6 @@ impl Sessions {
     #[inline]
     pub(crate) fn sealing(&mut self, now: Instant) -> Option<&mut Keypair> {
         self.current.as_deref_mut().filter(|pair| pair.can_seal(now))
-    }
-
-    /// A figure that can only be told by reading what the packet path reads of the current session.
-    #[inline]
-    pub(crate) fn first_read(&self) -> Option<u64> {
-        self.current().map(Keypair::first_read)
     }
 
     /// The keypair that goes by our session index `local`.

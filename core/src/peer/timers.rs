@@ -22,20 +22,21 @@ pub(crate) enum Due {
 
 /// The five deadlines and what they depend on.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Timers {
     retransmit: Instant,
     keepalive: Instant,
     new_handshake: Instant,
     wipe: Instant,
     persistent: Instant,
-    /// When the handshake under way was first wanted.
-    handshake_began: Instant,
-    /// When an initiation or response last left.
-    last_handshake: Option<Instant>,
     /// Seconds between persistent keepalives, 0 for none.
     pub(crate) persistent_interval: u16,
     /// More data came while a keepalive was already due.
     another_keepalive: bool,
+    /// When the handshake under way was first wanted. From here on, not for the packet path.
+    handshake_began: Instant,
+    /// When an initiation or response last left.
+    last_handshake: Option<Instant>,
 }
 
 impl Default for Timers {

@@ -37,6 +37,15 @@ pub struct Memo {
     owner: u32,
 }
 
+impl Memo {
+    /// A figure that can only be told by reading the memo.
+    #[must_use]
+    #[inline]
+    pub const fn read_ahead(&self) -> u64 {
+        self.stamp ^ self.low
+    }
+}
+
 impl Default for RoutingTable {
     fn default() -> Self {
         Self::new()

@@ -14,11 +14,12 @@ const WORDS: u64 = WINDOW / WORD_BITS + 1;
 /// Word `b % WORDS` holds the counters `64 b .. 64 b + 64` of the newest block `b` that has been there; blocks behind the
 /// window are overwritten, never shifted.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct ReplayWindow {
-    /// The largest counter accepted, or 0 while none was.
-    newest: u64,
     /// One bit a counter: seen.
     seen: [u64; WORDS as usize],
+    /// The largest counter accepted, or 0 while none was. Last, for a keypair keeps behind it what is read with it.
+    newest: u64,
 }
 
 impl ReplayWindow {
@@ -53,6 +54,13 @@ impl ReplayWindow {
         let fresh = *word & bit_of(counter) == 0;
         *word |= bit_of(counter);
         fresh
+    }
+
+    /// A figure that can only be told by reading what judging and marking `counter` reads.
+    #[must_use]
+    #[inline]
+    pub fn read_ahead(&self, counter: u64) -> u64 {
+        self.newest ^ self.seen.get(word_of(counter)).copied().unwrap_or(0)
     }
 
     /// Whether `counter`, at most the newest, has fallen out of the window.

@@ -1,6 +1,6 @@
 //! The life of a datagram: wire type, then a handshake message or transport data opened in place.
 use super::job::{self, OpenJob};
-use super::outbound::AHEAD;
+use super::outbound::{AHEAD, several};
 use super::{Begin, DatagramSlot, Event, EventQueue, Inbound, TransmitQueue, Tunnel, Verdict};
 use crate::crypto::TAG_LEN;
 use crate::limits::HEADROOM;
@@ -71,34 +71,29 @@ impl Tunnel {
             *owner = known.map_or_else(|| self.indices.lookup(index), |(_, slot)| slot);
             last = Some((index, *owner));
         }
-        self.warm(owners.iter().flatten().copied());
+        if several(owners.iter().copied()) {
+            self.read_to_open(few, &owners);
+        }
         owners
     }
 
-    /// Reads of the peers in these slots, unless all are one, what the packet path reads first.
-    #[inline]
-    pub(super) fn warm(&self, mut slots: impl Iterator<Item = u32> + Clone) {
-        let all = slots.clone();
-        if slots.next().is_none_or(|first| slots.all(|slot| slot == first)) {
-            return;
-        }
-        self.warm_all(all);
-    }
-
+    /// Reads what opening these datagrams will read: first of the peers, then of their sessions.
     #[inline(never)]
-    fn warm_all(&self, slots: impl Iterator<Item = u32> + Clone) {
-        for slot in slots.clone() {
-            black_box(self.peers.at(slot).map(Peer::first_read));
+    fn read_to_open(&self, few: &[DatagramSlot<'_>], owners: &[Option<u32>; AHEAD]) {
+        let peers = || few.iter().zip(owners).filter_map(|(slot, owner)| Some((slot, self.peers.at((*owner)?)?)));
+        for (_, peer) in peers() {
+            black_box(peer.read_to_open());
         }
-        for slot in slots {
-            black_box(self.peers.at(slot).and_then(|peer| peer.sessions.first_read()));
+        for (slot, peer) in peers() {
+            let pair = peer.sessions.current();
+            black_box(pair.map(|pair| pair.read_to_open(Header::counter_of(slot.datagram))));
         }
     }
 
     /// The first of three steps: finds the session and pre-checks the counter. Handshake messages are handled here.
     pub fn begin_open(&mut self, now: Instant, path: Path, ecn: Ecn, datagram: &mut [u8]) -> Begin<OpenJob> {
         let now = self.advance(now);
-        let begun = self.open_with(now, &path, datagram, None, |peer, pair, _, _| (peer, pair.receive.raw.clone()));
+        let begun = self.open_with(now, &path, datagram, None, |peer, pair, _, _| (peer, pair.raw_receive.clone()));
         self.settle();
         match begun {
             Ok((Header { receiver: local, counter }, (peer, key))) => {
@@ -150,7 +145,7 @@ impl Tunnel {
                     break;
                 }
                 taken += 1;
-                slot.verdict = if job::open(&pair.receive.aead, header.counter, slot.datagram) {
+                slot.verdict = if job::open(&pair.receive, header.counter, slot.datagram) {
                     pair.window.accept(header.counter);
                     take_in(peer, &mut hall, &mut arrivals, now, slot)
                 } else {
@@ -174,7 +169,7 @@ impl Tunnel {
     #[cold]
     fn open(&mut self, now: Instant, owner: Option<u32>, slot: &mut DatagramSlot<'_>) -> Verdict {
         let crypt = |peer: PeerId, pair: &Keypair, counter, datagram: &mut [u8]| {
-            (peer.slot, job::open(&pair.receive.aead, counter, datagram))
+            (peer.slot, job::open(&pair.receive, counter, datagram))
         };
         match self.open_with(now, &slot.path, slot.datagram, owner, crypt) {
             Ok((header, (owner, true))) => self.opened(now, owner, header, slot),

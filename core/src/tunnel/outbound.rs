@@ -12,6 +12,7 @@ use crate::session::Keypair;
 use crate::stats::{DropReason, TunnelStats};
 use crate::time::Instant;
 use crate::wire::{TRANSPORT_HEADER_LEN, Transport};
+use core::hint::black_box;
 use core::ops::Range;
 use core::time::Duration;
 
@@ -78,7 +79,7 @@ impl Tunnel {
         let now = self.advance(now);
         let mut slot = PacketSlot { packet, verdict: Verdict::Pending };
         let mut begun = None;
-        self.seal_one(now, &mut slot, |pair, counter, _| begun = Some((pair.send.raw.clone(), counter)));
+        self.seal_one(now, &mut slot, |pair, counter, _| begun = Some((pair.raw_send.clone(), counter)));
         self.settle();
         match (slot.verdict, begun) {
             (Verdict::Send { transmit, start }, Some((key, counter))) => {
@@ -111,8 +112,22 @@ impl Tunnel {
             *route = self.route(&mut memo, &slot.packet);
         }
         self.destination = memo;
-        self.warm(routes.iter().flatten().map(|route| route.slot));
+        if several(routes.iter().map(|route| route.map(|route| route.slot))) {
+            self.read_to_seal(&routes);
+        }
         routes
+    }
+
+    /// Reads what sealing to these peers will read: first of the peers, then of their sessions.
+    #[inline(never)]
+    fn read_to_seal(&self, routes: &[Option<Route>; AHEAD]) {
+        let peers = || routes.iter().flatten().filter_map(|route| self.peers.at(route.slot));
+        for peer in peers() {
+            black_box(peer.read_to_seal());
+        }
+        for pair in peers().filter_map(|peer| peer.sessions.current()) {
+            black_box(pair.read_to_seal());
+        }
     }
 
     /// Where a packet goes; `None` for whatever must not go as it is.
@@ -304,11 +319,18 @@ fn frame(buf: &mut [u8], start: usize, len: usize, mtu: u16) -> Option<(u32, &mu
     Some((named, datagram))
 }
 
+/// Whether the slots of a few peers are not all the same.
+#[inline]
+pub(super) fn several(slots: impl Iterator<Item = Option<u32>>) -> bool {
+    let mut slots = slots.flatten();
+    slots.next().is_some_and(|first| slots.any(|slot| slot != first))
+}
+
 /// The crypt step on this thread.
 #[inline]
 fn seal(pair: &Keypair, counter: u64, datagram: &mut [u8]) {
     // What was framed has room for header and tag.
-    job::seal(&pair.send.aead, counter, datagram);
+    job::seal(&pair.send, counter, datagram);
 }
 
 /// Writes the header of a framed datagram; returns its counter and the ECN its outer header is to carry.
@@ -332,7 +354,7 @@ pub(super) fn seal_into(pair: &mut Keypair, text: &[u8], mtu: u16, out: &mut [u8
     room.get_mut(..text.len())?.copy_from_slice(text);
     let (_, datagram) = frame(out, HEADROOM, text.len(), mtu)?;
     let (counter, _) = head(pair, datagram);
-    job::seal(&pair.send.aead, counter, datagram).then_some(datagram.len())
+    job::seal(&pair.send, counter, datagram).then_some(datagram.len())
 }
 
 #[cfg(test)]

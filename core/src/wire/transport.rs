@@ -49,6 +49,14 @@ impl Transport {
         Some(u32::from_le_bytes(*field::RECEIVER.of(header)))
     }
 
+    /// Where transport data has its counter, likewise; 0 where `datagram` is too short.
+    #[must_use]
+    #[inline]
+    pub fn counter_of(datagram: &[u8]) -> u64 {
+        let header: Option<&[u8; TRANSPORT_MIN_LEN]> = datagram.first_chunk();
+        header.map_or(0, |header| u64::from_le_bytes(*field::COUNTER.of(header)))
+    }
+
     /// Writes the 16 bytes of the header.
     #[inline]
     pub fn write(self, header: &mut [u8; TRANSPORT_HEADER_LEN]) {
