@@ -394,7 +394,7 @@ typedef struct underpass_address {
 /** An allowed IP to add or take away. Never grows. */
 typedef struct underpass_allowed_ip {
     /** With its prefix; bits behind the prefix are ignored. */
-    struct underpass_ip network;
+    underpass_ip network;
     /** Not 0: take it away. */
     uint32_t remove;
 } underpass_allowed_ip;
@@ -416,11 +416,11 @@ typedef struct underpass_peer_change {
     /** All zeros: none. Used from the next handshake on. */
     uint8_t preshared_key[32];
     /** Where the peer is reached, unless endpoint_host is given. */
-    struct underpass_address endpoint;
+    underpass_address endpoint;
     /** A host name with a NUL that the host is to resolve, see UNDERPASS_EVENT_RESOLVE_ENDPOINT; or NULL. */
     const char *endpoint_host;
     /** Allowed IPs to add or take away; borrowed for the call. */
-    const struct underpass_allowed_ip *allowed_ips;
+    const underpass_allowed_ip *allowed_ips;
     /** How many. */
     size_t allowed_ips_len;
 } underpass_peer_change;
@@ -478,12 +478,10 @@ typedef struct underpass_uapi_result {
 /** The two ends of a datagram. */
 typedef struct underpass_path {
     /** The other side. */
-    struct underpass_address remote;
+    underpass_address remote;
     /** Our own address: where a datagram arrived, or where one should leave from. UNDERPASS_FAMILY_NONE: not known, or any. */
-    struct underpass_ip local;
+    underpass_ip local;
 } underpass_path;
-/** No path. */
-#define underpass_path_NONE (underpass_path){ .remote = underpass_address_NONE, .local = underpass_ip_NONE }
 
 /** One packet or datagram of a batch. The memory of slot and buffer is the caller's. Never grows. */
 typedef struct underpass_slot {
@@ -512,7 +510,7 @@ typedef struct underpass_slot {
     /** Out: where it goes to or comes from; 0: no peer. */
     uint64_t peer;
     /** In: the path a datagram came by. Out, with UNDERPASS_VERDICT_SEND: the path it takes. */
-    struct underpass_path path;
+    underpass_path path;
 } underpass_slot;
 
 /**
@@ -533,7 +531,7 @@ typedef struct underpass_transmit {
     /** Where it goes to; 0: no peer. */
     uint64_t peer;
     /** Where it goes, and from where. */
-    struct underpass_path path;
+    underpass_path path;
     /** The ECN bits of its outer IP header, 0 to 3. */
     uint8_t ecn;
     /** 0. */
@@ -549,7 +547,7 @@ typedef struct underpass_event {
     /** Whom it is about; 0: no peer. */
     uint64_t peer;
     /** With UNDERPASS_EVENT_ENDPOINT_MOVED. */
-    struct underpass_path path;
+    underpass_path path;
     /** With UNDERPASS_EVENT_HEALTH_CHANGED: UNDERPASS_HEALTH_*. */
     uint32_t health;
     /** With UNDERPASS_EVENT_LOST. */
@@ -567,7 +565,7 @@ typedef struct underpass_peer {
     /** Its public key. */
     uint8_t public_key[32];
     /** With UNDERPASS_INFO_PATH. */
-    struct underpass_path path;
+    underpass_path path;
     /** UNDERPASS_HEALTH_*. */
     uint32_t health;
     /** Seconds; 0: none. */
@@ -649,8 +647,7 @@ UNDERPASS_API const char *underpass_strerror(int32_t status);
  * The name of a drop reason (UNDERPASS_DROP_*) for statistics: lower case, words joined by underscores; "unknown" for any
  * other number. Static: valid for ever, not to be freed; never NULL. Any thread.
  */
-UNDERPASS_API
-const char *underpass_drop_reason_name(uint32_t reason);
+UNDERPASS_API const char *underpass_drop_reason_name(uint32_t reason);
 
 /**
  * Makes a private key.
@@ -696,10 +693,7 @@ UNDERPASS_API int32_t underpass_key_from_base64(const char *text, size_t len, ui
  *
  * text: len bytes (64), no NUL needed. key: out, 32 bytes. Any thread. Statuses as those of underpass_key_from_base64().
  */
-UNDERPASS_API
-int32_t underpass_key_from_hex(const char *text,
-                               size_t len,
-                               uint8_t *key);
+UNDERPASS_API int32_t underpass_key_from_hex(const char *text, size_t len, uint8_t *key);
 
 /**
  * Writes a key as base64 with a NUL.
@@ -736,10 +730,7 @@ UNDERPASS_API void underpass_wipe(void *memory, size_t len);
  * - UNDERPASS_E_ARGUMENT: the text is not UTF-8 or has a NUL in it: it is no configuration.
  * - UNDERPASS_E_NULL: mend the call.
  */
-UNDERPASS_API
-int32_t underpass_config_parse(const char *text,
-                               size_t len,
-                               struct underpass_config **config);
+UNDERPASS_API int32_t underpass_config_parse(const char *text, size_t len, underpass_config **config);
 
 /**
  * Releases a configuration and wipes its keys. What was borrowed from it is gone.
@@ -748,7 +739,7 @@ int32_t underpass_config_parse(const char *text,
  *
  * - UNDERPASS_OK: it is gone.
  */
-UNDERPASS_API int32_t underpass_config_free(struct underpass_config *config);
+UNDERPASS_API int32_t underpass_config_free(underpass_config *config);
 
 /**
  * What is wrong or odd in the text, in its order.
@@ -759,10 +750,8 @@ UNDERPASS_API int32_t underpass_config_free(struct underpass_config *config);
  * - UNDERPASS_NOTHING: there are no more.
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
  */
-UNDERPASS_API
-int32_t underpass_config_diagnostic(const struct underpass_config *config,
-                                    size_t index,
-                                    struct underpass_diagnostic *out);
+UNDERPASS_API int32_t underpass_config_diagnostic(const underpass_config *config, size_t index,
+    underpass_diagnostic *out);
 
 /**
  * What the [Interface] section says of numbers and keys.
@@ -773,9 +762,7 @@ int32_t underpass_config_diagnostic(const struct underpass_config *config,
  * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
  */
-UNDERPASS_API
-int32_t underpass_config_interface(const struct underpass_config *config,
-                                   struct underpass_interface *out);
+UNDERPASS_API int32_t underpass_config_interface(const underpass_config *config, underpass_interface *out);
 
 /**
  * Addresses of the virtual interface, each with the prefix length of its network.
@@ -787,16 +774,10 @@ int32_t underpass_config_interface(const struct underpass_config *config,
  * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
  * - UNDERPASS_E_NULL: mend the call.
  */
-UNDERPASS_API
-int32_t underpass_config_address(const struct underpass_config *config,
-                                 size_t index,
-                                 struct underpass_ip *out);
+UNDERPASS_API int32_t underpass_config_address(const underpass_config *config, size_t index, underpass_ip *out);
 
 /** Name servers. Parameters and statuses as those of underpass_config_address(); there is no prefix. */
-UNDERPASS_API
-int32_t underpass_config_dns(const struct underpass_config *config,
-                             size_t index,
-                             struct underpass_ip *out);
+UNDERPASS_API int32_t underpass_config_dns(const underpass_config *config, size_t index, underpass_ip *out);
 
 /**
  * Texts of the [Interface] section.
@@ -808,11 +789,8 @@ int32_t underpass_config_dns(const struct underpass_config *config,
  * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
  * - UNDERPASS_E_ARGUMENT: there is no such kind. UNDERPASS_E_NULL: mend the call.
  */
-UNDERPASS_API
-int32_t underpass_config_text(const struct underpass_config *config,
-                              uint32_t kind,
-                              size_t index,
-                              const char **out);
+UNDERPASS_API int32_t underpass_config_text(const underpass_config *config, uint32_t kind, size_t index,
+    const char **out);
 
 /**
  * Peers of the configuration, as changes that underpass_configure_peers() takes.
@@ -825,10 +803,7 @@ int32_t underpass_config_text(const struct underpass_config *config,
  * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
  */
-UNDERPASS_API
-int32_t underpass_config_peer(const struct underpass_config *config,
-                              size_t index,
-                              struct underpass_peer_change *out);
+UNDERPASS_API int32_t underpass_config_peer(const underpass_config *config, size_t index, underpass_peer_change *out);
 
 /**
  * Writes the configuration as wg-quick text. It holds the private key: wipe it.
@@ -841,11 +816,7 @@ int32_t underpass_config_peer(const struct underpass_config *config,
  * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
  * - UNDERPASS_E_NULL: mend the call.
  */
-UNDERPASS_API
-int32_t underpass_config_write(const struct underpass_config *config,
-                               char *text,
-                               size_t cap,
-                               size_t *len);
+UNDERPASS_API int32_t underpass_config_write(const underpass_config *config, char *text, size_t cap, size_t *len);
 
 /**
  * Fills options with the defaults, which suit a phone or a small router.
@@ -855,7 +826,7 @@ int32_t underpass_config_write(const struct underpass_config *config,
  * - UNDERPASS_OK: the options are there.
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
  */
-UNDERPASS_API int32_t underpass_options_init(struct underpass_options *out, uint32_t size);
+UNDERPASS_API int32_t underpass_options_init(underpass_options *out, uint32_t size);
 
 /**
  * Makes a tunnel without peers.
@@ -868,11 +839,8 @@ UNDERPASS_API int32_t underpass_options_init(struct underpass_options *out, uint
  * - UNDERPASS_E_MTU, UNDERPASS_E_LIMIT, UNDERPASS_E_ARGUMENT (an unknown flag): mend the options.
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
  */
-UNDERPASS_API
-int32_t underpass_tunnel_new(const struct underpass_options *options,
-                             uint64_t now,
-                             uint64_t wall,
-                             struct underpass_tunnel **out);
+UNDERPASS_API int32_t underpass_tunnel_new(const underpass_options *options, uint64_t now, uint64_t wall,
+    underpass_tunnel **out);
 
 /**
  * Makes a tunnel with the private key, MTU and peers of a configuration. What else the configuration says (addresses,
@@ -886,12 +854,8 @@ int32_t underpass_tunnel_new(const struct underpass_options *options,
  * - UNDERPASS_E_TOO_MANY_PEERS: raise max_peers.
  * - others as those of underpass_tunnel_new().
  */
-UNDERPASS_API
-int32_t underpass_tunnel_new_from_config(const struct underpass_config *config,
-                                         const struct underpass_options *options,
-                                         uint64_t now,
-                                         uint64_t wall,
-                                         struct underpass_tunnel **out);
+UNDERPASS_API int32_t underpass_tunnel_new_from_config(const underpass_config *config, const underpass_options *options,
+    uint64_t now, uint64_t wall, underpass_tunnel **out);
 
 /**
  * Releases a tunnel and wipes its keys, poisoned or not. Jobs begun by it are to be discarded.
@@ -902,7 +866,7 @@ int32_t underpass_tunnel_new_from_config(const struct underpass_config *config,
  * - UNDERPASS_E_BUSY: another thread is inside; nothing was freed. Stop that thread first.
  * - UNDERPASS_E_PANIC: a bug; the tunnel is gone.
  */
-UNDERPASS_API int32_t underpass_tunnel_free(struct underpass_tunnel *tunnel);
+UNDERPASS_API int32_t underpass_tunnel_free(underpass_tunnel *tunnel);
 
 /**
  * Fills a change with what sets nothing.
@@ -912,7 +876,7 @@ UNDERPASS_API int32_t underpass_tunnel_free(struct underpass_tunnel *tunnel);
  * - UNDERPASS_OK: fill in the public key, and what is to change.
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
  */
-UNDERPASS_API int32_t underpass_peer_change_init(struct underpass_peer_change *out, uint32_t size);
+UNDERPASS_API int32_t underpass_peer_change_init(underpass_peer_change *out, uint32_t size);
 
 /**
  * Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on.
@@ -927,11 +891,8 @@ UNDERPASS_API int32_t underpass_peer_change_init(struct underpass_peer_change *o
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_configure_peers(struct underpass_tunnel *tunnel,
-                                  uint64_t now,
-                                  const struct underpass_peer_change *changes,
-                                  size_t len);
+UNDERPASS_API int32_t underpass_configure_peers(underpass_tunnel *tunnel, uint64_t now,
+    const underpass_peer_change *changes, size_t len);
 
 /**
  * Removes every peer. One call on a tunnel at a time. Then poll.
@@ -940,7 +901,7 @@ int32_t underpass_configure_peers(struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API int32_t underpass_remove_all_peers(struct underpass_tunnel *tunnel, uint64_t now);
+UNDERPASS_API int32_t underpass_remove_all_peers(underpass_tunnel *tunnel, uint64_t now);
 
 /**
  * Sets or removes the private key. Sessions end, unless it is the key the tunnel has.
@@ -948,37 +909,32 @@ UNDERPASS_API int32_t underpass_remove_all_peers(struct underpass_tunnel *tunnel
  * private_key: 32 bytes; NULL or all zeros: none. One call on a tunnel at a time. Then poll. Statuses as those of
  * underpass_remove_all_peers().
  */
-UNDERPASS_API
-int32_t underpass_set_private_key(struct underpass_tunnel *tunnel,
-                                  uint64_t now,
-                                  const uint8_t *private_key);
+UNDERPASS_API int32_t underpass_set_private_key(underpass_tunnel *tunnel, uint64_t now, const uint8_t *private_key);
 
 /**
  * Sets the MTU of the virtual interface.
  *
- * mtu: bytes, 68 to 65535. One call on a tunnel at a time.
+ * mtu: bytes, 68 to 65535; underpass_poll_transmit() needs a buffer to match. One call on a tunnel at a time.
  *
  * - UNDERPASS_OK: done.
  * - UNDERPASS_E_MTU: out of its range.
  * - others as those of underpass_remove_all_peers().
  */
-UNDERPASS_API int32_t underpass_set_mtu(struct underpass_tunnel *tunnel, uint64_t now, uint32_t mtu);
+UNDERPASS_API int32_t underpass_set_mtu(underpass_tunnel *tunnel, uint64_t now, uint32_t mtu);
 
 /**
  * Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
  * sessions. The private key and the MTU are set too.
  *
- * config: borrowed for the call. One call on a tunnel at a time. Then poll.
+ * config: borrowed for the call; with a greater MTU, underpass_poll_transmit() needs a larger buffer. One call on a tunnel
+ * at a time. Then poll.
  *
  * - UNDERPASS_OK: all is applied.
  * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
  * - UNDERPASS_E_TOO_MANY_PEERS: nothing was applied; the tunnel was made for fewer.
  * - others as those of underpass_remove_all_peers().
  */
-UNDERPASS_API
-int32_t underpass_apply_config(struct underpass_tunnel *tunnel,
-                               uint64_t now,
-                               const struct underpass_config *config);
+UNDERPASS_API int32_t underpass_apply_config(underpass_tunnel *tunnel, uint64_t now, const underpass_config *config);
 
 /**
  * Applies a request of wg: the lines between set=1 and the empty line.
@@ -989,12 +945,8 @@ int32_t underpass_apply_config(struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_ARGUMENT, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_uapi_set(struct underpass_tunnel *tunnel,
-                           uint64_t now,
-                           const char *text,
-                           size_t len,
-                           struct underpass_uapi_result *out);
+UNDERPASS_API int32_t underpass_uapi_set(underpass_tunnel *tunnel, uint64_t now, const char *text, size_t len,
+    underpass_uapi_result *out);
 
 /**
  * Writes the answer to get=1 of wg, without the errno line that ends it. It holds the private key: wipe it.
@@ -1007,13 +959,8 @@ int32_t underpass_uapi_set(struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_uapi_get(const struct underpass_tunnel *tunnel,
-                           uint16_t listen_port,
-                           uint32_t fwmark,
-                           char *text,
-                           size_t cap,
-                           size_t *len);
+UNDERPASS_API int32_t underpass_uapi_get(const underpass_tunnel *tunnel, uint16_t listen_port, uint32_t fwmark,
+    char *text, size_t cap, size_t *len);
 
 /**
  * Seals packets from the virtual interface, in place.
@@ -1027,11 +974,8 @@ int32_t underpass_uapi_get(const struct underpass_tunnel *tunnel,
  *   the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_handle_packets(struct underpass_tunnel *tunnel,
-                                 uint64_t now,
-                                 struct underpass_slot *slots,
-                                 size_t len);
+UNDERPASS_API int32_t underpass_handle_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+    size_t len);
 
 /**
  * Opens datagrams from the network, in place.
@@ -1039,11 +983,8 @@ int32_t underpass_handle_packets(struct underpass_tunnel *tunnel,
  * Parameters and statuses as those of underpass_handle_packets(). UNDERPASS_E_ARGUMENT is also that of a slot whose path
  * has no remote address or whose ecn is greater than 3.
  */
-UNDERPASS_API
-int32_t underpass_handle_datagrams(struct underpass_tunnel *tunnel,
-                                   uint64_t now,
-                                   struct underpass_slot *slots,
-                                   size_t len);
+UNDERPASS_API int32_t underpass_handle_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+    size_t len);
 
 /**
  * The first of three steps that do what underpass_handle_packets() does, for many cores: routes, counts, and writes the
@@ -1056,12 +997,8 @@ int32_t underpass_handle_datagrams(struct underpass_tunnel *tunnel,
  *
  * Statuses as those of underpass_handle_packets().
  */
-UNDERPASS_API
-int32_t underpass_begin_packets(struct underpass_tunnel *tunnel,
-                                uint64_t now,
-                                struct underpass_slot *slots,
-                                struct underpass_job *jobs,
-                                size_t len);
+UNDERPASS_API int32_t underpass_begin_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+    underpass_job *jobs, size_t len);
 
 /**
  * The first of three steps that do what underpass_handle_datagrams() does, for many cores: finds the sessions. Handshake
@@ -1069,12 +1006,8 @@ int32_t underpass_begin_packets(struct underpass_tunnel *tunnel,
  *
  * Slots as in underpass_handle_datagrams(), the rest as in underpass_begin_packets(), with underpass_finish_datagrams().
  */
-UNDERPASS_API
-int32_t underpass_begin_datagrams(struct underpass_tunnel *tunnel,
-                                  uint64_t now,
-                                  struct underpass_slot *slots,
-                                  struct underpass_job *jobs,
-                                  size_t len);
+UNDERPASS_API int32_t underpass_begin_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+    underpass_job *jobs, size_t len);
 
 /**
  * The second of three steps: seals and opens what is begun. It needs no tunnel: any thread, any order, any part of a
@@ -1087,10 +1020,7 @@ int32_t underpass_begin_datagrams(struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_ARGUMENT, UNDERPASS_E_OVERLAP, UNDERPASS_E_BATCH: nothing was done; mend the call.
  * - UNDERPASS_E_PANIC: discard the jobs.
  */
-UNDERPASS_API
-int32_t underpass_crypt(struct underpass_slot *slots,
-                        struct underpass_job *jobs,
-                        size_t len);
+UNDERPASS_API int32_t underpass_crypt(underpass_slot *slots, underpass_job *jobs, size_t len);
 
 /**
  * The last of three steps for packets, in the order in which they were begun. The jobs are done and hold no keys any more.
@@ -1102,23 +1032,15 @@ int32_t underpass_crypt(struct underpass_slot *slots,
  *   was done; discard the jobs.
  * - others as those of underpass_handle_packets().
  */
-UNDERPASS_API
-int32_t underpass_finish_packets(struct underpass_tunnel *tunnel,
-                                 uint64_t now,
-                                 struct underpass_slot *slots,
-                                 struct underpass_job *jobs,
-                                 size_t len);
+UNDERPASS_API int32_t underpass_finish_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+    underpass_job *jobs, size_t len);
 
 /**
  * The last of three steps for datagrams, in the order in which they were begun. Parameters and statuses as those of
  * underpass_finish_packets().
  */
-UNDERPASS_API
-int32_t underpass_finish_datagrams(struct underpass_tunnel *tunnel,
-                                   uint64_t now,
-                                   struct underpass_slot *slots,
-                                   struct underpass_job *jobs,
-                                   size_t len);
+UNDERPASS_API int32_t underpass_finish_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+    underpass_job *jobs, size_t len);
 
 /**
  * Wipes jobs that will not be finished. What they were begun for is lost, as a datagram is on its way.
@@ -1128,7 +1050,7 @@ int32_t underpass_finish_datagrams(struct underpass_tunnel *tunnel,
  * - UNDERPASS_OK: they are gone.
  * - UNDERPASS_E_NULL, UNDERPASS_E_ARGUMENT, UNDERPASS_E_BATCH: mend the call.
  */
-UNDERPASS_API int32_t underpass_discard_jobs(struct underpass_job *jobs, size_t len);
+UNDERPASS_API int32_t underpass_discard_jobs(underpass_job *jobs, size_t len);
 
 /**
  * Does what is due. To be called when the deadline of underpass_poll_timeout() has come; earlier or later does no harm.
@@ -1139,22 +1061,20 @@ UNDERPASS_API int32_t underpass_discard_jobs(struct underpass_job *jobs, size_t 
  * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API int32_t underpass_handle_timeout(struct underpass_tunnel *tunnel, uint64_t now);
+UNDERPASS_API int32_t underpass_handle_timeout(underpass_tunnel *tunnel, uint64_t now);
 
 /**
  * The machine has other addresses or another way to the network: endpoints are asked for again, and peers are told where
  * we are. Parameters and statuses as those of underpass_handle_timeout().
  */
-UNDERPASS_API
-int32_t underpass_handle_network_change(struct underpass_tunnel *tunnel,
-                                        uint64_t now);
+UNDERPASS_API int32_t underpass_handle_network_change(underpass_tunnel *tunnel, uint64_t now);
 
 /**
  * The wall clock was set.
  *
  * wall: nanoseconds since 1970 UTC. The rest as in underpass_handle_timeout().
  */
-UNDERPASS_API int32_t underpass_handle_wall_clock(struct underpass_tunnel *tunnel, uint64_t now, uint64_t wall);
+UNDERPASS_API int32_t underpass_handle_wall_clock(underpass_tunnel *tunnel, uint64_t now, uint64_t wall);
 
 /**
  * Writes the next datagram that is to be sent: a handshake message, a keepalive, or a staged packet. Call it until it says
@@ -1169,12 +1089,8 @@ UNDERPASS_API int32_t underpass_handle_wall_clock(struct underpass_tunnel *tunne
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_poll_transmit(struct underpass_tunnel *tunnel,
-                                uint64_t now,
-                                uint8_t *buf,
-                                size_t cap,
-                                struct underpass_transmit *out);
+UNDERPASS_API int32_t underpass_poll_transmit(underpass_tunnel *tunnel, uint64_t now, uint8_t *buf, size_t cap,
+    underpass_transmit *out);
 
 /**
  * Hands out the next event. Call it until it says UNDERPASS_NOTHING.
@@ -1186,7 +1102,7 @@ int32_t underpass_poll_transmit(struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API int32_t underpass_poll_event(struct underpass_tunnel *tunnel, struct underpass_event *out);
+UNDERPASS_API int32_t underpass_poll_event(underpass_tunnel *tunnel, underpass_event *out);
 
 /**
  * When underpass_handle_timeout() is to be called, on the clock of now. It may move with every call.
@@ -1197,9 +1113,7 @@ UNDERPASS_API int32_t underpass_poll_event(struct underpass_tunnel *tunnel, stru
  * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_poll_timeout(const struct underpass_tunnel *tunnel,
-                               uint64_t *deadline);
+UNDERPASS_API int32_t underpass_poll_timeout(const underpass_tunnel *tunnel, uint64_t *deadline);
 
 /**
  * Tells where a peer is reached: the answer to UNDERPASS_EVENT_RESOLVE_ENDPOINT, or what the host knows otherwise.
@@ -1211,11 +1125,8 @@ int32_t underpass_poll_timeout(const struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_ARGUMENT: the address has no family. UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_set_endpoint(struct underpass_tunnel *tunnel,
-                               uint64_t now,
-                               uint64_t peer,
-                               const struct underpass_address *remote);
+UNDERPASS_API int32_t underpass_set_endpoint(underpass_tunnel *tunnel, uint64_t now, uint64_t peer,
+    const underpass_address *remote);
 
 /**
  * Starts a handshake with a peer unless a session is live or one is under way.
@@ -1227,7 +1138,7 @@ int32_t underpass_set_endpoint(struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API int32_t underpass_connect(struct underpass_tunnel *tunnel, uint64_t now, uint64_t peer);
+UNDERPASS_API int32_t underpass_connect(underpass_tunnel *tunnel, uint64_t now, uint64_t peer);
 
 /**
  * Datagrams to a peer could not leave from the local address of this path: from now on the host picks one, until the peer
@@ -1235,10 +1146,7 @@ UNDERPASS_API int32_t underpass_connect(struct underpass_tunnel *tunnel, uint64_
  *
  * path: borrowed for the call. One call on a tunnel at a time. Statuses as those of underpass_set_endpoint().
  */
-UNDERPASS_API
-int32_t underpass_forget_source(struct underpass_tunnel *tunnel,
-                                uint64_t peer,
-                                const struct underpass_path *path);
+UNDERPASS_API int32_t underpass_forget_source(underpass_tunnel *tunnel, uint64_t peer, const underpass_path *path);
 
 /**
  * Forgets the last timestamp accepted from a peer, whose clock was once far ahead and has been mended. Until its next
@@ -1246,7 +1154,7 @@ int32_t underpass_forget_source(struct underpass_tunnel *tunnel,
  *
  * One call on a tunnel at a time. Statuses as those of underpass_connect().
  */
-UNDERPASS_API int32_t underpass_reset_peer_timestamp(struct underpass_tunnel *tunnel, uint64_t peer);
+UNDERPASS_API int32_t underpass_reset_peer_timestamp(underpass_tunnel *tunnel, uint64_t peer);
 
 /**
  * The number of the peer with a public key: its name in all other calls, never 0, and never that of another peer, even
@@ -1259,10 +1167,7 @@ UNDERPASS_API int32_t underpass_reset_peer_timestamp(struct underpass_tunnel *tu
  * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_peer_by_key(const struct underpass_tunnel *tunnel,
-                              const uint8_t *public_key,
-                              uint64_t *peer);
+UNDERPASS_API int32_t underpass_peer_by_key(const underpass_tunnel *tunnel, const uint8_t *public_key, uint64_t *peer);
 
 /**
  * The numbers of all peers.
@@ -1275,11 +1180,7 @@ int32_t underpass_peer_by_key(const struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_peers(const struct underpass_tunnel *tunnel,
-                        uint64_t *peers,
-                        size_t cap,
-                        size_t *len);
+UNDERPASS_API int32_t underpass_peers(const underpass_tunnel *tunnel, uint64_t *peers, size_t cap, size_t *len);
 
 /**
  * What is known of a peer.
@@ -1291,11 +1192,8 @@ int32_t underpass_peers(const struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_peer_info(const struct underpass_tunnel *tunnel,
-                            uint64_t now,
-                            uint64_t peer,
-                            struct underpass_peer *out);
+UNDERPASS_API int32_t underpass_peer_info(const underpass_tunnel *tunnel, uint64_t now, uint64_t peer,
+    underpass_peer *out);
 
 /**
  * The allowed IPs of a peer, each with its prefix.
@@ -1306,12 +1204,8 @@ int32_t underpass_peer_info(const struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
  * - others as those of underpass_peers().
  */
-UNDERPASS_API
-int32_t underpass_peer_allowed_ips(const struct underpass_tunnel *tunnel,
-                                   uint64_t peer,
-                                   struct underpass_ip *allowed_ips,
-                                   size_t cap,
-                                   size_t *len);
+UNDERPASS_API int32_t underpass_peer_allowed_ips(const underpass_tunnel *tunnel, uint64_t peer,
+    underpass_ip *allowed_ips, size_t cap, size_t *len);
 
 /**
  * The host name that a peer's endpoint was configured as.
@@ -1326,13 +1220,8 @@ int32_t underpass_peer_allowed_ips(const struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_peer_endpoint_name(const struct underpass_tunnel *tunnel,
-                                     uint64_t peer,
-                                     char *host,
-                                     size_t cap,
-                                     size_t *len,
-                                     uint16_t *port);
+UNDERPASS_API int32_t underpass_peer_endpoint_name(const underpass_tunnel *tunnel, uint64_t peer, char *host,
+    size_t cap, size_t *len, uint16_t *port);
 
 /**
  * How often packets and datagrams of a peer went no further, by reason (UNDERPASS_DROP_*).
@@ -1346,12 +1235,8 @@ int32_t underpass_peer_endpoint_name(const struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API
-int32_t underpass_peer_drops(const struct underpass_tunnel *tunnel,
-                             uint64_t peer,
-                             uint64_t *counts,
-                             size_t cap,
-                             size_t *len);
+UNDERPASS_API int32_t underpass_peer_drops(const underpass_tunnel *tunnel, uint64_t peer, uint64_t *counts, size_t cap,
+    size_t *len);
 
 /**
  * Counters of the tunnel, and what it holds. Visits every peer.
@@ -1359,17 +1244,13 @@ int32_t underpass_peer_drops(const struct underpass_tunnel *tunnel,
  * out: its size set. One call on a tunnel at a time. Statuses as those of underpass_peer_info() without
  * UNDERPASS_E_NO_PEER.
  */
-UNDERPASS_API int32_t underpass_tunnel_stats(const struct underpass_tunnel *tunnel, struct underpass_stats *out);
+UNDERPASS_API int32_t underpass_tunnel_stats(const underpass_tunnel *tunnel, underpass_stats *out);
 
 /**
  * How often packets and datagrams went no further, by reason, those of no known peer included. Parameters and statuses as
  * those of underpass_peer_drops() without the peer.
  */
-UNDERPASS_API
-int32_t underpass_tunnel_drops(const struct underpass_tunnel *tunnel,
-                               uint64_t *counts,
-                               size_t cap,
-                               size_t *len);
+UNDERPASS_API int32_t underpass_tunnel_drops(const underpass_tunnel *tunnel, uint64_t *counts, size_t cap, size_t *len);
 
 /**
  * Our public key.
@@ -1381,7 +1262,7 @@ int32_t underpass_tunnel_drops(const struct underpass_tunnel *tunnel,
  * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
  * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
  */
-UNDERPASS_API int32_t underpass_tunnel_public_key(const struct underpass_tunnel *tunnel, uint8_t *public_key);
+UNDERPASS_API int32_t underpass_tunnel_public_key(const underpass_tunnel *tunnel, uint8_t *public_key);
 
 /**
  * The MTU of the virtual interface.
@@ -1389,16 +1270,14 @@ UNDERPASS_API int32_t underpass_tunnel_public_key(const struct underpass_tunnel 
  * mtu: out, bytes. One call on a tunnel at a time. Statuses as those of underpass_tunnel_public_key() without
  * UNDERPASS_NOTHING.
  */
-UNDERPASS_API int32_t underpass_tunnel_mtu(const struct underpass_tunnel *tunnel, uint32_t *mtu);
+UNDERPASS_API int32_t underpass_tunnel_mtu(const underpass_tunnel *tunnel, uint32_t *mtu);
 
 /**
  * The timestamp to save while the tunnel lives, and to give to its next life as timestamp_floor of its options.
  *
  * floor: out, UNDERPASS_TIMESTAMP_LEN bytes. One call on a tunnel at a time. Statuses as those of underpass_tunnel_mtu().
  */
-UNDERPASS_API
-int32_t underpass_timestamp_floor(const struct underpass_tunnel *tunnel,
-                                  uint8_t *floor);
+UNDERPASS_API int32_t underpass_timestamp_floor(const underpass_tunnel *tunnel, uint8_t *floor);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -53,7 +53,7 @@ pub struct underpass_path {
 
 impl underpass_ip {
     /// No address.
-    pub const NONE: Self = Self { family: UNDERPASS_FAMILY_NONE, prefix: 0, reserved: [0; 2], bytes: [0; 16] };
+    pub(crate) const NONE: Self = Self { family: UNDERPASS_FAMILY_NONE, prefix: 0, reserved: [0; 2], bytes: [0; 16] };
 
     /// The address; `None` for none.
     #[inline]
@@ -86,7 +86,8 @@ impl From<IpNet> for underpass_ip {
 
 impl underpass_address {
     /// No address.
-    pub const NONE: Self = Self { family: UNDERPASS_FAMILY_NONE, reserved: 0, port: 0, scope_id: 0, ip: [0; 16] };
+    pub(crate) const NONE: Self =
+        Self { family: UNDERPASS_FAMILY_NONE, reserved: 0, port: 0, scope_id: 0, ip: [0; 16] };
 
     #[inline]
     pub(crate) fn socket(&self) -> Result<SocketAddr, Status> {
@@ -111,7 +112,7 @@ impl From<SocketAddr> for underpass_address {
 
 impl underpass_path {
     /// No path.
-    pub const NONE: Self = Self { remote: underpass_address::NONE, local: underpass_ip::NONE };
+    pub(crate) const NONE: Self = Self { remote: underpass_address::NONE, local: underpass_ip::NONE };
 
     #[inline]
     pub(crate) fn path(&self) -> Result<Path, Status> {

@@ -139,7 +139,7 @@ pub extern "C" fn underpass_set_private_key(tunnel: *mut underpass_tunnel, now: 
 
 /// Sets the MTU of the virtual interface.
 ///
-/// mtu: bytes, 68 to 65535. One call on a tunnel at a time.
+/// mtu: bytes, 68 to 65535; underpass_poll_transmit() needs a buffer to match. One call on a tunnel at a time.
 ///
 /// - UNDERPASS_OK: done.
 /// - UNDERPASS_E_MTU: out of its range.
@@ -155,7 +155,8 @@ pub extern "C" fn underpass_set_mtu(tunnel: *mut underpass_tunnel, now: u64, mtu
 /// Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
 /// sessions. The private key and the MTU are set too.
 ///
-/// config: borrowed for the call. One call on a tunnel at a time. Then poll.
+/// config: borrowed for the call; with a greater MTU, underpass_poll_transmit() needs a larger buffer. One call on a tunnel
+/// at a time. Then poll.
 ///
 /// - UNDERPASS_OK: all is applied.
 /// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.

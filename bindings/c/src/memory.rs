@@ -7,7 +7,7 @@ use crate::batch::underpass_slot;
 use crate::job::underpass_job;
 use crate::overlap::{check_buffers, extent_of, meet};
 use crate::words::UNDERPASS_MAX_BATCH;
-use core::ffi::{CStr, c_char};
+use core::ffi::c_char;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -407,11 +407,6 @@ impl fmt::Write for Sink {
         self.len += text.len();
         Ok(())
     }
-}
-
-/// The text of a static word with its NUL.
-pub(crate) fn static_word(bytes: &'static [u8]) -> *const c_char {
-    CStr::from_bytes_until_nul(bytes).unwrap_or_default().as_ptr()
 }
 
 pub(crate) fn present<T>(pointer: *const T) -> Result<NonNull<T>, Status> {

@@ -1,6 +1,5 @@
 //! The version, the codes, and words for them.
-use crate::memory::static_word;
-use core::ffi::c_char;
+use core::ffi::{CStr, c_char};
 use underpass_core::limits::{HEADROOM, MIN_TRANSMIT_BUFFER, TAILROOM};
 use underpass_core::{DropReason, Status};
 
@@ -166,30 +165,46 @@ pub extern "C" fn underpass_version() -> u32 {
 /// The version of the library as text, such as "0.1.0". Static: valid for ever, not to be freed. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_version_string() -> *const c_char {
-    static_word(VERSION)
+    static_word(VERSION).as_ptr()
 }
 
 /// Which cryptography is built in: "fast" or "portable". Static: valid for ever, not to be freed. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_backend() -> *const c_char {
     let is_fast = cfg!(all(feature = "fast", any(target_arch = "x86_64", target_arch = "aarch64")));
-    static_word(if is_fast { b"fast\0" } else { b"portable\0" })
+    if is_fast { c"fast".as_ptr() } else { c"portable".as_ptr() }
 }
 
 /// What a status means, in a few English words. Static: valid for ever, not to be freed; never NULL, for no number. Any
 /// thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_strerror(status: i32) -> *const c_char {
-    let known = Status::ALL.iter().zip(&STATUSES).find(|(known, _)| known.code() == status);
-    static_word(known.map_or(b"unknown status\0", |(_, text)| text))
+    status_text(status).as_ptr()
 }
 
 /// The name of a drop reason (UNDERPASS_DROP_*) for statistics: lower case, words joined by underscores; "unknown" for any
 /// other number. Static: valid for ever, not to be freed; never NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_drop_reason_name(reason: u32) -> *const c_char {
+    drop_reason_name(reason).as_ptr()
+}
+
+/// What a status means.
+#[must_use]
+pub fn status_text(status: i32) -> &'static CStr {
+    let known = Status::ALL.iter().zip(&STATUSES).find(|(known, _)| known.code() == status);
+    known.map_or(c"unknown status", |(_, text)| static_word(text))
+}
+
+/// The name of a drop reason.
+#[must_use]
+pub fn drop_reason_name(reason: u32) -> &'static CStr {
     let name = usize::try_from(reason).ok().and_then(|reason| REASONS.get(reason));
-    static_word(name.map_or(b"unknown\0", |name| name))
+    name.map_or(c"unknown", |name| static_word(name))
+}
+
+fn static_word(bytes: &'static [u8]) -> &'static CStr {
+    CStr::from_bytes_until_nul(bytes).unwrap_or_default()
 }
 
 /// A word and zeros behind it. Does not compile when there is no room.

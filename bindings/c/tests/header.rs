@@ -1,8 +1,11 @@
 //! The header as it is committed, held against what the sources make of it. With `UNDERPASS_REWRITE=1` it is written anew.
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 const REWRITE: &str = "UNDERPASS_REWRITE";
+/// Characters of a line.
+const WIDTH: usize = 120;
 
 fn here(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -21,17 +24,26 @@ fn generated() -> String {
     tidy(&String::from_utf8(text).expect("a header is text"))
 }
 
-/// Comments of one line on one line, numbers as C wants them, and related constants side by side.
+/// Comments of one line on one line, declarations across the page, numbers as C wants them, and related constants side by
+/// side.
 fn tidy(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
+    let mut declared = String::new();
     for line in text.lines() {
+        if !declared.is_empty() || line.starts_with("UNDERPASS_API") {
+            declared = format!("{declared} {}", line.trim());
+            if line.ends_with(");") {
+                lines.push(declaration(&std::mem::take(&mut declared)));
+            }
+            continue;
+        }
         match lines.as_slice() {
             [.., open, said] if open.trim() == "/**" && line.trim() == "*/" => {
                 let comment = format!("{open} {} */", said.trim().trim_start_matches("* "));
                 lines.truncate(lines.len() - 2);
                 lines.push(comment);
             }
-            _ => lines.push(number(line)),
+            _ => lines.push(number(&untagged(line))),
         }
     }
     let mut tidied = String::new();
@@ -44,6 +56,26 @@ fn tidy(text: &str) -> String {
         }
     }
     tidied
+}
+
+/// A declaration in lines of a page's width, broken between parameters.
+fn declaration(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for parameter in untagged(text.trim()).split_inclusive(", ") {
+        let line = lines.last_mut().expect("there is a first line");
+        if line.len() + parameter.trim_end().len() <= WIDTH {
+            line.push_str(parameter);
+        } else {
+            *line = line.trim_end().to_owned();
+            lines.push(format!("    {parameter}"));
+        }
+    }
+    lines.join("\n")
+}
+
+/// Types by their names alone, where they are not declared.
+fn untagged(line: &str) -> String {
+    if line.starts_with("typedef") { line.to_owned() } else { line.replace("struct underpass_", "underpass_") }
 }
 
 /// A constant that is not negative is unsigned, but for those that are compared with an `int32_t`.
@@ -76,4 +108,41 @@ fn the_header_is_what_the_sources_make() {
         committed == made,
         "include/underpass.h is not what bindings/c/src makes: set {REWRITE}=1 and run this again"
     );
+}
+
+/// A macro may name one of its parts twice and forget another: with three numbers of which no two are the same, it shows.
+#[test]
+fn lesson_29_the_version_macro_uses_each_of_its_parts() {
+    let program = "\
+        #include \"underpass.h\"\n\
+        #undef UNDERPASS_VERSION_MAJOR\n#undef UNDERPASS_VERSION_MINOR\n#undef UNDERPASS_VERSION_PATCH\n\
+        #define UNDERPASS_VERSION_MAJOR 3\n#define UNDERPASS_VERSION_MINOR 5\n#define UNDERPASS_VERSION_PATCH 7\n\
+        #if UNDERPASS_VERSION != 0x03050700\n#error \"parts are mixed up\"\n#endif\n\
+        _Static_assert(UNDERPASS_VERSION == 0x03050700, \"parts are mixed up\");\n";
+    compiles("version.c", program, &["-std=c11"]);
+}
+
+/// What a compiler has in one language and not in the next does not stand in it.
+#[test]
+fn lesson_25_the_header_is_c99_and_cpp11() {
+    let program = "#include \"underpass.h\"\n#include \"underpass.h\"\nint main(void) { return underpass_version() != UNDERPASS_VERSION; }\n";
+    compiles("c99.c", program, &["-std=c99"]);
+    compiles("cpp11.cpp", program, &["-std=c++11", "-x", "c++"]);
+}
+
+/// Compiles `program` with all warnings as errors.
+fn compiles(name: &str, program: &str, options: &[&str]) {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let source = folder.join(name);
+    fs::write(&source, program).expect("the program is written");
+    let compiled = Command::new("cc")
+        .args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-c", "-o"])
+        .arg(source.with_extension("o"))
+        .arg("-I")
+        .arg(here("../../include"))
+        .args(options)
+        .arg(&source)
+        .output()
+        .expect("a C compiler is there: tests/setup.sh");
+    assert!(compiled.status.success(), "{name}: {}", String::from_utf8_lossy(&compiled.stderr));
 }
