@@ -75,6 +75,7 @@ all() {
     step linux cargo_test_as_root -p underpass-linux
     step budget cargo test -p underpass-budget -- --nocapture
     step no_std tests/no_std.sh
+    step c-install tests/c/install.sh
     step fuzz-corpus fuzz/replay.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     step build cargo build --release -p underpass-linux

@@ -2,7 +2,7 @@
 # Installs what building, the demo and the tests need, by ordinary Debian package names, only where it is absent.
 #   tests/setup.sh build    a C compiler (the fast crypto backend)
 #   tests/setup.sh demo     and what the demo drives as root: iproute2, nftables, ping, wg
-#   tests/setup.sh test     and the peers and tools of the interop tests
+#   tests/setup.sh test     and the peers and tools of the interop tests, and compilers for the CPUs of the cross tests
 # Says what it does; ends with an error when something is missing and cannot be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,10 +28,10 @@ as_root() {
 # apt-get, patient with another apt that holds the lock.
 apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@"; }
 
-# Whether a command is there, also in the folders that only root has on PATH.
-have() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
+# Whether a command is there, also in the folders that only root has on PATH; or a file, named by its whole path.
+have() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || [[ $1 = /* && -e $1 ]]; }
 
-# need COMMAND PACKAGE ...: installs the packages whose command is missing, in one go.
+# need COMMAND PACKAGE ...: installs the packages whose command (or file) is missing, in one go.
 need() {
     local missing=()
     while [ $# -gt 0 ]; do
@@ -116,7 +116,11 @@ if [ "$level" != build ]; then
 fi
 if [ "$level" = test ]; then
     need wireguard-go wireguard-go tshark tshark curl curl setpriv util-linux sysctl procps
-    need valgrind valgrind
+    need valgrind valgrind cmake cmake pkg-config pkgconf c++ g++
+    need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/libc.so libc6-dev-arm64-cross \
+        arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf /usr/arm-linux-gnueabihf/lib/libc.so libc6-dev-armhf-cross \
+        s390x-linux-gnu-gcc gcc-s390x-linux-gnu /usr/s390x-linux-gnu/lib/libc.so libc6-dev-s390x-cross \
+        qemu-s390x-static qemu-user-static
     need_wireguard_go
     [ -c /dev/net/tun ] || die "there is no /dev/net/tun: the kernel lacks TUN, or this is a container without it"
 fi

@@ -1,0 +1,144 @@
+#!/bin/bash
+# Installs the C library into a folder of its own, uses it from there in every way a vendor would, and takes it away.
+#   tests/c/install.sh
+# Each check says what it is; the last line counts them as cargo does.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+export LC_ALL=C
+
+say() { printf 'install: %s\n' "$*"; }
+die() { printf 'install: error: %s\n' "$*" >&2; exit 1; }
+
+scratch=$(mktemp -d) || die "no scratch folder"
+trap 'rm -rf "$scratch"' EXIT
+passed=0 failed=0
+programs=tests/c/install
+
+# check WHAT COMMAND...: runs it and books its outcome; shows what it said when it failed.
+check() {
+    local what=$1
+    shift
+    if "$@" >"$scratch/said" 2>&1; then
+        say "ok      $what"
+        passed=$((passed + 1))
+    else
+        say "FAILED  $what"
+        sed 's/^/    /' "$scratch/said"
+        failed=$((failed + 1))
+    fi
+}
+
+version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+shared=libunderpass.so.$version
+soname=$(sed -n 's/^const SONAME: &str = "\(.*\)";/\1/p' bindings/c/build.rs)
+stage=$scratch/stage
+place=(DESTDIR="$stage" PREFIX=/opt/vendor LIBDIR=/opt/vendor/lib/cpu)
+say "building"
+make -C bindings/c >"$scratch/said" 2>&1 || { cat "$scratch/said"; die "the library does not build"; }
+check "make install" make -C bindings/c install "${place[@]}"
+# Nothing may remember where it was installed to.
+mv "$stage/opt/vendor" "$scratch/vendor"
+prefix=$scratch/vendor
+libdir=$prefix/lib/cpu
+export PKG_CONFIG_PATH=$libdir/pkgconfig
+cc=${CC:-cc}
+strict=(-std=c99 -D_POSIX_C_SOURCE=199309L -Wall -Wextra -pedantic -Werror)
+
+files() {
+    diff <(cd "$prefix" && find . ! -type d | sort) - <<EOF
+$(for header in include/*.h include/*.hpp; do [ ! -e "$header" ] || echo "./$header"; done | sort)
+./lib/cpu/cmake/Underpass/UnderpassConfig.cmake
+./lib/cpu/cmake/Underpass/UnderpassConfigVersion.cmake
+./lib/cpu/libunderpass.a
+./lib/cpu/libunderpass.so
+./lib/cpu/$soname
+./lib/cpu/$shared
+./lib/cpu/pkgconfig/underpass.pc
+EOF
+}
+check "what is installed, and nothing else" files
+check "the header is the one in include/" cmp include/underpass.h "$prefix/include/underpass.h"
+
+links() {
+    [ "$(readlink "$libdir/$soname")" = "$shared" ] && [ "$(readlink "$libdir/libunderpass.so")" = "$soname" ] &&
+        readelf -d "$libdir/$shared" | grep -F "soname: [$soname]"
+}
+check "soname $soname, and the links lead to it" links
+
+exports_shared() { diff include/underpass.symbols <(nm -D --defined-only "$libdir/$shared" | awk '{ print $3 }' | sort); }
+exports_static() { diff include/underpass.symbols <(nm -g --defined-only "$libdir/libunderpass.a" | awk 'NF == 3 { print $3 }' | sort); }
+check "the shared library exports include/underpass.symbols" exports_shared
+check "the static library shows include/underpass.symbols" exports_static
+
+needs_no_rust() { ! nm -u "$libdir/libunderpass.a" | grep -E '_ZN|_R[NI]|rust'; }
+check "the static library is whole" needs_no_rust
+
+needs_little() {
+    ! readelf -d "$libdir/$shared" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc|libm|libgcc_s|ld-linux-.*)\.so'
+}
+check "the shared library needs libc and libgcc alone" needs_little
+
+# runs PROGRAM WANTED: it works, and it needs the shared library (WANTED 1) or not (0).
+runs() {
+    [ "$(readelf -d "$1" | grep -cF "[$soname]")" = "$2" ] && LD_LIBRARY_PATH=$libdir "$1" | grep -Fx "underpass $version"
+}
+by_pkg_config() { "$cc" "${strict[@]}" "$programs/program.c" -o "$scratch/a" $(pkg-config --cflags --libs underpass) && runs "$scratch/a" 1; }
+by_pkg_config_static() {
+    "$cc" "${strict[@]}" -static "$programs/program.c" -o "$scratch/b" $(pkg-config --static --cflags --libs underpass) && runs "$scratch/b" 0
+}
+by_flags() { "$cc" "${strict[@]}" -I"$prefix/include" "$programs/program.c" -o "$scratch/c" -L"$libdir" -lunderpass && runs "$scratch/c" 1; }
+by_flags_static() {
+    "$cc" "${strict[@]}" -I"$prefix/include" "$programs/program.c" -o "$scratch/d" "$libdir/libunderpass.a" && runs "$scratch/d" 0
+}
+pkg_config_version() { [ "$(pkg-config --modversion underpass)" = "$version" ]; }
+check "pkg-config knows version $version" pkg_config_version
+check "pkg-config, shared" by_pkg_config
+check "pkg-config --static, a program without shared libraries" by_pkg_config_static
+check "plain flags, shared" by_flags
+check "plain flags, static" by_flags_static
+
+by_cxx() {
+    printf '#include <underpass.hpp>\nint main() { return underpass_version() != UNDERPASS_VERSION; }\n' >"$scratch/f.cpp"
+    "${CXX:-c++}" -std=c++17 "$scratch/f.cpp" -o "$scratch/f" $(pkg-config --cflags --libs underpass) && LD_LIBRARY_PATH=$libdir "$scratch/f"
+}
+check "C++, the installed underpass.hpp" by_cxx
+
+by_cmake() {
+    cmake -S "$programs" -B "$scratch/cmake" -DUnderpass_DIR="$libdir/cmake/Underpass" &&
+        cmake --build "$scratch/cmake" && runs "$scratch/cmake/shared" 1 && runs "$scratch/cmake/static" 0
+}
+refused_by_cmake() {
+    ! cmake -S "$programs" -B "$scratch/cmake-$1" -DUnderpass_DIR="$libdir/cmake/Underpass" -DWANTED="$1" &&
+        grep -q 'compatible with requested version' "$scratch/said"
+}
+check "CMake, shared and static" by_cmake
+any_by_cmake() { cmake -S "$programs" -B "$scratch/cmake-any" -DUnderpass_DIR="$libdir/cmake/Underpass" -DWANTED=; }
+check "CMake, whatever version there is" any_by_cmake
+check "CMake, another minor version is refused" refused_by_cmake 0.0.9
+check "CMake, a newer version is refused" refused_by_cmake 0.9
+
+beside_another() {
+    rustc --edition 2024 -O --crate-type staticlib -o "$scratch/libneighbour.a" "$programs/neighbour.rs" &&
+        "$cc" -I"$prefix/include" "$programs/neighbour.c" -o "$scratch/e" -Wl,--whole-archive \
+            "$libdir/libunderpass.a" "$scratch/libneighbour.a" -Wl,--no-whole-archive -lm -ldl -lpthread &&
+        "$scratch/e"
+}
+check "beside another Rust library in one program" beside_another
+
+prefix=$stage/opt/vendor
+libdir=$prefix/lib/cpu
+mv "$scratch/vendor" "$prefix"
+stripped() {
+    local whole
+    whole=$(stat -c %s "$libdir/$shared")
+    make -C bindings/c install-strip "${place[@]}" && exports_shared && exports_static && by_flags && by_flags_static &&
+        [ "$(stat -c %s "$libdir/$shared")" -lt "$whole" ]
+}
+check "make install-strip: smaller, and still whole" stripped
+nothing_left() {
+    make -C bindings/c uninstall "${place[@]}" && ! find "$stage" ! -type d | grep . && [ ! -e "$libdir/cmake/Underpass" ]
+}
+check "make uninstall leaves nothing" nothing_left
+
+printf 'test result: %s. %d passed; %d failed; 0 ignored\n' "$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$passed" "$failed"
+[ "$failed" = 0 ]
