@@ -117,8 +117,17 @@ check "CMake, whatever version there is" any_by_cmake
 check "CMake, another minor version is refused" refused_by_cmake 0.0.9
 check "CMake, a newer version is refused" refused_by_cmake 0.9
 
+# Another Rust library of the same compiler: it brings a standard library of its own. Twice a number, by way of a panic.
+cat >"$scratch/neighbour.rs" <<'EOF'
+#[unsafe(no_mangle)]
+pub extern "C" fn neighbour_twice(number: u32) -> u32 {
+    std::panic::set_hook(Box::new(|_| {}));
+    let caught = std::panic::catch_unwind(|| std::panic::panic_any(number * 2));
+    caught.err().and_then(|thrown| thrown.downcast::<u32>().ok()).map_or(0, |twice| *twice)
+}
+EOF
 beside_another() {
-    rustc --edition 2024 -O --crate-type staticlib -o "$scratch/libneighbour.a" "$programs/neighbour.rs" &&
+    rustc --edition 2024 -O --crate-type staticlib -o "$scratch/libneighbour.a" "$scratch/neighbour.rs" &&
         "$cc" -I"$prefix/include" "$programs/neighbour.c" -o "$scratch/e" -Wl,--whole-archive \
             "$libdir/libunderpass.a" "$scratch/libneighbour.a" -Wl,--no-whole-archive -lm -ldl -lpthread &&
         "$scratch/e"
