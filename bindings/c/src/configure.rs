@@ -194,7 +194,7 @@ fn whole(peer: &PeerChange) -> PeerChange {
 }
 
 impl underpass_peer_change {
-    const NOTHING: Self = Self {
+    pub(crate) const NOTHING: Self = Self {
         size: size_of::<Self>() as u32,
         action: UNDERPASS_PEER_SET,
         flags: 0,

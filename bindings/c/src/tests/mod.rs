@@ -1,1 +1,3 @@
-//! Tests.
+//! What only the inside can provoke.
+mod handles;
+mod records;
