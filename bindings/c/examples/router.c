@@ -85,14 +85,15 @@ static underpass_config *read_config(void) {
     underpass_config *config = NULL;
     underpass_diagnostic found = {.size = sizeof found};
     int fd = open(config_path, O_RDONLY | O_CLOEXEC);
-    ssize_t len = read(fd, text, sizeof text);
+    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text);
     if (len < 0) say("%s: %s", config_path, strerror(errno));
     if (len >= 0 && underpass_config_parse(text, (size_t)len, &config) < 0) say("%s: not UTF-8", config_path);
     close(fd);
     underpass_wipe(text, sizeof text);
     for (size_t i = 0; underpass_config_diagnostic(config, i, &found) == UNDERPASS_OK; i++)
-        fprintf(stderr, "%s:%u:%u: %s: %s: %s\n", config_path, (unsigned)found.line, (unsigned)found.column,
-                found.severity == UNDERPASS_SEVERITY_ERROR ? "error" : "warning", found.key, found.reason);
+        fprintf(stderr, "%s:%u:%u: %s: %s%s%s\n", config_path, found.line, found.column,
+                found.severity == UNDERPASS_SEVERITY_ERROR ? "error" : "warning",
+                found.key, *found.key ? ": " : "", found.reason);
     return config;
 }
 
@@ -109,7 +110,7 @@ static void run_ip(char **words) {
 static char *network_text(const underpass_ip *network) {
     static char text[INET6_ADDRSTRLEN + 4];
     inet_ntop(network->family == UNDERPASS_FAMILY_IPV6 ? AF_INET6 : AF_INET, network->bytes, text, INET6_ADDRSTRLEN);
-    sprintf(text + strlen(text), "/%u", (unsigned)network->prefix);
+    sprintf(text + strlen(text), "/%u", network->prefix);
     return text;
 }
 
@@ -139,10 +140,10 @@ static void set_up_interface(const underpass_config *config, const underpass_int
     underpass_ip address;
     for (size_t i = 0; underpass_config_address(config, i, &address) == UNDERPASS_OK; i++)
         ip("address", "add", network_text(&address), "dev", interface_name);
-    sprintf(text, "%u", (unsigned)mtu);
+    sprintf(text, "%u", mtu);
     ip("link", "set", "dev", interface_name, "mtu", text, "up");
     if (wanted->table_kind == UNDERPASS_TABLE_OFF) table[0] = '\0';
-    if (wanted->table_kind == UNDERPASS_TABLE_NUMBER) sprintf(table, "%u", (unsigned)wanted->table_number);
+    if (wanted->table_kind == UNDERPASS_TABLE_NUMBER) sprintf(table, "%u", wanted->table_number);
     if (wanted->table_kind == UNDERPASS_TABLE_NAME) snprintf(table, sizeof table, "%s", wanted->table_name);
     set_routes(config);
 }
@@ -409,10 +410,9 @@ static void print_statistics(uint64_t t) {
 
 /* Returns whether to go on. */
 static bool obey(uint64_t t) {
-    struct signalfd_siginfo signal;
-    if (read(watched[SIGNALS].fd, &signal, sizeof signal) == sizeof signal && signal.ssi_signo == SIGUSR1) {
-        print_statistics(t);
-    } else if (signal.ssi_signo == SIGHUP) {
+    struct signalfd_siginfo signal = {0};
+    if (read(watched[SIGNALS].fd, &signal, sizeof signal) > 0 && signal.ssi_signo == SIGUSR1) print_statistics(t);
+    if (signal.ssi_signo == SIGHUP) {
         underpass_config *config = read_config();
         int32_t status = underpass_apply_config(tunnel, t, config);
         say("%s: %s", config_path, underpass_strerror(status));
@@ -477,6 +477,7 @@ int main(int argc, char **argv) {
     setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1); /* whose `ip` is run as root is ours to say */
     prctl(PR_SET_DUMPABLE, 0);                          /* no keys in core dumps */
     underpass_config *config = read_config();
+    if (config == NULL) return 1;
     underpass_interface wanted = {.size = sizeof wanted};
     underpass_options options;
     must(underpass_options_init(&options, sizeof options), "options");
@@ -495,6 +496,5 @@ int main(int argc, char **argv) {
     drain(t);
     while (turn()) {}
     save_floor(read_clock(CLOCK_BOOTTIME));
-    must(underpass_tunnel_free(tunnel), "end");
-    return 0;
+    return underpass_tunnel_free(tunnel) < 0;
 }
