@@ -75,10 +75,13 @@ all() {
     step linux cargo_test_as_root -p underpass-linux
     step budget cargo test -p underpass-budget -- --nocapture
     step no_std tests/no_std.sh
-    step c-install tests/c/install.sh
     step fuzz-corpus fuzz/replay.sh
+    step c-crate cargo test -p underpass-c --no-fail-fast
+    step c tests/c/run.sh
+    step c-install tests/c/install.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     step build cargo build --release -p underpass-linux
+    step build-router tests/c/router.sh
     step demo-root "${sudo[@]}" target/release/underpass demo
     step demo-user demo_unprivileged
     step interop cargo_test_as_root -p underpass-interop
@@ -89,6 +92,7 @@ case $scope in
     interop)
         step setup tests/setup.sh test
         step build cargo build --release -p underpass-linux
+        step build-router tests/c/router.sh
         step interop cargo_test_as_root -p underpass-interop
         ;;
     *) echo "what is '$scope'? one of quick, interop, all" >&2; exit 2 ;;

@@ -116,7 +116,7 @@ if [ "$level" != build ]; then
 fi
 if [ "$level" = test ]; then
     need wireguard-go wireguard-go tshark tshark curl curl setpriv util-linux sysctl procps
-    need valgrind valgrind cmake cmake pkg-config pkgconf c++ g++
+    need valgrind valgrind cmake cmake pkg-config pkgconf c++ g++ clang clang objdump binutils mount mount
     need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/libc.so libc6-dev-arm64-cross \
         arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf /usr/arm-linux-gnueabihf/lib/libc.so libc6-dev-armhf-cross \
         s390x-linux-gnu-gcc gcc-s390x-linux-gnu /usr/s390x-linux-gnu/lib/libc.so libc6-dev-s390x-cross \

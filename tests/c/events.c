@@ -1,0 +1,288 @@
+/* What a tunnel tells: each kind of event, health, endpoints and their names. */
+#include "scene.h"
+
+#include <stdlib.h>
+
+static uint32_t health_of(const side *side, uint64_t now)
+{
+    underpass_peer info;
+    info.size = sizeof info;
+    OK(underpass_peer_info(side->tunnel, now, side->peer, &info));
+    return info.health;
+}
+
+TEST(a_session_comes_and_goes)
+{
+    scene scene;
+    underpass_event event;
+    size_t len;
+    scene_open(&scene);
+    EQ(health_of(&scene.left, scene.now), UNDERPASS_HEALTH_CONNECTING);
+    scene_shake(&scene);
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_SESSION_ESTABLISHED, &event));
+    EQ(event.peer, scene.left.peer);
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_HEALTH_CHANGED, &event));
+    EQ(event.peer, scene.left.peer);
+    EQ(event.health, UNDERPASS_HEALTH_UP);
+    EQ(health_of(&scene.left, scene.now), UNDERPASS_HEALTH_UP);
+    drain_events(&scene.left);
+    /* Sent, and nothing heard for 15 s. */
+    free(sealed(&scene.left, scene.now, 2, 100, 0, &len));
+    scene_pass(&scene, scene.now + 16 * SECOND, 1);
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_HEALTH_CHANGED, &event));
+    EQ(event.health, UNDERPASS_HEALTH_STALE);
+    EQ(health_of(&scene.left, scene.now), UNDERPASS_HEALTH_STALE);
+    scene_pass(&scene, scene.now + 120 * SECOND, 1);
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_HANDSHAKE_FAILED, &event));
+    EQ(event.peer, scene.left.peer);
+    /* The session, in which nobody answered, is wiped with time. */
+    scene_pass(&scene, scene.now + 600 * SECOND, 1);
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_SESSION_EXPIRED, &event));
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_HEALTH_CHANGED, &event));
+    EQ(event.health, UNDERPASS_HEALTH_FAILED);
+    EQ(health_of(&scene.left, scene.now), UNDERPASS_HEALTH_FAILED);
+    scene_close(&scene);
+}
+
+TEST(an_idle_session_expires_once)
+{
+    scene scene;
+    underpass_event event;
+    scene_open(&scene);
+    scene_shake(&scene);
+    drain_events(&scene.left);
+    scene_pass(&scene, scene.now + 3600 * SECOND, 0);
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_SESSION_EXPIRED, &event));
+    EQ(event.peer, scene.left.peer);
+    CHECK(!next_event(&scene.left, UNDERPASS_EVENT_SESSION_EXPIRED, &event));
+    EQ(deadline_of(&scene.left), UNDERPASS_NEVER);
+    scene_close(&scene);
+}
+
+TEST(an_authentic_datagram_from_elsewhere_moves_the_endpoint)
+{
+    scene scene;
+    underpass_event event;
+    underpass_peer info;
+    uint8_t *datagram;
+    size_t len;
+    scene_open(&scene);
+    scene_shake(&scene);
+    drain_events(&scene.right);
+    datagram = sealed(&scene.left, scene.now, 2, 100, 0, &len);
+    datagram[60] ^= 1;
+    EQ(hand_over(&scene.right, scene.now, datagram, len, 77), UNDERPASS_VERDICT_DROPPED);
+    CHECK(!next_event(&scene.right, UNDERPASS_EVENT_ENDPOINT_MOVED, &event));
+    datagram[60] ^= 1;
+    EQ(hand_over(&scene.right, scene.now, datagram, len, 77), UNDERPASS_VERDICT_DELIVER);
+    free(datagram);
+    CHECK(next_event(&scene.right, UNDERPASS_EVENT_ENDPOINT_MOVED, &event));
+    EQ(event.peer, scene.right.peer);
+    EQ(event.path.remote.ip[3], 77);
+    EQ(event.path.remote.port, 51820);
+    info.size = sizeof info;
+    OK(underpass_peer_info(scene.right.tunnel, scene.now, scene.right.peer, &info));
+    EQ(info.path.remote.ip[3], 77);
+    scene_close(&scene);
+}
+
+TEST(a_pinned_endpoint_stays)
+{
+    scene scene;
+    underpass_event event;
+    underpass_peer_change change;
+    underpass_peer info;
+    uint8_t *datagram;
+    size_t len;
+    scene_open(&scene);
+    scene_shake(&scene);
+    drain_events(&scene.right);
+    change = side_change(&scene.left);
+    change.action = UNDERPASS_PEER_UPDATE;
+    change.flags = UNDERPASS_PEER_PIN;
+    OK(underpass_configure_peers(scene.right.tunnel, scene.now, &change, 1));
+    datagram = sealed(&scene.left, scene.now, 2, 100, 0, &len);
+    EQ(hand_over(&scene.right, scene.now, datagram, len, 77), UNDERPASS_VERDICT_DELIVER);
+    free(datagram);
+    CHECK(!next_event(&scene.right, UNDERPASS_EVENT_ENDPOINT_MOVED, &event));
+    info.size = sizeof info;
+    OK(underpass_peer_info(scene.right.tunnel, scene.now, scene.right.peer, &info));
+    EQ(info.path.remote.ip[3], 1);
+    CHECK((info.flags & UNDERPASS_INFO_PINNED) != 0);
+    change.flags = UNDERPASS_PEER_UNPIN;
+    OK(underpass_configure_peers(scene.right.tunnel, scene.now, &change, 1));
+    datagram = sealed(&scene.left, scene.now, 2, 100, 0, &len);
+    EQ(hand_over(&scene.right, scene.now, datagram, len, 77), UNDERPASS_VERDICT_DELIVER);
+    free(datagram);
+    CHECK(next_event(&scene.right, UNDERPASS_EVENT_ENDPOINT_MOVED, &event));
+    scene_close(&scene);
+}
+
+TEST(a_name_is_resolved_by_the_host)
+{
+    scene scene;
+    underpass_event event;
+    underpass_peer_change change;
+    underpass_address address = address_of(2);
+    underpass_peer info;
+    underpass_slot slot;
+    char host[32];
+    size_t len;
+    uint16_t port;
+    scene_open(&scene);
+    REFUSED(UNDERPASS_NOTHING, host,
+            underpass_peer_endpoint_name(scene.left.tunnel, scene.left.peer, host, sizeof host, &len, &port));
+    OK(underpass_remove_all_peers(scene.left.tunnel, scene.now));
+    change = side_change(&scene.right);
+    change.endpoint_host = "vpn.example.com";
+    change.endpoint_port = 4500;
+    OK(underpass_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    OK(underpass_peer_by_key(scene.left.tunnel, scene.right.public_key, &scene.left.peer));
+    info.size = sizeof info;
+    OK(underpass_peer_info(scene.left.tunnel, scene.now, scene.left.peer, &info));
+    EQ(info.flags, UNDERPASS_INFO_NAMED);
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_RESOLVE_ENDPOINT, &event));
+    EQ(event.peer, scene.left.peer);
+    OK(underpass_peer_endpoint_name(scene.left.tunnel, event.peer, host, sizeof host, &len, &port));
+    TEXT(host, "vpn.example.com");
+    EQ(len, strlen(host));
+    EQ(port, 4500);
+    slot = packet_slot(1, 2, 100, 0);
+    OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+    EQ(slot.verdict, UNDERPASS_VERDICT_STAGED);
+    free(slot.buf);
+    EQ(drain_datagrams(&scene.left, scene.now), 0);
+    OK(underpass_set_endpoint(scene.left.tunnel, scene.now, scene.left.peer, &address));
+    CHECK(scene_exchange(&scene) >= 3);
+    CHECK(next_event(&scene.right, UNDERPASS_EVENT_SESSION_ESTABLISHED, &event));
+    /* Another network, perhaps another answer. */
+    drain_events(&scene.left);
+    scene.now += 60 * SECOND;
+    OK(underpass_handle_network_change(scene.left.tunnel, scene.now));
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_RESOLVE_ENDPOINT, &event));
+    scene_close(&scene);
+}
+
+TEST(a_name_fits_its_buffer_or_is_not_written)
+{
+    scene scene;
+    underpass_peer_change change;
+    char host[16];
+    size_t cap, len;
+    uint16_t port;
+    scene_open(&scene);
+    change = side_change(&scene.right);
+    change.endpoint_host = "vpn.example.com";
+    change.endpoint_port = 1;
+    OK(underpass_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    for (cap = 0; cap < sizeof host; cap++) {
+        stain(&port, sizeof port);
+        REFUSED(UNDERPASS_E_BUFFER, host,
+                underpass_peer_endpoint_name(scene.left.tunnel, scene.left.peer, host, cap, &len, &port));
+        CHECK(is_stained(&port, sizeof port));
+    }
+    OK(underpass_peer_endpoint_name(scene.left.tunnel, scene.left.peer, host, sizeof host, &len, &port));
+    TEXT(host, "vpn.example.com");
+    scene_close(&scene);
+}
+
+/* The peer's clock is years ahead: it is let in, and the host hears of it. */
+TEST(a_timestamp_far_ahead_is_told_and_can_be_forgotten)
+{
+    scene scene;
+    underpass_event event;
+    uint8_t *datagram;
+    size_t len;
+    scene_open(&scene);
+    OK(underpass_handle_wall_clock(scene.left.tunnel, scene.now, WALL + 40 * 24 * 3600 * SECOND));
+    scene_shake(&scene);
+    CHECK(next_event(&scene.right, UNDERPASS_EVENT_TIMESTAMP_AHEAD, &event));
+    EQ(event.peer, scene.right.peer);
+    /* The left side loses its memory, and its clock is right again. */
+    OK(underpass_tunnel_free(scene.left.tunnel));
+    {
+        underpass_options options = side_options(&scene.left);
+        underpass_peer_change change = side_change(&scene.right);
+        OK(underpass_tunnel_new(&options, scene.now, WALL, &scene.left.tunnel));
+        OK(underpass_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+        OK(underpass_peer_by_key(scene.left.tunnel, scene.right.public_key, &scene.left.peer));
+    }
+    scene.now += SECOND;
+    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    datagram = next_datagram(&scene.left, scene.now, &len);
+    EQ(hand_over(&scene.right, scene.now, datagram, len, 1), UNDERPASS_VERDICT_DROPPED);
+    OK(underpass_reset_peer_timestamp(scene.right.tunnel, scene.right.peer));
+    scene.now += SECOND;
+    EQ(hand_over(&scene.right, scene.now, datagram, len, 1), UNDERPASS_VERDICT_CONSUMED);
+    free(datagram);
+    scene_close(&scene);
+}
+
+TEST(events_that_nobody_polls_are_counted)
+{
+    scene scene;
+    side right = side_of(2);
+    underpass_options options = side_options(&right);
+    underpass_event event;
+    options.events = 1;
+    scene_open_with(&scene, &options);
+    scene_shake(&scene);
+    event.size = sizeof event;
+    OK(underpass_poll_event(scene.right.tunnel, &event));
+    EQ(event.kind, UNDERPASS_EVENT_SESSION_ESTABLISHED);
+    OK(underpass_poll_event(scene.right.tunnel, &event));
+    EQ(event.kind, UNDERPASS_EVENT_LOST);
+    CHECK(event.lost >= 1);
+    EQ(event.peer, 0);
+    REFUSED_STRUCT(UNDERPASS_NOTHING, event, underpass_poll_event(scene.right.tunnel, &event));
+    scene_close(&scene);
+}
+
+/* The address that the network took away is forgotten, and only on the path that is meant. */
+TEST(a_source_address_is_forgotten)
+{
+    scene scene;
+    underpass_peer info;
+    underpass_path path;
+    underpass_slot slot;
+    uint8_t *datagram;
+    size_t len;
+    scene_open(&scene);
+    scene_shake(&scene);
+    datagram = sealed(&scene.left, scene.now, 2, 100, 0, &len);
+    slot = datagram_slot(datagram, len, 1);
+    slot.path.local = network(192, 0, 0);
+    slot.path.local.bytes[3] = 9;
+    OK(underpass_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
+    EQ(slot.verdict, UNDERPASS_VERDICT_DELIVER);
+    free(slot.buf);
+    free(datagram);
+    info.size = sizeof info;
+    OK(underpass_peer_info(scene.right.tunnel, scene.now, scene.right.peer, &info));
+    EQ(info.path.local.family, UNDERPASS_FAMILY_IPV4);
+    EQ(info.path.local.bytes[3], 9);
+    path = info.path;
+    path.remote.port++;
+    OK(underpass_forget_source(scene.right.tunnel, scene.right.peer, &path));
+    OK(underpass_peer_info(scene.right.tunnel, scene.now, scene.right.peer, &info));
+    EQ(info.path.local.family, UNDERPASS_FAMILY_IPV4);
+    path.remote.port--;
+    OK(underpass_forget_source(scene.right.tunnel, scene.right.peer, &path));
+    OK(underpass_peer_info(scene.right.tunnel, scene.now, scene.right.peer, &info));
+    EQ(info.path.local.family, UNDERPASS_FAMILY_NONE);
+    EQ(info.path.remote.ip[3], 1);
+    scene_close(&scene);
+}
+
+const check_test events_tests[] = {
+    ENTRY(a_session_comes_and_goes),
+    ENTRY(an_idle_session_expires_once),
+    ENTRY(an_authentic_datagram_from_elsewhere_moves_the_endpoint),
+    ENTRY(a_pinned_endpoint_stays),
+    ENTRY(a_name_is_resolved_by_the_host),
+    ENTRY(a_name_fits_its_buffer_or_is_not_written),
+    ENTRY(a_timestamp_far_ahead_is_told_and_can_be_forgotten),
+    ENTRY(events_that_nobody_polls_are_counted),
+    ENTRY(a_source_address_is_forgotten),
+    LAST_ENTRY,
+};
