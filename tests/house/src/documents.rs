@@ -39,6 +39,12 @@ impl Index {
         index
     }
 
+    /// Adds the tests of a file in C or C++: `TEST(name)` at the beginning of a line.
+    pub fn add_c(&mut self, text: &str) {
+        let names = text.lines().filter_map(|line| line.strip_prefix("TEST(")?.strip_suffix(')'));
+        self.tests.extend(names.map(str::to_owned));
+    }
+
     /// Whether there is a test of this name, perhaps with its modules before it.
     #[must_use]
     pub fn has_test(&self, name: &str) -> bool {
@@ -270,6 +276,13 @@ mod tests {
         ] {
             assert_eq!(index().has_test(name), want, "{name}");
         }
+    }
+
+    #[test]
+    fn tests_in_c_are_found_by_their_names() {
+        let mut index = index();
+        index.add_c("TEST(packets_pass)\n{\n    TEST(inside);\n}\n#define TEST(name) static void name(void)\n");
+        assert!(index.has_test("packets_pass") && !index.has_test("inside") && !index.has_test("name"));
     }
 
     #[test]
