@@ -41,6 +41,10 @@ pub fn encapsulate(packet: &[u8]) -> Ecn {
 #[must_use]
 #[inline]
 pub fn decapsulate(outer: Ecn, packet: &mut [u8]) -> bool {
+    // What the network did not touch says nothing new.
+    if outer == Ecn::NotCapable {
+        return true;
+    }
     let Some(inner) = read(packet) else { return true };
     match (inner, outer) {
         (Ecn::NotCapable, Ecn::Congested) => return false,

@@ -123,7 +123,7 @@ impl Tunnel {
 
     /// Takes datagrams as far as they come under the current session of the same peer, opens them and accounts. Returns
     /// how many were taken; all others are taken one at a time.
-    #[inline]
+    #[inline(always)]
     fn open_run(&mut self, now: Instant, slots: &mut [DatagramSlot<'_>], owners: &[Option<u32>]) -> usize {
         let mut arrivals = Arrivals::default();
         let mut taken = 0;
@@ -319,7 +319,7 @@ impl Hall<'_> {
 }
 
 /// An authentic datagram: where it came from, and what is in it.
-#[inline]
+#[inline(always)]
 fn take_in(
     peer: &mut Peer,
     hall: &mut Hall<'_>,
@@ -365,7 +365,7 @@ fn count_in(peer: &mut Peer, stats: &mut TunnelStats, now: Instant, len: usize) 
 }
 
 /// `peer` is where `path` leads, and answers.
-#[inline]
+#[inline(always)]
 fn heard(peer: &mut Peer, transmits: &mut TransmitQueue, events: &mut EventQueue, now: Instant, path: &Path) {
     if !peer.endpoint.is_at(path) {
         follow(peer, transmits, events, now, *path);
@@ -392,7 +392,7 @@ fn follow(peer: &mut Peer, transmits: &mut TransmitQueue, events: &mut EventQueu
 }
 
 /// Checks the inner packet: well formed, from an address that this peer owns. Returns its length.
-#[inline]
+#[inline(always)]
 fn inspect(routes: &RoutingTable, peer: &mut Peer, ecn: Ecn, datagram: &mut [u8]) -> Result<u32, DropReason> {
     let end = datagram.len().saturating_sub(TAG_LEN);
     let text = datagram.get_mut(HEADROOM..end).ok_or(DropReason::MalformedPacket)?;

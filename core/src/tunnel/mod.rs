@@ -175,7 +175,17 @@ impl Tunnel {
     }
 
     /// Makes the earliest deadline exact again; ends every call that may have moved one.
+    #[inline]
     fn settle(&mut self) {
+        if let Some((slot, bound)) = self.deadlines.top()
+            && self.peers.at(slot).is_none_or(|peer| peer.timers.next() > bound)
+        {
+            self.settle_all();
+        }
+    }
+
+    #[inline(never)]
+    fn settle_all(&mut self) {
         while let Some((slot, bound)) = self.deadlines.top() {
             let actual = self.peers.at(slot).map_or(Instant::MAX, |peer| peer.timers.next());
             if actual <= bound {

@@ -131,7 +131,7 @@ impl Tunnel {
     }
 
     /// Where a packet goes; `None` for whatever must not go as it is.
-    #[inline]
+    #[inline(always)]
     fn route(&self, memo: &mut Memo, packet: &PacketBuf<'_>) -> Option<Route> {
         let (destination, len) = packet::destination(packet.buf.get(packet.packet.clone())?)?;
         let slot = self.routes.owner_with(memo, destination)?;
@@ -149,7 +149,7 @@ impl Tunnel {
 
     /// Takes packets as far as they go to the same peer as the first, lays the datagrams out around them, crypts and
     /// accounts. Returns how many were taken; what cannot be sealed is taken one at a time.
-    #[inline]
+    #[inline(always)]
     fn seal_run(
         &mut self,
         now: Instant,
