@@ -1,13 +1,14 @@
 //! B. The data plane: packets and datagrams in batches, in place.
-use crate::address::{UNDERPASS_FAMILY_NONE, underpass_path};
+use crate::address::underpass_path;
 use crate::boundary::{enter, enter_marked, enter_tunnel};
 use crate::handle::underpass_tunnel;
 use crate::job::{Begun, Work, underpass_job};
-use crate::memory::Slots;
+use crate::memory::{Slots, Which};
 use core::array;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Begin, DatagramSlot, PacketBuf, PacketSlot, Path, Verdict};
-use underpass_core::{Instant, Status};
+use underpass_core::{Instant, Status, Tunnel};
 
 /// Begun, and not finished: crypt and finish it.
 pub const UNDERPASS_VERDICT_PENDING: i32 = 0;
@@ -75,27 +76,12 @@ pub extern "C" fn underpass_handle_packets(
     len: usize,
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
-        let now = Instant::from_nanos(now);
-        let mut slots = opened(caller.slots(slots, len, every)?);
-        loop {
-            let mut heads = [const { None }; FEW];
-            let mut few = array::from_fn::<_, FEW, _>(|at| {
-                let (head, buf) = slots.next().unzip();
-                let packet = head.as_deref().map_or(0..0, underpass_slot::range);
-                if let Some(place) = heads.get_mut(at) {
-                    *place = head;
-                }
-                PacketSlot { packet: PacketBuf { buf: buf.unwrap_or_default(), packet }, verdict: Verdict::Pending }
-            });
-            let count = heads.iter().flatten().count();
-            if count == 0 {
-                return Ok(());
-            }
-            tunnel.handle_packets(now, few.get_mut(..count).unwrap_or_default());
-            for (head, slot) in heads.into_iter().flatten().zip(&few) {
-                head.settle(&slot.verdict);
-            }
+        let (now, slots) = (Instant::from_nanos(now), caller.slots(slots, len, every)?);
+        match len {
+            1 => seal::<1>(tunnel, now, slots),
+            _ => seal::<FEW>(tunnel, now, slots),
         }
+        Ok(())
     })
 }
 
@@ -111,31 +97,13 @@ pub extern "C" fn underpass_handle_datagrams(
     len: usize,
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
-        let now = Instant::from_nanos(now);
-        let slots = caller.slots(slots, len, every)?;
+        let (now, slots) = (Instant::from_nanos(now), caller.slots(slots, len, every)?);
         slots.look().iter().try_for_each(underpass_slot::check_source)?;
-        let mut slots = opened(slots);
-        loop {
-            let mut heads = [const { None }; FEW];
-            let mut few = array::from_fn::<_, FEW, _>(|at| {
-                let (head, buf) = slots.next().unzip();
-                let (path, ecn) = head.as_deref().map_or((NOWHERE, Ecn::NotCapable), underpass_slot::source);
-                let range = head.as_deref().map_or(0..0, underpass_slot::range);
-                let datagram = buf.unwrap_or_default().get_mut(range).unwrap_or_default();
-                if let Some(place) = heads.get_mut(at) {
-                    *place = head;
-                }
-                DatagramSlot { path, ecn, datagram, verdict: Verdict::Pending }
-            });
-            let count = heads.iter().flatten().count();
-            if count == 0 {
-                return Ok(());
-            }
-            tunnel.handle_datagrams(now, few.get_mut(..count).unwrap_or_default());
-            for (head, slot) in heads.into_iter().flatten().zip(&few) {
-                head.settle(&slot.verdict);
-            }
+        match len {
+            1 => open::<1>(tunnel, now, slots),
+            _ => open::<FEW>(tunnel, now, slots),
         }
+        Ok(())
     })
 }
 
@@ -293,11 +261,8 @@ pub extern "C" fn underpass_discard_jobs(jobs: *mut underpass_job, len: usize) -
     })
 }
 
-/// Stands where there is no datagram.
-const NOWHERE: Path = Path {
-    remote: core::net::SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), 0),
-    local: None,
-};
+/// Stands where no datagram came from.
+const NOWHERE: Path = Path { remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), local: None };
 
 const fn every(_: &underpass_slot) -> bool {
     true
@@ -305,12 +270,71 @@ const fn every(_: &underpass_slot) -> bool {
 
 /// All slots with their buffers, when every slot is looked at.
 #[inline]
-fn opened<'c>(slots: Slots<'c>) -> impl Iterator<Item = (&'c mut underpass_slot, &'c mut [u8])> {
+fn opened<'c, W: Which>(slots: Slots<'c, W>) -> impl Iterator<Item = (&'c mut underpass_slot, &'c mut [u8])> {
     slots.open().map(|(slot, buf)| (slot, buf.unwrap_or_default()))
 }
 
+/// Seals the packets, `N` at a time. The core's slots are made once and filled again, for they are large.
+#[inline]
+fn seal<const N: usize>(tunnel: &mut Tunnel, now: Instant, slots: Slots<'_, impl Which>) {
+    let mut slots = opened(slots);
+    let mut heads = [const { None::<&mut underpass_slot> }; N];
+    let mut few: [_; N] =
+        array::from_fn(|_| PacketSlot { packet: PacketBuf { buf: &mut [], packet: 0..0 }, verdict: Verdict::Pending });
+    loop {
+        let mut count = 0;
+        for ((head, place), (slot, buf)) in heads.iter_mut().zip(&mut few).zip(&mut slots) {
+            place.packet = PacketBuf { packet: slot.range(), buf };
+            *head = Some(slot);
+            count += 1;
+        }
+        let few = few.get_mut(..count).unwrap_or_default();
+        if few.is_empty() {
+            return;
+        }
+        tunnel.handle_packets(now, few);
+        for (head, done) in heads.iter_mut().zip(few) {
+            head.take().into_iter().for_each(|slot| slot.settle(&done.verdict));
+        }
+    }
+}
+
+/// Opens the datagrams, `N` at a time, as `seal` seals packets.
+#[inline]
+fn open<const N: usize>(tunnel: &mut Tunnel, now: Instant, slots: Slots<'_, impl Which>) {
+    let mut slots = opened(slots);
+    let mut heads = [const { None::<&mut underpass_slot> }; N];
+    let mut few: [_; N] = array::from_fn(|_| DatagramSlot {
+        path: NOWHERE,
+        ecn: Ecn::NotCapable,
+        datagram: &mut [],
+        verdict: Verdict::Pending,
+    });
+    loop {
+        let mut count = 0;
+        for ((head, place), (slot, buf)) in heads.iter_mut().zip(&mut few).zip(&mut slots) {
+            (place.path, place.ecn) = slot.source();
+            place.datagram = buf.get_mut(slot.range()).unwrap_or_default();
+            *head = Some(slot);
+            count += 1;
+        }
+        let few = few.get_mut(..count).unwrap_or_default();
+        if few.is_empty() {
+            return;
+        }
+        tunnel.handle_datagrams(now, few);
+        for (head, done) in heads.iter_mut().zip(few) {
+            head.take().into_iter().for_each(|slot| slot.settle(&done.verdict));
+        }
+    }
+}
+
 /// Whether every pending slot has its job, and `fits` likes it.
-fn check_jobs(slots: &Slots<'_>, jobs: &mut [underpass_job], fits: impl Fn(&Begun) -> bool) -> Result<(), Status> {
+fn check_jobs(
+    slots: &Slots<'_, impl Which>,
+    jobs: &mut [underpass_job],
+    fits: impl Fn(&Begun) -> bool,
+) -> Result<(), Status> {
     let mut pending = slots.look().iter().zip(jobs).filter(|(slot, _)| slot.is_pending());
     let has_job = |slot: &underpass_slot, job: &mut underpass_job| {
         job.begun().is_some_and(|begun| begun.buffer == slot.buf.addr() && fits(begun))
@@ -405,6 +429,3 @@ impl underpass_slot {
         self.len = 0;
     }
 }
-
-// A cleared path is no path.
-const _: () = assert!(UNDERPASS_FAMILY_NONE == 0);

@@ -217,25 +217,26 @@ impl<'c> Caller<'c> {
     }
 
     /// The slots of a batch. `which` of them are looked at: their buffers are there and share nothing.
-    pub(crate) fn slots(
+    #[inline]
+    pub(crate) fn slots<W: Which>(
         self,
         slots: *mut underpass_slot,
         len: usize,
-        which: fn(&underpass_slot) -> bool,
-    ) -> Result<Slots<'c>, Status> {
+        which: W,
+    ) -> Result<Slots<'c, W>, Status> {
         let slots = self.aligned(slots, len)?;
         check_buffers(slots, which, &[extent_of(slots.as_ptr(), len)])?;
         Ok(Slots { slots, which })
     }
 
     /// The slots of a batch with a job for each.
-    pub(crate) fn slots_with_jobs(
+    pub(crate) fn slots_with_jobs<W: Which>(
         self,
         slots: *mut underpass_slot,
         jobs: *mut underpass_job,
         len: usize,
-        which: fn(&underpass_slot) -> bool,
-    ) -> Result<(Slots<'c>, &'c mut [underpass_job]), Status> {
+        which: W,
+    ) -> Result<(Slots<'c, W>, &'c mut [underpass_job]), Status> {
         let (slots_at, jobs_at) = (extent_of(slots, len), extent_of(jobs, len));
         if meet(&slots_at, &jobs_at) {
             return Err(Status::Overlap);
@@ -273,12 +274,16 @@ impl Element for underpass_slot {}
 impl Element for underpass_job {}
 
 /// Slots whose buffers share nothing with each other, with the slots, or with the jobs beside them.
-pub(crate) struct Slots<'c> {
+pub(crate) struct Slots<'c, W> {
     slots: &'c mut [underpass_slot],
-    which: fn(&underpass_slot) -> bool,
+    which: W,
 }
 
-impl<'c> Slots<'c> {
+/// Tells the slots of a batch that are looked at, the same ones as long as nobody changes them.
+pub(crate) trait Which: Fn(&underpass_slot) -> bool + Copy {}
+impl<W: Fn(&underpass_slot) -> bool + Copy> Which for W {}
+
+impl<'c, W: Which> Slots<'c, W> {
     /// All slots.
     pub(crate) fn look(&self) -> &[underpass_slot] {
         self.slots

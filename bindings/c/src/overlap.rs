@@ -1,6 +1,6 @@
 //! Whether the buffers of a batch are apart: known before one of them is borrowed.
 use crate::batch::underpass_slot;
-use crate::memory::present;
+use crate::memory::{Which, present};
 use crate::words::UNDERPASS_MAX_BATCH;
 use core::ops::Range;
 use underpass_core::Status;
@@ -21,11 +21,7 @@ pub(crate) fn meet(one: &Extent, other: &Extent) -> bool {
 /// Whether each buffer holds what its slot says, and shares nothing with the others nor with `beside`. Buffers that ascend
 /// in memory, as those of a ring do that is begun anywhere, are known to be apart after one pass.
 #[inline]
-pub(crate) fn check_buffers(
-    slots: &[underpass_slot],
-    which: fn(&underpass_slot) -> bool,
-    beside: &[Extent],
-) -> Result<(), Status> {
+pub(crate) fn check_buffers(slots: &[underpass_slot], which: impl Which, beside: &[Extent]) -> Result<(), Status> {
     let (mut first, mut last, mut wrapped, mut ascending) = (None, 0, false, true);
     for slot in slots.iter().filter(|slot| which(slot)) {
         let buffer = slot.extent()?;
@@ -45,6 +41,7 @@ pub(crate) fn check_buffers(
 
 /// The same for buffers that lie anyhow: sorts their places on the stack.
 #[cold]
+#[inline(never)]
 fn check_in_any_order<'a>(slots: impl Iterator<Item = &'a underpass_slot>) -> Result<(), Status> {
     let mut table = [(0, 0); UNDERPASS_MAX_BATCH as usize];
     let mut count = 0;

@@ -1,4 +1,5 @@
 //! Entries that fail on purpose, for tests of the boundary from C. In no header, and in no library that is installed.
+#![allow(clippy::panic, reason = "it is what they are for")]
 use crate::boundary::{enter, enter_tunnel};
 use crate::handle::underpass_tunnel;
 

@@ -26,7 +26,7 @@ fn newer(size: u32) -> Newer {
 fn what_is_handed_out_is_as_long_as_both_know_it() {
     let value = underpass_uapi_result { size: 99, error_number: -5, reserved: 0x1234, ..Default::default() };
     let put = |place: &mut Newer| {
-        Caller::attend(|caller| Ok::<(), Status>(caller.record_out(from_mut(place).cast())?.put(value)))
+        Caller::attend(|caller| caller.record_out(from_mut(place).cast()).map(|out| out.put(value)))
     };
     for (size, answer) in [
         (0, Err(Status::Size)),

@@ -75,7 +75,7 @@ fn offsets_are_those_of_the_buffer() {
     for start in [0, 1, 7, 500] {
         let mut inward = Room::new(1);
         inward.memory[start..start + datagram.len()].copy_from_slice(&datagram);
-        inward.datagrams(&[datagram.clone()], &pair.left);
+        inward.datagrams(std::slice::from_ref(&datagram), &pair.left);
         inward.memory[start..start + datagram.len()].copy_from_slice(&datagram);
         inward.slots[0].start = start as u32;
         assert_eq!(pair.right.open(&mut inward), UNDERPASS_OK);
