@@ -628,231 +628,410 @@ typedef struct underpass_stats {
 extern "C" {
 #endif // __cplusplus
 
-/** The version of the library, to be compared with UNDERPASS_VERSION of the header. Never fails. Any thread. */
+/**
+ * The version of the library, to be compared with UNDERPASS_VERSION of the header: a program works with a library of
+ * the same first two numbers while the first is 0, and of the same first number from 1 on.
+ *
+ * Threads: any, at any time.
+ */
 UNDERPASS_API uint32_t underpass_version(void);
 
-/** The version of the library as text, such as "0.1.0". Static: valid for ever, not to be freed. Any thread. */
+/**
+ * The version of the library as text, such as "0.1.0". It is static: valid for ever, not to be freed.
+ *
+ * Threads: any, at any time.
+ */
 UNDERPASS_API const char *underpass_version_string(void);
 
-/** Which cryptography is built in: "fast" or "portable". Static: valid for ever, not to be freed. Any thread. */
+/**
+ * Which cryptography is built in: "fast" or "portable". It is static: valid for ever, not to be freed.
+ *
+ * Threads: any, at any time.
+ */
 UNDERPASS_API const char *underpass_backend(void);
 
 /**
- * What a status means, in a few English words. Static: valid for ever, not to be freed; never NULL, for no number. Any
- * thread.
+ * What a status means, in a few English words: never NULL, whatever the number. It is static: valid for ever, not to
+ * be freed.
+ *
+ * - status: what a function returned.
+ *
+ * Threads: any, at any time.
  */
 UNDERPASS_API const char *underpass_strerror(int32_t status);
 
 /**
- * The name of a drop reason (UNDERPASS_DROP_*) for statistics: lower case, words joined by underscores; "unknown" for any
- * other number. Static: valid for ever, not to be freed; never NULL. Any thread.
+ * The name of a drop reason for statistics: lower case, words joined by underscores; "unknown" for any other number,
+ * never NULL. It is static: valid for ever, not to be freed.
+ *
+ * - reason: UNDERPASS_DROP_*.
+ *
+ * Threads: any, at any time.
  */
 UNDERPASS_API const char *underpass_drop_reason_name(uint32_t reason);
 
 /**
  * Makes a private key.
  *
- * key: out, 32 bytes. Any thread.
+ * - key: out, 32 bytes.
  *
- * - UNDERPASS_OK: the key is there. Keep it secret, and wipe it with underpass_wipe() when you are done with it.
- * - UNDERPASS_E_RANDOM: the system gives no randomness; try again later.
- * - UNDERPASS_E_NULL: mend the call.
+ * Threads: any, at any time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
+ * - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
+ * - UNDERPASS_E_NULL: key is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_private_key_generate(uint8_t *key);
 
 /**
  * Makes a preshared key.
  *
- * key: out, 32 bytes. Any thread. Statuses as those of underpass_private_key_generate().
+ * - key: out, 32 bytes.
+ *
+ * Threads: any, at any time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
+ * - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
+ * - UNDERPASS_E_NULL: key is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_preshared_key_generate(uint8_t *key);
 
 /**
  * Computes the public key that belongs to a private one.
  *
- * private_key: 32 bytes. public_key: out, 32 bytes; may be the same memory. Any thread.
+ * - private_key: 32 bytes; borrowed for the call.
+ * - public_key: out, 32 bytes; may be the same memory.
+ *
+ * Threads: any, at any time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: the public key is there.
- * - UNDERPASS_E_NULL: mend the call.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_public_key(const uint8_t *private_key, uint8_t *public_key);
 
 /**
- * Reads a key from base64, as wg(8) writes it.
+ * Reads a key from 44 base64 characters, as wg(8) writes it.
  *
- * text: len bytes (44), no NUL needed. key: out, 32 bytes. Any thread.
+ * - text: len bytes, no NUL needed; borrowed for the call.
+ * - key: out, 32 bytes.
+ *
+ * Threads: any, at any time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: the key is there.
- * - UNDERPASS_E_KEY: the text is no key; ask for another.
- * - UNDERPASS_E_NULL, UNDERPASS_E_ARGUMENT: mend the call.
+ * - UNDERPASS_E_KEY: the text is no key. Ask for another.
+ * - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_key_from_base64(const char *text, size_t len, uint8_t *key);
 
 /**
  * Reads a key from 64 hexadecimal digits of either case.
  *
- * text: len bytes (64), no NUL needed. key: out, 32 bytes. Any thread. Statuses as those of underpass_key_from_base64().
+ * - text: len bytes, no NUL needed; borrowed for the call.
+ * - key: out, 32 bytes.
+ *
+ * Threads: any, at any time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the key is there.
+ * - UNDERPASS_E_KEY: the text is no key. Ask for another.
+ * - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_key_from_hex(const char *text, size_t len, uint8_t *key);
 
 /**
- * Writes a key as base64 with a NUL.
+ * Writes a key as base64, as wg(8) does.
  *
- * key: 32 bytes. text: out, cap bytes, of which UNDERPASS_BASE64_LEN are written. Any thread.
+ * - key: 32 bytes; borrowed for the call.
+ * - text: out, cap bytes, of which UNDERPASS_BASE64_LEN are written, the last one a NUL.
+ *
+ * Threads: any, at any time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: the text is there.
- * - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_BASE64_LEN; make room.
- * - UNDERPASS_E_NULL: mend the call.
+ * - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_BASE64_LEN. Make room.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_key_to_base64(const uint8_t *key, char *text, size_t cap);
 
 /**
- * Writes a key as lower-case hexadecimal digits with a NUL.
+ * Writes a key as lower-case hexadecimal digits.
  *
- * key: 32 bytes. text: out, cap bytes, of which UNDERPASS_HEX_LEN are written. Any thread. Statuses as those of
- * underpass_key_to_base64().
+ * - key: 32 bytes; borrowed for the call.
+ * - text: out, cap bytes, of which UNDERPASS_HEX_LEN are written, the last one a NUL.
+ *
+ * Threads: any, at any time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the text is there.
+ * - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_HEX_LEN. Make room.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_key_to_hex(const uint8_t *key, char *text, size_t cap);
 
 /**
  * Overwrites memory with zeros, in a way that no compiler leaves out: for keys that are no longer needed.
  *
- * memory: len bytes, uninitialised ones too; NULL does nothing. Any thread.
+ * - memory: out, len bytes, initialised or not; NULL does nothing.
+ *
+ * Threads: any, at any time.
  */
 UNDERPASS_API void underpass_wipe(void *memory, size_t len);
 
 /**
  * Reads a configuration in the dialect of wg-quick(8), of wg setconf, and of the phone applications.
  *
- * text: len bytes of UTF-8, no NUL needed. config: out, to be released with underpass_config_free(). Any thread.
+ * - text: len bytes of UTF-8, no NUL needed; borrowed for the call.
+ * - config: out; to be released with underpass_config_free().
  *
- * - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it holds nothing else.
- * - UNDERPASS_E_ARGUMENT: the text is not UTF-8 or has a NUL in it: it is no configuration.
- * - UNDERPASS_E_NULL: mend the call.
+ * Threads: any, at any time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
+ *   else.
+ * - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_parse(const char *text, size_t len, underpass_config **config);
 
 /**
  * Releases a configuration and wipes its keys. What was borrowed from it is gone.
  *
- * config: NULL does nothing. Not while another thread reads it.
+ * - config: NULL does nothing.
+ *
+ * Threads: none may read it meanwhile or afterwards.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: it is gone.
+ * - UNDERPASS_E_ARGUMENT: this is no configuration. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_free(underpass_config *config);
 
 /**
- * What is wrong or odd in the text, in its order.
+ * Tells what is wrong or odd in the text, in the order of the text.
  *
- * index: from 0. out: its size set. Any thread.
+ * - config: the configuration; borrowed for the call.
+ * - index: from 0.
+ * - out: out; its size field is set by the caller.
  *
- * - UNDERPASS_OK: the diagnostic is there; ask for the next.
+ * Threads: any number may read a configuration at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the diagnostic is there. Ask for the next.
  * - UNDERPASS_NOTHING: there are no more.
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_diagnostic(const underpass_config *config, size_t index,
     underpass_diagnostic *out);
 
 /**
- * What the [Interface] section says of numbers and keys.
+ * Tells what the [Interface] section says of numbers and keys.
  *
- * out: its size set. It holds the private key: wipe it. Any thread.
+ * - config: the configuration; borrowed for the call.
+ * - out: out; its size field is set by the caller. It holds the private key: wipe it.
+ *
+ * Threads: any number may read a configuration at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: it is there.
- * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+ * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_interface(const underpass_config *config, underpass_interface *out);
 
 /**
- * Addresses of the virtual interface, each with the prefix length of its network.
+ * Tells the addresses of the virtual interface, each with the prefix length of its network.
  *
- * index: from 0. out: the address. Any thread.
+ * - config: the configuration; borrowed for the call.
+ * - index: from 0.
+ * - out: out.
  *
- * - UNDERPASS_OK: the address is there; ask for the next.
+ * Threads: any number may read a configuration at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the address is there. Ask for the next.
  * - UNDERPASS_NOTHING: there are no more.
- * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
- * - UNDERPASS_E_NULL: mend the call.
+ * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_address(const underpass_config *config, size_t index, underpass_ip *out);
 
-/** Name servers. Parameters and statuses as those of underpass_config_address(); there is no prefix. */
+/**
+ * Tells the name servers.
+ *
+ * - config: the configuration; borrowed for the call.
+ * - index: from 0.
+ * - out: out, without prefix.
+ *
+ * Threads: any number may read a configuration at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the address is there. Ask for the next.
+ * - UNDERPASS_NOTHING: there are no more.
+ * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
+ */
 UNDERPASS_API int32_t underpass_config_dns(const underpass_config *config, size_t index, underpass_ip *out);
 
 /**
- * Texts of the [Interface] section.
+ * Tells the texts of the [Interface] section: commands, search domains, applications.
  *
- * kind: UNDERPASS_TEXT_*. index: from 0. out: text with a NUL, valid as long as the configuration. Any thread.
+ * - config: the configuration; borrowed for the call.
+ * - kind: UNDERPASS_TEXT_*.
+ * - index: from 0.
+ * - out: out: text with a NUL, valid as long as the configuration.
  *
- * - UNDERPASS_OK: the text is there; ask for the next.
+ * Threads: any number may read a configuration at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the text is there. Ask for the next.
  * - UNDERPASS_NOTHING: there are no more of this kind.
- * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
- * - UNDERPASS_E_ARGUMENT: there is no such kind. UNDERPASS_E_NULL: mend the call.
+ * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+ * - UNDERPASS_E_ARGUMENT: there is no such kind. Mend the call.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_text(const underpass_config *config, uint32_t kind, size_t index,
     const char **out);
 
 /**
- * Peers of the configuration, as changes that underpass_configure_peers() takes.
+ * Tells the peers, as changes that underpass_configure_peers() takes.
  *
- * index: from 0. out: its size set; its pointers are valid as long as the configuration. It may hold a preshared key: wipe
- * it. Any thread.
+ * - config: the configuration; borrowed for the call.
+ * - index: from 0.
+ * - out: out; its size field is set by the caller. Its pointers are valid as long as the configuration. It may hold
+ *   a preshared key: wipe it.
  *
- * - UNDERPASS_OK: the peer is there; ask for the next.
+ * Threads: any number may read a configuration at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the peer is there. Ask for the next.
  * - UNDERPASS_NOTHING: there are no more.
- * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+ * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_peer(const underpass_config *config, size_t index, underpass_peer_change *out);
 
 /**
  * Writes the configuration as wg-quick text. It holds the private key: wipe it.
  *
- * text: out, cap bytes, or NULL and 0 to ask for the length. len: out, bytes of the text without its NUL; cap must be
- * greater. Any thread.
+ * - config: the configuration; borrowed for the call.
+ * - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
+ * - len: out, bytes of the text without its NUL.
+ *
+ * Threads: any number may read a configuration at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: text and length, or the length, are there.
- * - UNDERPASS_E_BUFFER: cap is not greater than the length; ask for that, and make room.
- * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
- * - UNDERPASS_E_NULL: mend the call.
+ * - UNDERPASS_E_BUFFER: cap is not greater than the length. Ask for that, make room, call again.
+ * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_write(const underpass_config *config, char *text, size_t cap, size_t *len);
 
 /**
  * Fills options with the defaults, which suit a phone or a small router.
  *
- * out: size bytes. size: sizeof(underpass_options). Any thread.
+ * - out: out, size bytes.
+ * - size: sizeof(underpass_options).
  *
- * - UNDERPASS_OK: the options are there.
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+ * Threads: any, at any time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the options are there. Change what should be otherwise.
+ * - UNDERPASS_E_NULL: out is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: size is not the sizeof of the struct. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_options_init(underpass_options *out, uint32_t size);
 
 /**
  * Makes a tunnel without peers.
  *
- * options: borrowed for the call; NULL: the defaults. now: nanoseconds of a clock that counts while the machine sleeps
- * (CLOCK_BOOTTIME). wall: nanoseconds since 1970 UTC. out: to be released with underpass_tunnel_free(). Any thread.
+ * - options: borrowed for the call; NULL: the defaults.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - wall: nanoseconds since 1970 UTC.
+ * - out: out; to be released with underpass_tunnel_free().
  *
- * - UNDERPASS_OK: the tunnel is there; configure its peers.
- * - UNDERPASS_E_RANDOM: the system gives no randomness; try again later.
- * - UNDERPASS_E_MTU, UNDERPASS_E_LIMIT, UNDERPASS_E_ARGUMENT (an unknown flag): mend the options.
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+ * Threads: any, at any time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the tunnel is there. Configure its peers.
+ * - UNDERPASS_E_MTU: the MTU of the options is outside 68 to 65535. Mend the options.
+ * - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
+ * - UNDERPASS_E_LIMIT: a limit of the options is zero or too great. Mend the options.
+ * - UNDERPASS_E_ARGUMENT: an unknown flag. Mend the options.
+ * - UNDERPASS_E_NULL: a pointer other than options is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: the options were not made by underpass_options_init(). Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_tunnel_new(const underpass_options *options, uint64_t now, uint64_t wall,
     underpass_tunnel **out);
 
 /**
- * Makes a tunnel with the private key, MTU and peers of a configuration. What else the configuration says (addresses,
+ * Makes a tunnel with the private key, the MTU and the peers of a configuration. What else that says (addresses,
  * name servers, listen port, commands) is the host's to do.
  *
- * config: borrowed for the call. options: borrowed for the call, its private key and MTU are not looked at; NULL: the
- * defaults. now, wall, out: as in underpass_tunnel_new(). Any thread.
+ * - config: the configuration; borrowed for the call.
+ * - options: borrowed for the call; its private key and MTU are not looked at; NULL: the defaults.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - wall: nanoseconds since 1970 UTC.
+ * - out: out; to be released with underpass_tunnel_free().
  *
- * - UNDERPASS_OK: the tunnel is there; poll it.
- * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
- * - UNDERPASS_E_TOO_MANY_PEERS: raise max_peers.
- * - others as those of underpass_tunnel_new().
+ * Threads: any, at any time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the tunnel is there. Poll it.
+ * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+ * - UNDERPASS_E_TOO_MANY_PEERS: more peers than max_peers of the options. Raise that.
+ * - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
+ * - UNDERPASS_E_LIMIT: a limit of the options is zero or too great. Mend the options.
+ * - UNDERPASS_E_ARGUMENT: an unknown flag. Mend the options.
+ * - UNDERPASS_E_NULL: a pointer other than options is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: the options were not made by underpass_options_init(). Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_tunnel_new_from_config(const underpass_config *config, const underpass_options *options,
     uint64_t now, uint64_t wall, underpass_tunnel **out);
@@ -860,90 +1039,164 @@ UNDERPASS_API int32_t underpass_tunnel_new_from_config(const underpass_config *c
 /**
  * Releases a tunnel and wipes its keys, poisoned or not. Jobs begun by it are to be discarded.
  *
- * tunnel: NULL does nothing.
+ * - tunnel: NULL does nothing.
+ *
+ * Threads: none may be inside or use it afterwards.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: it is gone.
- * - UNDERPASS_E_BUSY: another thread is inside; nothing was freed. Stop that thread first.
- * - UNDERPASS_E_PANIC: a bug; the tunnel is gone.
+ * - UNDERPASS_E_BUSY: another thread is inside; nothing was freed. Stop that thread, then call again.
+ * - UNDERPASS_E_ARGUMENT: this is no tunnel. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. The tunnel is gone, though perhaps not all of its memory.
  */
 UNDERPASS_API int32_t underpass_tunnel_free(underpass_tunnel *tunnel);
 
 /**
  * Fills a change with what sets nothing.
  *
- * out: size bytes. size: sizeof(underpass_peer_change). Any thread.
+ * - out: out, size bytes.
+ * - size: sizeof(underpass_peer_change).
  *
- * - UNDERPASS_OK: fill in the public key, and what is to change.
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+ * Threads: any, at any time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the change is there. Fill in the public key, and what is to be otherwise.
+ * - UNDERPASS_E_NULL: out is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: size is not the sizeof of the struct. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_peer_change_init(underpass_peer_change *out, uint32_t size);
 
 /**
- * Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on.
+ * Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
  *
- * now: as in underpass_tunnel_new(). changes: len of them, all of the size of the first; they and what they point to are
- * borrowed for the call. One call on a tunnel at a time. Then poll.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - changes: len of them, all of the size of the first; NULL for none. They and what they point to are borrowed for
+ *   the call.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: all are applied.
- * - UNDERPASS_E_LOW_ORDER_KEY, UNDERPASS_E_TOO_MANY_PEERS, UNDERPASS_E_PREFIX: nothing was applied; say so to whoever
+ * - UNDERPASS_E_LOW_ORDER_KEY: a public key is none that a peer can have. Nothing was applied; say so to whoever
  *   asked for it.
- * - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, a host name that is none.
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; remove some first.
+ * - UNDERPASS_E_PREFIX: the prefix of an allowed IP is too long. Nothing was applied; mend the change.
+ * - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, or a host name that is none. Nothing
+ *   was applied; mend the change.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: a size is not that of the struct, or not that of the first. Nothing was applied; mend the
+ *   call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_configure_peers(underpass_tunnel *tunnel, uint64_t now,
     const underpass_peer_change *changes, size_t len);
 
 /**
- * Removes every peer. One call on a tunnel at a time. Then poll.
+ * Removes every peer, with its sessions and staged packets. Then poll.
  *
- * - UNDERPASS_OK: they are gone, with their sessions and staged packets.
- * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: they are gone.
+ * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_remove_all_peers(underpass_tunnel *tunnel, uint64_t now);
 
 /**
- * Sets or removes the private key. Sessions end, unless it is the key the tunnel has.
+ * Sets or removes the private key. Sessions end, unless it is the key that the tunnel has. Then poll.
  *
- * private_key: 32 bytes; NULL or all zeros: none. One call on a tunnel at a time. Then poll. Statuses as those of
- * underpass_remove_all_peers().
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - private_key: 32 bytes, borrowed for the call; NULL or all zeros: none.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: it is set.
+ * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_set_private_key(underpass_tunnel *tunnel, uint64_t now, const uint8_t *private_key);
 
 /**
- * Sets the MTU of the virtual interface.
+ * Sets the MTU of the virtual interface. underpass_poll_transmit() needs a buffer to match.
  *
- * mtu: bytes, 68 to 65535; underpass_poll_transmit() needs a buffer to match. One call on a tunnel at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - mtu: bytes, 68 to 65535.
  *
- * - UNDERPASS_OK: done.
- * - UNDERPASS_E_MTU: out of its range.
- * - others as those of underpass_remove_all_peers().
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: it is set.
+ * - UNDERPASS_E_MTU: it is out of its range. Ask for another.
+ * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_set_mtu(underpass_tunnel *tunnel, uint64_t now, uint32_t mtu);
 
 /**
  * Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
- * sessions. The private key and the MTU are set too.
+ * sessions; private key and MTU are set too. underpass_poll_transmit() needs a buffer to match the MTU. Then poll.
  *
- * config: borrowed for the call; with a greater MTU, underpass_poll_transmit() needs a larger buffer. One call on a tunnel
- * at a time. Then poll.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - config: the configuration; borrowed for the call.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: all is applied.
- * - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
- * - UNDERPASS_E_TOO_MANY_PEERS: nothing was applied; the tunnel was made for fewer.
- * - others as those of underpass_remove_all_peers().
+ * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+ * - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; say so.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_apply_config(underpass_tunnel *tunnel, uint64_t now, const underpass_config *config);
 
 /**
- * Applies a request of wg: the lines between set=1 and the empty line.
+ * Applies a request of wg: the lines between set=1 and the empty line. Then poll.
  *
- * text: len bytes, no NUL needed; borrowed for the call. out: its size set. One call on a tunnel at a time. Then poll.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - text: len bytes, no NUL needed; borrowed for the call.
+ * - out: out; its size field is set by the caller.
  *
- * - UNDERPASS_OK: look at error_number. If it is 0, do what flags say, and answer errno=0.
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_ARGUMENT, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the request was looked at. If error_number is 0, do what flags say and answer errno=0; else
+ *   nothing was applied, and it is the answer.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+ * - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_uapi_set(underpass_tunnel *tunnel, uint64_t now, const char *text, size_t len,
     underpass_uapi_result *out);
@@ -951,331 +1204,659 @@ UNDERPASS_API int32_t underpass_uapi_set(underpass_tunnel *tunnel, uint64_t now,
 /**
  * Writes the answer to get=1 of wg, without the errno line that ends it. It holds the private key: wipe it.
  *
- * listen_port, fwmark: what the host knows; 0: none. text: out, cap bytes, or NULL and 0 to ask for the length. len: out,
- * bytes of the text without its NUL; cap must be greater. One call on a tunnel at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - listen_port, fwmark: what the host knows; 0: none.
+ * - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
+ * - len: out, bytes of the text without its NUL.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: text and length, or the length, are there.
- * - UNDERPASS_E_BUFFER: cap is not greater than the length; ask for that, and make room.
- * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_BUFFER: cap is not greater than the length. Ask for that, make room, call again.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_uapi_get(const underpass_tunnel *tunnel, uint16_t listen_port, uint32_t fwmark,
     char *text, size_t cap, size_t *len);
 
 /**
- * Seals packets from the virtual interface, in place.
+ * Seals packets from the virtual interface, in place. Then poll.
  *
- * now: as in underpass_tunnel_new(). slots: len of them, UNDERPASS_MAX_BATCH at most; each says what became of its packet.
- * One call on a tunnel at a time. Then poll.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
+ *   each slot says what became of its packet.
  *
- * - UNDERPASS_OK: look at each verdict.
- * - UNDERPASS_E_ARGUMENT: start and len of a slot are beyond its cap, or slots are not aligned. UNDERPASS_E_OVERLAP: two
- *   slots share memory. UNDERPASS_E_BATCH: too many slots. UNDERPASS_E_NULL, UNDERPASS_E_BUSY. Nothing was done: mend
- *   the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: do with each slot what its verdict says.
+ * - UNDERPASS_E_NULL: slots, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
+ *   Nothing was done; mend the call.
+ * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+ * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_handle_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     size_t len);
 
 /**
- * Opens datagrams from the network, in place.
+ * Opens datagrams from the network, in place. Then poll.
  *
- * Parameters and statuses as those of underpass_handle_packets(). UNDERPASS_E_ARGUMENT is also that of a slot whose path
- * has no remote address or whose ecn is greater than 3.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
+ *   each slot says what became of its datagram.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: do with each slot what its verdict says.
+ * - UNDERPASS_E_NULL: slots, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
+ *   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
+ * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+ * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_handle_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     size_t len);
 
 /**
- * The first of three steps that do what underpass_handle_packets() does, for many cores: routes, counts, and writes the
- * headers.
+ * The first of three steps that do what underpass_handle_packets() does, for many cores: finds the sessions, counts,
+ * writes the headers. Then poll.
  *
- * slots: as in underpass_handle_packets(). jobs: one for each slot, zeroed before its first use. Slots whose verdict is
- * UNDERPASS_VERDICT_PENDING have a job now, which underpass_crypt() is to run on any thread, and then
- * underpass_finish_packets() in the order of the packets; slots, buffers and jobs stay where they are until then. The
- * others are done. One call on a tunnel at a time. Then poll.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
+ *   each slot says what became of its packet.
+ * - jobs: one for each slot, zeroed before its first use. Slots, buffers and jobs stay where they are until they are
+ *   finished or discarded.
  *
- * Statuses as those of underpass_handle_packets().
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_crypt() is to run, and
+ *   then underpass_finish_packets(), in the order of the packets. Do with the others what their verdicts say.
+ * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
+ *   Nothing was done; mend the call.
+ * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+ * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_begin_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     underpass_job *jobs, size_t len);
 
 /**
- * The first of three steps that do what underpass_handle_datagrams() does, for many cores: finds the sessions. Handshake
- * messages are done with it.
+ * The first of three steps that do what underpass_handle_datagrams() does, for many cores: finds the sessions.
+ * Handshake messages are done with it. Then poll.
  *
- * Slots as in underpass_handle_datagrams(), the rest as in underpass_begin_packets(), with underpass_finish_datagrams().
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
+ *   each slot says what became of its datagram.
+ * - jobs: one for each slot, zeroed before its first use. Slots, buffers and jobs stay where they are until they are
+ *   finished or discarded.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_crypt() is to run, and
+ *   then underpass_finish_datagrams(), in the order of the datagrams. Do with the others what their verdicts say.
+ * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
+ *   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
+ * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+ * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_begin_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     underpass_job *jobs, size_t len);
 
 /**
- * The second of three steps: seals and opens what is begun. It needs no tunnel: any thread, any order, any part of a
- * batch; but one call for a slot.
+ * The second of three steps: seals and opens what is begun, in both directions. It needs no tunnel.
  *
- * slots, jobs: len of each, UNDERPASS_MAX_BATCH at most, as they were begun. Slots that are not pending are not looked at.
+ * - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
+ *
+ * Threads: any, in any order, with any part of a batch; but one call for a slot and its job at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: finish them.
- * - UNDERPASS_E_JOB: a pending slot has no job that was begun with it. Nothing was done; discard the jobs.
- * - UNDERPASS_E_NULL, UNDERPASS_E_ARGUMENT, UNDERPASS_E_OVERLAP, UNDERPASS_E_BATCH: nothing was done; mend the call.
- * - UNDERPASS_E_PANIC: discard the jobs.
+ * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it. Nothing was done; discard the jobs, and mend
+ *   the order of the calls.
+ * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
+ *   Nothing was done; mend the call.
+ * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+ * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+ * - UNDERPASS_E_PANIC: a bug in the library. Discard the jobs.
  */
 UNDERPASS_API int32_t underpass_crypt(underpass_slot *slots, underpass_job *jobs, size_t len);
 
 /**
- * The last of three steps for packets, in the order in which they were begun. The jobs are done and hold no keys any more.
+ * The last of three steps for packets, in the order in which they were begun. The jobs are done and hold no keys any
+ * more. Then poll.
  *
- * slots, jobs: as in underpass_crypt(). One call on a tunnel at a time. Then poll.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
  *
- * - UNDERPASS_OK: look at each verdict.
- * - UNDERPASS_E_JOB: a pending slot has no job that was begun with it for packets by this tunnel, and crypted. Nothing
- *   was done; discard the jobs.
- * - others as those of underpass_handle_packets().
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: do with each slot what its verdict says.
+ * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted.
+ *   Nothing was done; discard the jobs, and mend the order of the calls.
+ * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
+ *   Nothing was done; mend the call.
+ * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+ * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_finish_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     underpass_job *jobs, size_t len);
 
 /**
- * The last of three steps for datagrams, in the order in which they were begun. Parameters and statuses as those of
- * underpass_finish_packets().
+ * The last of three steps for datagrams, in the order in which they were begun. The jobs are done and hold no keys
+ * any more. Then poll.
+ *
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: do with each slot what its verdict says.
+ * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted.
+ *   Nothing was done; discard the jobs, and mend the order of the calls.
+ * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
+ *   Nothing was done; mend the call.
+ * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+ * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_finish_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     underpass_job *jobs, size_t len);
 
 /**
- * Wipes jobs that will not be finished. What they were begun for is lost, as a datagram is on its way.
+ * Wipes jobs that will not be finished. What they were begun for is lost, as a datagram may be on its way.
  *
- * jobs: len of them, UNDERPASS_MAX_BATCH at most, in any state. Any thread, but none that crypts or finishes them.
+ * - jobs: len of them, UNDERPASS_MAX_BATCH at most, in any state; NULL for none.
+ *
+ * Threads: any, but none may crypt or finish them meanwhile.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: they are gone.
- * - UNDERPASS_E_NULL, UNDERPASS_E_ARGUMENT, UNDERPASS_E_BATCH: mend the call.
+ * - UNDERPASS_E_NULL: jobs is NULL. Mend the call.
+ * - UNDERPASS_E_ARGUMENT: the array is not aligned as its type asks. Mend the call.
+ * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Make several calls.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_discard_jobs(underpass_job *jobs, size_t len);
 
 /**
- * Does what is due. To be called when the deadline of underpass_poll_timeout() has come; earlier or later does no harm.
+ * Does what is due. To be called when the deadline of underpass_poll_timeout() has come; earlier or later does no
+ * harm. Then poll.
  *
- * now: as in underpass_tunnel_new(). One call on a tunnel at a time. Then poll.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: done.
- * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_handle_timeout(underpass_tunnel *tunnel, uint64_t now);
 
 /**
- * The machine has other addresses or another way to the network: endpoints are asked for again, and peers are told where
- * we are. Parameters and statuses as those of underpass_handle_timeout().
+ * Tells that the machine has other addresses, or another way to the network: endpoint names are asked for again, and
+ * peers hear from us. Then poll.
+ *
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: done.
+ * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_handle_network_change(underpass_tunnel *tunnel, uint64_t now);
 
 /**
- * The wall clock was set.
+ * Tells that the wall clock was set.
  *
- * wall: nanoseconds since 1970 UTC. The rest as in underpass_handle_timeout().
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - wall: nanoseconds since 1970 UTC.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: done.
+ * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_handle_wall_clock(underpass_tunnel *tunnel, uint64_t now, uint64_t wall);
 
 /**
- * Writes the next datagram that is to be sent: a handshake message, a keepalive, or a staged packet. Call it until it says
- * UNDERPASS_NOTHING.
+ * Writes the next datagram that is to be sent: a handshake message, a keepalive, or a packet that was staged.
  *
- * now: as in underpass_tunnel_new(). buf: out, cap bytes, at least MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM and
- * UNDERPASS_MIN_TRANSMIT_BUFFER. out: its size set. One call on a tunnel at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - buf: out, cap bytes: at least the MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM, and at least
+ *   UNDERPASS_MIN_TRANSMIT_BUFFER.
+ * - out: out; its size field is set by the caller.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: send the datagram along its path, and call again.
- * - UNDERPASS_NOTHING: there are no more; go on with underpass_poll_event().
- * - UNDERPASS_E_BUFFER: cap is too small; make room.
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_event().
+ * - UNDERPASS_E_BUFFER: cap is too small. Make room.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_poll_transmit(underpass_tunnel *tunnel, uint64_t now, uint8_t *buf, size_t cap,
     underpass_transmit *out);
 
 /**
- * Hands out the next event. Call it until it says UNDERPASS_NOTHING.
+ * Hands out the next event.
  *
- * out: its size set. One call on a tunnel at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - out: out; its size field is set by the caller.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: act on the event as its kind says, and call again.
- * - UNDERPASS_NOTHING: there are no more; go on with underpass_poll_timeout().
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_timeout().
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_poll_event(underpass_tunnel *tunnel, underpass_event *out);
 
 /**
- * When underpass_handle_timeout() is to be called, on the clock of now. It may move with every call.
+ * Tells when underpass_handle_timeout() is to be called. It may move with every call that handles or configures.
  *
- * deadline: out, nanoseconds; UNDERPASS_NEVER: sleep until there is a packet or a datagram. One call on a tunnel at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - deadline: out, nanoseconds on the clock of the tunnel; UNDERPASS_NEVER: not before something else happens.
  *
- * - UNDERPASS_OK: sleep until then.
- * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: sleep until then, or until there is a packet or a datagram.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_poll_timeout(const underpass_tunnel *tunnel, uint64_t *deadline);
 
 /**
  * Tells where a peer is reached: the answer to UNDERPASS_EVENT_RESOLVE_ENDPOINT, or what the host knows otherwise.
+ * Then poll.
  *
- * now: as in underpass_tunnel_new(). remote: borrowed for the call. One call on a tunnel at a time. Then poll.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - peer: the number of the peer.
+ * - remote: borrowed for the call.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: what waited for it goes out.
- * - UNDERPASS_E_NO_PEER: the peer was removed meanwhile; forget it.
- * - UNDERPASS_E_ARGUMENT: the address has no family. UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+ * - UNDERPASS_E_ARGUMENT: the address has no family. Mend the call.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_set_endpoint(underpass_tunnel *tunnel, uint64_t now, uint64_t peer,
     const underpass_address *remote);
 
 /**
- * Starts a handshake with a peer unless a session is live or one is under way.
+ * Starts a handshake with a peer, unless a session is live or one is under way. Then poll.
  *
- * now: as in underpass_tunnel_new(). One call on a tunnel at a time. Then poll.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - peer: the number of the peer.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: done.
- * - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
- * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+ * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_connect(underpass_tunnel *tunnel, uint64_t now, uint64_t peer);
 
 /**
- * Datagrams to a peer could not leave from the local address of this path: from now on the host picks one, until the peer
- * is heard from again. Nothing happens when the peer is reached over another path by now.
+ * Tells that datagrams could not leave from the local address of a path: from now on the host picks one, until the
+ * peer is heard from again. Nothing happens when the peer is reached over another path by now.
  *
- * path: borrowed for the call. One call on a tunnel at a time. Statuses as those of underpass_set_endpoint().
+ * - tunnel: the tunnel; borrowed for the call.
+ * - peer: the number of the peer.
+ * - path: what the slot or the transmit said; borrowed for the call.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: done.
+ * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+ * - UNDERPASS_E_ARGUMENT: the path has no remote address. Mend the call.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_forget_source(underpass_tunnel *tunnel, uint64_t peer, const underpass_path *path);
 
 /**
- * Forgets the last timestamp accepted from a peer, whose clock was once far ahead and has been mended. Until its next
- * handshake, an old initiation of its could be replayed; it reaches no session by that.
+ * Forgets the last timestamp accepted from a peer, whose clock was once far ahead and has been mended. Until its
+ * next handshake, an old initiation of its could be replayed; it reaches no session by that.
  *
- * One call on a tunnel at a time. Statuses as those of underpass_connect().
+ * - tunnel: the tunnel; borrowed for the call.
+ * - peer: the number of the peer.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: done.
+ * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+ * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_reset_peer_timestamp(underpass_tunnel *tunnel, uint64_t peer);
 
 /**
- * The number of the peer with a public key: its name in all other calls, never 0, and never that of another peer, even
- * after it was removed.
+ * Tells the number of the peer with a public key: its name in all other calls, never 0, and never that of another
+ * peer, even after it was removed.
  *
- * public_key: 32 bytes. peer: out. One call on a tunnel at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - public_key: 32 bytes; borrowed for the call.
+ * - peer: out.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: the number is there.
- * - UNDERPASS_E_NO_PEER: there is no such peer.
- * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_NO_PEER: there is no peer with this key. Add it first.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_peer_by_key(const underpass_tunnel *tunnel, const uint8_t *public_key, uint64_t *peer);
 
 /**
- * The numbers of all peers.
+ * Tells the numbers of all peers.
  *
- * peers: out, cap of them, or NULL and 0 to ask for their count. len: out, how many there are. One call on a tunnel at a
- * time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - peers: out, cap of them; NULL and 0: only their count is asked for.
+ * - len: out, how many there are.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: numbers and count, or the count, are there.
- * - UNDERPASS_E_BUFFER: cap is less than the count; ask for that, and make room.
- * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_BUFFER: cap is less than the count. Ask for that, make room, call again.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_peers(const underpass_tunnel *tunnel, uint64_t *peers, size_t cap, size_t *len);
 
 /**
- * What is known of a peer.
+ * Tells what is known of a peer.
  *
- * now: as in underpass_tunnel_new(), for the health. out: its size set. One call on a tunnel at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - now: nanoseconds on the clock of the tunnel, see the top of this file.
+ * - peer: the number of the peer.
+ * - out: out; its size field is set by the caller.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: it is there.
- * - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
- * - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_peer_info(const underpass_tunnel *tunnel, uint64_t now, uint64_t peer,
     underpass_peer *out);
 
 /**
- * The allowed IPs of a peer, each with its prefix.
+ * Tells the allowed IPs of a peer, each with its prefix.
  *
- * allowed_ips: out, cap of them, or NULL and 0 to ask for their count. len: out, how many there are. One call on a tunnel
- * at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - peer: the number of the peer.
+ * - allowed_ips: out, cap of them; NULL and 0: only their count is asked for.
+ * - len: out, how many there are.
  *
- * - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
- * - others as those of underpass_peers().
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: networks and count, or the count, are there.
+ * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+ * - UNDERPASS_E_BUFFER: cap is less than the count. Ask for that, make room, call again.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_peer_allowed_ips(const underpass_tunnel *tunnel, uint64_t peer,
     underpass_ip *allowed_ips, size_t cap, size_t *len);
 
 /**
- * The host name that a peer's endpoint was configured as.
+ * Tells the host name that a peer's endpoint was configured as.
  *
- * host: out, cap bytes, or NULL and 0 to ask for the length; 256 are always enough. len: out, bytes of the name without
- * its NUL; cap must be greater. port: out, in host order. One call on a tunnel at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - peer: the number of the peer.
+ * - host: out, cap bytes, written with a NUL at its end; 256 are always enough; NULL and 0: only length and port are
+ *   asked for.
+ * - len: out, bytes of the name without its NUL.
+ * - port: out, in host order.
  *
- * - UNDERPASS_OK: name, length and port are there.
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: name, length and port are there. Resolve it, and tell underpass_set_endpoint().
  * - UNDERPASS_NOTHING: it was configured as an address, or not at all.
- * - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
- * - UNDERPASS_E_BUFFER: cap is not greater than the length; make room.
- * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+ * - UNDERPASS_E_BUFFER: cap is not greater than the length. Make room.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_peer_endpoint_name(const underpass_tunnel *tunnel, uint64_t peer, char *host,
     size_t cap, size_t *len, uint16_t *port);
 
 /**
- * How often packets and datagrams of a peer went no further, by reason (UNDERPASS_DROP_*).
+ * Tells how often packets and datagrams of a peer went no further, by reason.
  *
- * counts: out, cap of them, the count of a reason at its number; UNDERPASS_DROP_REASONS are all that this header knows.
- * len: out, how many reasons the library knows: beyond cap they are left out, and of the counts beyond len nothing is
- * written. One call on a tunnel at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - peer: the number of the peer.
+ * - counts: out, cap of them: the count of a reason stands at its number. UNDERPASS_DROP_REASONS are all that this
+ *   header knows.
+ * - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: the counts are there.
- * - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
- * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_peer_drops(const underpass_tunnel *tunnel, uint64_t peer, uint64_t *counts, size_t cap,
     size_t *len);
 
 /**
- * Counters of the tunnel, and what it holds. Visits every peer.
+ * Tells the counters of the tunnel, and what it holds. It visits every peer.
  *
- * out: its size set. One call on a tunnel at a time. Statuses as those of underpass_peer_info() without
- * UNDERPASS_E_NO_PEER.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - out: out; its size field is set by the caller.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: they are there.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_tunnel_stats(const underpass_tunnel *tunnel, underpass_stats *out);
 
 /**
- * How often packets and datagrams went no further, by reason, those of no known peer included. Parameters and statuses as
- * those of underpass_peer_drops() without the peer.
+ * Tells how often packets and datagrams went no further, by reason, those of no known peer included.
+ *
+ * - tunnel: the tunnel; borrowed for the call.
+ * - counts: out, cap of them: the count of a reason stands at its number. UNDERPASS_DROP_REASONS are all that this
+ *   header knows.
+ * - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the counts are there.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_tunnel_drops(const underpass_tunnel *tunnel, uint64_t *counts, size_t cap, size_t *len);
 
 /**
- * Our public key.
+ * Tells our public key.
  *
- * public_key: out, 32 bytes. One call on a tunnel at a time.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - public_key: out, 32 bytes.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
  *
  * - UNDERPASS_OK: it is there.
  * - UNDERPASS_NOTHING: the tunnel has no private key.
- * - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_tunnel_public_key(const underpass_tunnel *tunnel, uint8_t *public_key);
 
 /**
- * The MTU of the virtual interface.
+ * Tells the MTU of the virtual interface.
  *
- * mtu: out, bytes. One call on a tunnel at a time. Statuses as those of underpass_tunnel_public_key() without
- * UNDERPASS_NOTHING.
+ * - tunnel: the tunnel; borrowed for the call.
+ * - mtu: out, bytes.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: it is there.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_tunnel_mtu(const underpass_tunnel *tunnel, uint32_t *mtu);
 
 /**
- * The timestamp to save while the tunnel lives, and to give to its next life as timestamp_floor of its options.
+ * Tells the timestamp that is to be saved from time to time and when the tunnel ends, and given to its next life as
+ * timestamp_floor of the options.
  *
- * floor: out, UNDERPASS_TIMESTAMP_LEN bytes. One call on a tunnel at a time. Statuses as those of underpass_tunnel_mtu().
+ * - tunnel: the tunnel; borrowed for the call.
+ * - floor: out, UNDERPASS_TIMESTAMP_LEN bytes.
+ *
+ * Threads: one call on a tunnel at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: it is there.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+ *   lock.
+ * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_timestamp_floor(const underpass_tunnel *tunnel, uint8_t *floor);
 

@@ -1,13 +1,12 @@
 //! B. The data plane: packets and datagrams in batches, in place.
 use crate::address::underpass_path;
-use crate::boundary::{enter, enter_marked, enter_tunnel};
+use crate::boundary::enter_tunnel;
 use crate::handle::underpass_tunnel;
-use crate::job::{Begun, Work, underpass_job};
 use crate::memory::{Slots, Which};
 use core::array;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{Begin, DatagramSlot, PacketBuf, PacketSlot, Path, Verdict};
+use underpass_core::tunnel::{DatagramSlot, PacketBuf, PacketSlot, Path, Verdict};
 use underpass_core::{Instant, Status, Tunnel};
 
 /// Begun, and not finished: crypt and finish it.
@@ -58,16 +57,26 @@ pub struct underpass_slot {
 /// Slots that go to the core at a time: as many as it looks ahead.
 const FEW: usize = 16;
 
-/// Seals packets from the virtual interface, in place.
+/// Seals packets from the virtual interface, in place. Then poll.
 ///
-/// now: as in underpass_tunnel_new(). slots: len of them, UNDERPASS_MAX_BATCH at most; each says what became of its packet.
-/// One call on a tunnel at a time. Then poll.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
+///   each slot says what became of its packet.
 ///
-/// - UNDERPASS_OK: look at each verdict.
-/// - UNDERPASS_E_ARGUMENT: start and len of a slot are beyond its cap, or slots are not aligned. UNDERPASS_E_OVERLAP: two
-///   slots share memory. UNDERPASS_E_BATCH: too many slots. UNDERPASS_E_NULL, UNDERPASS_E_BUSY. Nothing was done: mend
-///   the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: do with each slot what its verdict says.
+/// - UNDERPASS_E_NULL: slots, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
+///   Nothing was done; mend the call.
+/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_handle_packets(
     tunnel: *mut underpass_tunnel,
@@ -85,10 +94,26 @@ pub extern "C" fn underpass_handle_packets(
     })
 }
 
-/// Opens datagrams from the network, in place.
+/// Opens datagrams from the network, in place. Then poll.
 ///
-/// Parameters and statuses as those of underpass_handle_packets(). UNDERPASS_E_ARGUMENT is also that of a slot whose path
-/// has no remote address or whose ecn is greater than 3.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
+///   each slot says what became of its datagram.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: do with each slot what its verdict says.
+/// - UNDERPASS_E_NULL: slots, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
+///   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
+/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_handle_datagrams(
     tunnel: *mut underpass_tunnel,
@@ -107,170 +132,19 @@ pub extern "C" fn underpass_handle_datagrams(
     })
 }
 
-/// The first of three steps that do what underpass_handle_packets() does, for many cores: routes, counts, and writes the
-/// headers.
-///
-/// slots: as in underpass_handle_packets(). jobs: one for each slot, zeroed before its first use. Slots whose verdict is
-/// UNDERPASS_VERDICT_PENDING have a job now, which underpass_crypt() is to run on any thread, and then
-/// underpass_finish_packets() in the order of the packets; slots, buffers and jobs stay where they are until then. The
-/// others are done. One call on a tunnel at a time. Then poll.
-///
-/// Statuses as those of underpass_handle_packets().
-#[unsafe(no_mangle)]
-pub extern "C" fn underpass_begin_packets(
-    tunnel: *mut underpass_tunnel,
-    now: u64,
-    slots: *mut underpass_slot,
-    jobs: *mut underpass_job,
-    len: usize,
-) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, mark| {
-        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, every)?;
-        for ((slot, buf), job) in opened(slots).zip(jobs) {
-            let packet = PacketBuf { packet: slot.range(), buf };
-            match tunnel.begin_seal(Instant::from_nanos(now), packet) {
-                Begin::Crypt(work) => slot.begin(job, mark, Work::Seal(work)),
-                Begin::Done(verdict) => slot.done(job, &verdict),
-            }
-        }
-        Ok(())
-    })
-}
-
-/// The first of three steps that do what underpass_handle_datagrams() does, for many cores: finds the sessions. Handshake
-/// messages are done with it.
-///
-/// Slots as in underpass_handle_datagrams(), the rest as in underpass_begin_packets(), with underpass_finish_datagrams().
-#[unsafe(no_mangle)]
-pub extern "C" fn underpass_begin_datagrams(
-    tunnel: *mut underpass_tunnel,
-    now: u64,
-    slots: *mut underpass_slot,
-    jobs: *mut underpass_job,
-    len: usize,
-) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, mark| {
-        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, every)?;
-        slots.look().iter().try_for_each(underpass_slot::check_source)?;
-        for ((slot, buf), job) in opened(slots).zip(jobs) {
-            let (path, ecn) = slot.source();
-            let datagram = buf.get_mut(slot.range()).unwrap_or_default();
-            match tunnel.begin_open(Instant::from_nanos(now), path, ecn, datagram) {
-                Begin::Crypt(work) => slot.begin(job, mark, Work::Open(work)),
-                Begin::Done(verdict) => slot.done(job, &verdict),
-            }
-        }
-        Ok(())
-    })
-}
-
-/// The second of three steps: seals and opens what is begun. It needs no tunnel: any thread, any order, any part of a
-/// batch; but one call for a slot.
-///
-/// slots, jobs: len of each, UNDERPASS_MAX_BATCH at most, as they were begun. Slots that are not pending are not looked at.
-///
-/// - UNDERPASS_OK: finish them.
-/// - UNDERPASS_E_JOB: a pending slot has no job that was begun with it. Nothing was done; discard the jobs.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_ARGUMENT, UNDERPASS_E_OVERLAP, UNDERPASS_E_BATCH: nothing was done; mend the call.
-/// - UNDERPASS_E_PANIC: discard the jobs.
-#[unsafe(no_mangle)]
-pub extern "C" fn underpass_crypt(slots: *mut underpass_slot, jobs: *mut underpass_job, len: usize) -> i32 {
-    enter(|caller| {
-        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
-        check_jobs(&slots, jobs, |_| true)?;
-        for ((slot, buf), job) in slots.open().zip(jobs) {
-            let (Some(buf), Some(begun)) = (buf, job.begun()) else { continue };
-            if core::mem::replace(&mut begun.is_crypted, true) {
-                continue;
-            }
-            match &mut begun.work {
-                Work::Seal(work) => work.crypt(buf),
-                Work::Open(work) => work.crypt(buf.get_mut(slot.range()).unwrap_or_default()),
-            }
-        }
-        Ok(())
-    })
-}
-
-/// The last of three steps for packets, in the order in which they were begun. The jobs are done and hold no keys any more.
-///
-/// slots, jobs: as in underpass_crypt(). One call on a tunnel at a time. Then poll.
-///
-/// - UNDERPASS_OK: look at each verdict.
-/// - UNDERPASS_E_JOB: a pending slot has no job that was begun with it for packets by this tunnel, and crypted. Nothing
-///   was done; discard the jobs.
-/// - others as those of underpass_handle_packets().
-#[unsafe(no_mangle)]
-pub extern "C" fn underpass_finish_packets(
-    tunnel: *mut underpass_tunnel,
-    now: u64,
-    slots: *mut underpass_slot,
-    jobs: *mut underpass_job,
-    len: usize,
-) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, mark| {
-        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
-        check_jobs(&slots, jobs, |begun| begun.is_ready(mark) && matches!(begun.work, Work::Seal(_)))?;
-        for ((slot, buf), job) in slots.open().zip(jobs) {
-            if buf.is_none() {
-                continue;
-            }
-            if let Some(Work::Seal(work)) = job.finish() {
-                slot.settle(&tunnel.finish_seal(Instant::from_nanos(now), work));
-            }
-        }
-        Ok(())
-    })
-}
-
-/// The last of three steps for datagrams, in the order in which they were begun. Parameters and statuses as those of
-/// underpass_finish_packets().
-#[unsafe(no_mangle)]
-pub extern "C" fn underpass_finish_datagrams(
-    tunnel: *mut underpass_tunnel,
-    now: u64,
-    slots: *mut underpass_slot,
-    jobs: *mut underpass_job,
-    len: usize,
-) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, mark| {
-        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
-        check_jobs(&slots, jobs, |begun| begun.is_ready(mark) && matches!(begun.work, Work::Open(_)))?;
-        for ((slot, buf), job) in slots.open().zip(jobs) {
-            let Some(buf) = buf else { continue };
-            if let Some(Work::Open(work)) = job.finish() {
-                let datagram = buf.get_mut(slot.range()).unwrap_or_default();
-                slot.settle(&tunnel.finish_open(Instant::from_nanos(now), work, datagram));
-            }
-        }
-        Ok(())
-    })
-}
-
-/// Wipes jobs that will not be finished. What they were begun for is lost, as a datagram is on its way.
-///
-/// jobs: len of them, UNDERPASS_MAX_BATCH at most, in any state. Any thread, but none that crypts or finishes them.
-///
-/// - UNDERPASS_OK: they are gone.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_ARGUMENT, UNDERPASS_E_BATCH: mend the call.
-#[unsafe(no_mangle)]
-pub extern "C" fn underpass_discard_jobs(jobs: *mut underpass_job, len: usize) -> i32 {
-    enter(|caller| {
-        caller.jobs(jobs, len)?.iter_mut().for_each(underpass_job::wipe);
-        Ok(())
-    })
-}
-
 /// Stands where no datagram came from.
 const NOWHERE: Path = Path { remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), local: None };
 
-const fn every(_: &underpass_slot) -> bool {
+/// Every slot is looked at.
+pub(crate) const fn every(_: &underpass_slot) -> bool {
     true
 }
 
 /// All slots with their buffers, when every slot is looked at.
 #[inline]
-fn opened<'c, W: Which>(slots: Slots<'c, W>) -> impl Iterator<Item = (&'c mut underpass_slot, &'c mut [u8])> {
+pub(crate) fn opened<'c, W: Which>(
+    slots: Slots<'c, W>,
+) -> impl Iterator<Item = (&'c mut underpass_slot, &'c mut [u8])> {
     slots.open().map(|(slot, buf)| (slot, buf.unwrap_or_default()))
 }
 
@@ -329,62 +203,32 @@ fn open<const N: usize>(tunnel: &mut Tunnel, now: Instant, slots: Slots<'_, impl
     }
 }
 
-/// Whether every pending slot has its job, and `fits` likes it.
-fn check_jobs(
-    slots: &Slots<'_, impl Which>,
-    jobs: &mut [underpass_job],
-    fits: impl Fn(&Begun) -> bool,
-) -> Result<(), Status> {
-    let mut pending = slots.look().iter().zip(jobs).filter(|(slot, _)| slot.is_pending());
-    let has_job = |slot: &underpass_slot, job: &mut underpass_job| {
-        job.begun().is_some_and(|begun| begun.buffer == slot.buf.addr() && fits(begun))
-    };
-    if pending.all(|(slot, job)| has_job(slot, job)) { Ok(()) } else { Err(Status::Job) }
-}
-
-impl Begun {
-    /// Whether the tunnel of this mark may finish it.
-    fn is_ready(&self, mark: u64) -> bool {
-        self.is_crypted && self.mark == mark
-    }
-}
-
 impl underpass_slot {
-    fn is_pending(&self) -> bool {
+    pub(crate) fn is_pending(&self) -> bool {
         self.verdict == UNDERPASS_VERDICT_PENDING
     }
 
     /// Where the packet or datagram is in the buffer.
     #[inline]
-    fn range(&self) -> core::ops::Range<usize> {
+    pub(crate) fn range(&self) -> core::ops::Range<usize> {
         self.start as usize..self.start as usize + self.len as usize
     }
 
     /// Whether `source` can be told.
     #[inline]
-    fn check_source(&self) -> Result<(), Status> {
+    pub(crate) fn check_source(&self) -> Result<(), Status> {
         if self.ecn > 3 { Err(Status::Argument) } else { self.path.path().map(|_| ()) }
     }
 
     /// What the outer header of a datagram said.
     #[inline]
-    fn source(&self) -> (Path, Ecn) {
+    pub(crate) fn source(&self) -> (Path, Ecn) {
         (self.path.path().unwrap_or(NOWHERE), Ecn::from_bits(self.ecn))
-    }
-
-    fn begin(&mut self, job: &mut underpass_job, mark: u64, work: Work) {
-        job.begin(mark, self.buf, work);
-        self.verdict = UNDERPASS_VERDICT_PENDING;
-    }
-
-    fn done(&mut self, job: &mut underpass_job, verdict: &Verdict) {
-        job.wipe();
-        self.settle(verdict);
     }
 
     /// Tells C what the core says.
     #[inline]
-    fn settle(&mut self, verdict: &Verdict) {
+    pub(crate) fn settle(&mut self, verdict: &Verdict) {
         self.reason = 0;
         self.peer = 0;
         match verdict {

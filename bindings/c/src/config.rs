@@ -123,11 +123,18 @@ struct PeerShape {
 
 /// Reads a configuration in the dialect of wg-quick(8), of wg setconf, and of the phone applications.
 ///
-/// text: len bytes of UTF-8, no NUL needed. config: out, to be released with underpass_config_free(). Any thread.
+/// - text: len bytes of UTF-8, no NUL needed; borrowed for the call.
+/// - config: out; to be released with underpass_config_free().
 ///
-/// - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it holds nothing else.
-/// - UNDERPASS_E_ARGUMENT: the text is not UTF-8 or has a NUL in it: it is no configuration.
-/// - UNDERPASS_E_NULL: mend the call.
+/// Threads: any, at any time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
+///   else.
+/// - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_parse(text: *const c_char, len: usize, config: *mut *mut underpass_config) -> i32 {
     enter(|caller| {
@@ -143,21 +150,35 @@ pub extern "C" fn underpass_config_parse(text: *const c_char, len: usize, config
 
 /// Releases a configuration and wipes its keys. What was borrowed from it is gone.
 ///
-/// config: NULL does nothing. Not while another thread reads it.
+/// - config: NULL does nothing.
+///
+/// Threads: none may read it meanwhile or afterwards.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: it is gone.
+/// - UNDERPASS_E_ARGUMENT: this is no configuration. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_free(config: *mut underpass_config) -> i32 {
     enter(|caller| caller.free_config(config))
 }
 
-/// What is wrong or odd in the text, in its order.
+/// Tells what is wrong or odd in the text, in the order of the text.
 ///
-/// index: from 0. out: its size set. Any thread.
+/// - config: the configuration; borrowed for the call.
+/// - index: from 0.
+/// - out: out; its size field is set by the caller.
 ///
-/// - UNDERPASS_OK: the diagnostic is there; ask for the next.
+/// Threads: any number may read a configuration at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the diagnostic is there. Ask for the next.
 /// - UNDERPASS_NOTHING: there are no more.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_diagnostic(
     config: *const underpass_config,
@@ -172,13 +193,20 @@ pub extern "C" fn underpass_config_diagnostic(
     })
 }
 
-/// What the [Interface] section says of numbers and keys.
+/// Tells what the [Interface] section says of numbers and keys.
 ///
-/// out: its size set. It holds the private key: wipe it. Any thread.
+/// - config: the configuration; borrowed for the call.
+/// - out: out; its size field is set by the caller. It holds the private key: wipe it.
+///
+/// Threads: any number may read a configuration at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: it is there.
-/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_interface(config: *const underpass_config, out: *mut underpass_interface) -> i32 {
     enter(|caller| {
@@ -188,14 +216,21 @@ pub extern "C" fn underpass_config_interface(config: *const underpass_config, ou
     })
 }
 
-/// Addresses of the virtual interface, each with the prefix length of its network.
+/// Tells the addresses of the virtual interface, each with the prefix length of its network.
 ///
-/// index: from 0. out: the address. Any thread.
+/// - config: the configuration; borrowed for the call.
+/// - index: from 0.
+/// - out: out.
 ///
-/// - UNDERPASS_OK: the address is there; ask for the next.
+/// Threads: any number may read a configuration at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the address is there. Ask for the next.
 /// - UNDERPASS_NOTHING: there are no more.
-/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
-/// - UNDERPASS_E_NULL: mend the call.
+/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_address(
     config: *const underpass_config,
@@ -210,7 +245,21 @@ pub extern "C" fn underpass_config_address(
     })
 }
 
-/// Name servers. Parameters and statuses as those of underpass_config_address(); there is no prefix.
+/// Tells the name servers.
+///
+/// - config: the configuration; borrowed for the call.
+/// - index: from 0.
+/// - out: out, without prefix.
+///
+/// Threads: any number may read a configuration at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the address is there. Ask for the next.
+/// - UNDERPASS_NOTHING: there are no more.
+/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_dns(config: *const underpass_config, index: usize, out: *mut underpass_ip) -> i32 {
     enter(|caller| {
@@ -221,14 +270,23 @@ pub extern "C" fn underpass_config_dns(config: *const underpass_config, index: u
     })
 }
 
-/// Texts of the [Interface] section.
+/// Tells the texts of the [Interface] section: commands, search domains, applications.
 ///
-/// kind: UNDERPASS_TEXT_*. index: from 0. out: text with a NUL, valid as long as the configuration. Any thread.
+/// - config: the configuration; borrowed for the call.
+/// - kind: UNDERPASS_TEXT_*.
+/// - index: from 0.
+/// - out: out: text with a NUL, valid as long as the configuration.
 ///
-/// - UNDERPASS_OK: the text is there; ask for the next.
+/// Threads: any number may read a configuration at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the text is there. Ask for the next.
 /// - UNDERPASS_NOTHING: there are no more of this kind.
-/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
-/// - UNDERPASS_E_ARGUMENT: there is no such kind. UNDERPASS_E_NULL: mend the call.
+/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+/// - UNDERPASS_E_ARGUMENT: there is no such kind. Mend the call.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_text(
     config: *const underpass_config,
@@ -246,15 +304,23 @@ pub extern "C" fn underpass_config_text(
     })
 }
 
-/// Peers of the configuration, as changes that underpass_configure_peers() takes.
+/// Tells the peers, as changes that underpass_configure_peers() takes.
 ///
-/// index: from 0. out: its size set; its pointers are valid as long as the configuration. It may hold a preshared key: wipe
-/// it. Any thread.
+/// - config: the configuration; borrowed for the call.
+/// - index: from 0.
+/// - out: out; its size field is set by the caller. Its pointers are valid as long as the configuration. It may hold
+///   a preshared key: wipe it.
 ///
-/// - UNDERPASS_OK: the peer is there; ask for the next.
+/// Threads: any number may read a configuration at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the peer is there. Ask for the next.
 /// - UNDERPASS_NOTHING: there are no more.
-/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_peer(
     config: *const underpass_config,
@@ -273,13 +339,19 @@ pub extern "C" fn underpass_config_peer(
 
 /// Writes the configuration as wg-quick text. It holds the private key: wipe it.
 ///
-/// text: out, cap bytes, or NULL and 0 to ask for the length. len: out, bytes of the text without its NUL; cap must be
-/// greater. Any thread.
+/// - config: the configuration; borrowed for the call.
+/// - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
+/// - len: out, bytes of the text without its NUL.
+///
+/// Threads: any number may read a configuration at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: text and length, or the length, are there.
-/// - UNDERPASS_E_BUFFER: cap is not greater than the length; ask for that, and make room.
-/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
-/// - UNDERPASS_E_NULL: mend the call.
+/// - UNDERPASS_E_BUFFER: cap is not greater than the length. Ask for that, make room, call again.
+/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_write(
     config: *const underpass_config,

@@ -73,26 +73,46 @@ pub struct underpass_peer_change {
 
 /// Fills a change with what sets nothing.
 ///
-/// out: size bytes. size: sizeof(underpass_peer_change). Any thread.
+/// - out: out, size bytes.
+/// - size: sizeof(underpass_peer_change).
 ///
-/// - UNDERPASS_OK: fill in the public key, and what is to change.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE: mend the call.
+/// Threads: any, at any time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the change is there. Fill in the public key, and what is to be otherwise.
+/// - UNDERPASS_E_NULL: out is NULL. Mend the call.
+/// - UNDERPASS_E_SIZE: size is not the sizeof of the struct. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_peer_change_init(out: *mut underpass_peer_change, size: u32) -> i32 {
     enter(|caller| caller.init(out, size, underpass_peer_change { size, ..underpass_peer_change::NOTHING }))
 }
 
-/// Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on.
+/// Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
 ///
-/// now: as in underpass_tunnel_new(). changes: len of them, all of the size of the first; they and what they point to are
-/// borrowed for the call. One call on a tunnel at a time. Then poll.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - changes: len of them, all of the size of the first; NULL for none. They and what they point to are borrowed for
+///   the call.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: all are applied.
-/// - UNDERPASS_E_LOW_ORDER_KEY, UNDERPASS_E_TOO_MANY_PEERS, UNDERPASS_E_PREFIX: nothing was applied; say so to whoever
+/// - UNDERPASS_E_LOW_ORDER_KEY: a public key is none that a peer can have. Nothing was applied; say so to whoever
 ///   asked for it.
-/// - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, a host name that is none.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; remove some first.
+/// - UNDERPASS_E_PREFIX: the prefix of an allowed IP is too long. Nothing was applied; mend the change.
+/// - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, or a host name that is none. Nothing
+///   was applied; mend the change.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_SIZE: a size is not that of the struct, or not that of the first. Nothing was applied; mend the
+///   call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_configure_peers(
     tunnel: *mut underpass_tunnel,
@@ -112,20 +132,40 @@ pub extern "C" fn underpass_configure_peers(
     })
 }
 
-/// Removes every peer. One call on a tunnel at a time. Then poll.
+/// Removes every peer, with its sessions and staged packets. Then poll.
 ///
-/// - UNDERPASS_OK: they are gone, with their sessions and staged packets.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: they are gone.
+/// - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_remove_all_peers(tunnel: *mut underpass_tunnel, now: u64) -> i32 {
     enter_tunnel(tunnel, |_, tunnel| Ok(tunnel.configure(Instant::from_nanos(now), &[Change::RemoveAllPeers])?))
 }
 
-/// Sets or removes the private key. Sessions end, unless it is the key the tunnel has.
+/// Sets or removes the private key. Sessions end, unless it is the key that the tunnel has. Then poll.
 ///
-/// private_key: 32 bytes; NULL or all zeros: none. One call on a tunnel at a time. Then poll. Statuses as those of
-/// underpass_remove_all_peers().
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - private_key: 32 bytes, borrowed for the call; NULL or all zeros: none.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: it is set.
+/// - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_set_private_key(tunnel: *mut underpass_tunnel, now: u64, private_key: *const u8) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -137,13 +177,22 @@ pub extern "C" fn underpass_set_private_key(tunnel: *mut underpass_tunnel, now: 
     })
 }
 
-/// Sets the MTU of the virtual interface.
+/// Sets the MTU of the virtual interface. underpass_poll_transmit() needs a buffer to match.
 ///
-/// mtu: bytes, 68 to 65535; underpass_poll_transmit() needs a buffer to match. One call on a tunnel at a time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - mtu: bytes, 68 to 65535.
 ///
-/// - UNDERPASS_OK: done.
-/// - UNDERPASS_E_MTU: out of its range.
-/// - others as those of underpass_remove_all_peers().
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: it is set.
+/// - UNDERPASS_E_MTU: it is out of its range. Ask for another.
+/// - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_set_mtu(tunnel: *mut underpass_tunnel, now: u64, mtu: u32) -> i32 {
     enter_tunnel(tunnel, |_, tunnel| {
@@ -153,15 +202,23 @@ pub extern "C" fn underpass_set_mtu(tunnel: *mut underpass_tunnel, now: u64, mtu
 }
 
 /// Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
-/// sessions. The private key and the MTU are set too.
+/// sessions; private key and MTU are set too. underpass_poll_transmit() needs a buffer to match the MTU. Then poll.
 ///
-/// config: borrowed for the call; with a greater MTU, underpass_poll_transmit() needs a larger buffer. One call on a tunnel
-/// at a time. Then poll.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - config: the configuration; borrowed for the call.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: all is applied.
-/// - UNDERPASS_E_CONFIG: the text has errors; show its diagnostics.
-/// - UNDERPASS_E_TOO_MANY_PEERS: nothing was applied; the tunnel was made for fewer.
-/// - others as those of underpass_remove_all_peers().
+/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
+/// - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; say so.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_apply_config(
     tunnel: *mut underpass_tunnel,

@@ -71,17 +71,26 @@ pub struct underpass_event {
     pub reserved: u32,
 }
 
-/// Writes the next datagram that is to be sent: a handshake message, a keepalive, or a staged packet. Call it until it says
-/// UNDERPASS_NOTHING.
+/// Writes the next datagram that is to be sent: a handshake message, a keepalive, or a packet that was staged.
 ///
-/// now: as in underpass_tunnel_new(). buf: out, cap bytes, at least MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM and
-/// UNDERPASS_MIN_TRANSMIT_BUFFER. out: its size set. One call on a tunnel at a time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - buf: out, cap bytes: at least the MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM, and at least
+///   UNDERPASS_MIN_TRANSMIT_BUFFER.
+/// - out: out; its size field is set by the caller.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: send the datagram along its path, and call again.
-/// - UNDERPASS_NOTHING: there are no more; go on with underpass_poll_event().
-/// - UNDERPASS_E_BUFFER: cap is too small; make room.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_event().
+/// - UNDERPASS_E_BUFFER: cap is too small. Make room.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_poll_transmit(
     tunnel: *mut underpass_tunnel,
@@ -110,14 +119,22 @@ pub extern "C" fn underpass_poll_transmit(
     })
 }
 
-/// Hands out the next event. Call it until it says UNDERPASS_NOTHING.
+/// Hands out the next event.
 ///
-/// out: its size set. One call on a tunnel at a time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - out: out; its size field is set by the caller.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: act on the event as its kind says, and call again.
-/// - UNDERPASS_NOTHING: there are no more; go on with underpass_poll_timeout().
-/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_timeout().
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_poll_event(tunnel: *mut underpass_tunnel, out: *mut underpass_event) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -127,13 +144,20 @@ pub extern "C" fn underpass_poll_event(tunnel: *mut underpass_tunnel, out: *mut 
     })
 }
 
-/// When underpass_handle_timeout() is to be called, on the clock of now. It may move with every call.
+/// Tells when underpass_handle_timeout() is to be called. It may move with every call that handles or configures.
 ///
-/// deadline: out, nanoseconds; UNDERPASS_NEVER: sleep until there is a packet or a datagram. One call on a tunnel at a time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - deadline: out, nanoseconds on the clock of the tunnel; UNDERPASS_NEVER: not before something else happens.
 ///
-/// - UNDERPASS_OK: sleep until then.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: sleep until then, or until there is a packet or a datagram.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_poll_timeout(tunnel: *const underpass_tunnel, deadline: *mut u64) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {

@@ -8,11 +8,16 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// Makes a private key.
 ///
-/// key: out, 32 bytes. Any thread.
+/// - key: out, 32 bytes.
 ///
-/// - UNDERPASS_OK: the key is there. Keep it secret, and wipe it with underpass_wipe() when you are done with it.
-/// - UNDERPASS_E_RANDOM: the system gives no randomness; try again later.
-/// - UNDERPASS_E_NULL: mend the call.
+/// Threads: any, at any time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
+/// - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
+/// - UNDERPASS_E_NULL: key is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_private_key_generate(key: *mut u8) -> i32 {
     enter(|caller| generate(caller, key, |bytes| *PrivateKey::from_bytes(bytes).clamped().as_bytes()))
@@ -20,7 +25,16 @@ pub extern "C" fn underpass_private_key_generate(key: *mut u8) -> i32 {
 
 /// Makes a preshared key.
 ///
-/// key: out, 32 bytes. Any thread. Statuses as those of underpass_private_key_generate().
+/// - key: out, 32 bytes.
+///
+/// Threads: any, at any time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
+/// - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
+/// - UNDERPASS_E_NULL: key is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_preshared_key_generate(key: *mut u8) -> i32 {
     enter(|caller| generate(caller, key, |bytes| bytes))
@@ -28,10 +42,16 @@ pub extern "C" fn underpass_preshared_key_generate(key: *mut u8) -> i32 {
 
 /// Computes the public key that belongs to a private one.
 ///
-/// private_key: 32 bytes. public_key: out, 32 bytes; may be the same memory. Any thread.
+/// - private_key: 32 bytes; borrowed for the call.
+/// - public_key: out, 32 bytes; may be the same memory.
+///
+/// Threads: any, at any time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: the public key is there.
-/// - UNDERPASS_E_NULL: mend the call.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_public_key(private_key: *const u8, public_key: *mut u8) -> i32 {
     enter(|caller| {
@@ -42,13 +62,20 @@ pub extern "C" fn underpass_public_key(private_key: *const u8, public_key: *mut 
     })
 }
 
-/// Reads a key from base64, as wg(8) writes it.
+/// Reads a key from 44 base64 characters, as wg(8) writes it.
 ///
-/// text: len bytes (44), no NUL needed. key: out, 32 bytes. Any thread.
+/// - text: len bytes, no NUL needed; borrowed for the call.
+/// - key: out, 32 bytes.
+///
+/// Threads: any, at any time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: the key is there.
-/// - UNDERPASS_E_KEY: the text is no key; ask for another.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_ARGUMENT: mend the call.
+/// - UNDERPASS_E_KEY: the text is no key. Ask for another.
+/// - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_from_base64(text: *const c_char, len: usize, key: *mut u8) -> i32 {
     enter(|caller| parse(caller, text, len, key, |text| Ok(PresharedKey::from_base64(text)?)))
@@ -56,28 +83,54 @@ pub extern "C" fn underpass_key_from_base64(text: *const c_char, len: usize, key
 
 /// Reads a key from 64 hexadecimal digits of either case.
 ///
-/// text: len bytes (64), no NUL needed. key: out, 32 bytes. Any thread. Statuses as those of underpass_key_from_base64().
+/// - text: len bytes, no NUL needed; borrowed for the call.
+/// - key: out, 32 bytes.
+///
+/// Threads: any, at any time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the key is there.
+/// - UNDERPASS_E_KEY: the text is no key. Ask for another.
+/// - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_from_hex(text: *const c_char, len: usize, key: *mut u8) -> i32 {
     enter(|caller| parse(caller, text, len, key, |text| Ok(PresharedKey::from_hex(text)?)))
 }
 
-/// Writes a key as base64 with a NUL.
+/// Writes a key as base64, as wg(8) does.
 ///
-/// key: 32 bytes. text: out, cap bytes, of which UNDERPASS_BASE64_LEN are written. Any thread.
+/// - key: 32 bytes; borrowed for the call.
+/// - text: out, cap bytes, of which UNDERPASS_BASE64_LEN are written, the last one a NUL.
+///
+/// Threads: any, at any time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: the text is there.
-/// - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_BASE64_LEN; make room.
-/// - UNDERPASS_E_NULL: mend the call.
+/// - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_BASE64_LEN. Make room.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_to_base64(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
     enter(|caller| print(caller, key, text, cap, PresharedKey::to_base64))
 }
 
-/// Writes a key as lower-case hexadecimal digits with a NUL.
+/// Writes a key as lower-case hexadecimal digits.
 ///
-/// key: 32 bytes. text: out, cap bytes, of which UNDERPASS_HEX_LEN are written. Any thread. Statuses as those of
-/// underpass_key_to_base64().
+/// - key: 32 bytes; borrowed for the call.
+/// - text: out, cap bytes, of which UNDERPASS_HEX_LEN are written, the last one a NUL.
+///
+/// Threads: any, at any time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the text is there.
+/// - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_HEX_LEN. Make room.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_to_hex(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
     enter(|caller| print(caller, key, text, cap, PresharedKey::to_hex))
@@ -85,7 +138,9 @@ pub extern "C" fn underpass_key_to_hex(key: *const u8, text: *mut c_char, cap: u
 
 /// Overwrites memory with zeros, in a way that no compiler leaves out: for keys that are no longer needed.
 ///
-/// memory: len bytes, uninitialised ones too; NULL does nothing. Any thread.
+/// - memory: out, len bytes, initialised or not; NULL does nothing.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_wipe(memory: *mut c_void, len: usize) {
     enter(|caller| caller.wipe(memory.cast(), len));

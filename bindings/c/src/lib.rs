@@ -23,6 +23,8 @@ pub mod uapi;
 
 pub mod batch;
 
+pub mod steps;
+
 pub mod facts;
 
 pub mod drain;

@@ -91,15 +91,23 @@ pub struct underpass_stats {
     pub handshakes_under_way: u64,
 }
 
-/// The number of the peer with a public key: its name in all other calls, never 0, and never that of another peer, even
-/// after it was removed.
+/// Tells the number of the peer with a public key: its name in all other calls, never 0, and never that of another
+/// peer, even after it was removed.
 ///
-/// public_key: 32 bytes. peer: out. One call on a tunnel at a time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - public_key: 32 bytes; borrowed for the call.
+/// - peer: out.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: the number is there.
-/// - UNDERPASS_E_NO_PEER: there is no such peer.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// - UNDERPASS_E_NO_PEER: there is no peer with this key. Add it first.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_peer_by_key(tunnel: *const underpass_tunnel, public_key: *const u8, peer: *mut u64) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -110,15 +118,22 @@ pub extern "C" fn underpass_peer_by_key(tunnel: *const underpass_tunnel, public_
     })
 }
 
-/// The numbers of all peers.
+/// Tells the numbers of all peers.
 ///
-/// peers: out, cap of them, or NULL and 0 to ask for their count. len: out, how many there are. One call on a tunnel at a
-/// time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - peers: out, cap of them; NULL and 0: only their count is asked for.
+/// - len: out, how many there are.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: numbers and count, or the count, are there.
-/// - UNDERPASS_E_BUFFER: cap is less than the count; ask for that, and make room.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// - UNDERPASS_E_BUFFER: cap is less than the count. Ask for that, make room, call again.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_peers(
     tunnel: *const underpass_tunnel,
@@ -131,14 +146,24 @@ pub extern "C" fn underpass_peers(
     })
 }
 
-/// What is known of a peer.
+/// Tells what is known of a peer.
 ///
-/// now: as in underpass_tunnel_new(), for the health. out: its size set. One call on a tunnel at a time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - peer: the number of the peer.
+/// - out: out; its size field is set by the caller.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: it is there.
-/// - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_peer_info(
     tunnel: *const underpass_tunnel,
@@ -153,13 +178,24 @@ pub extern "C" fn underpass_peer_info(
     })
 }
 
-/// The allowed IPs of a peer, each with its prefix.
+/// Tells the allowed IPs of a peer, each with its prefix.
 ///
-/// allowed_ips: out, cap of them, or NULL and 0 to ask for their count. len: out, how many there are. One call on a tunnel
-/// at a time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - peer: the number of the peer.
+/// - allowed_ips: out, cap of them; NULL and 0: only their count is asked for.
+/// - len: out, how many there are.
 ///
-/// - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
-/// - others as those of underpass_peers().
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: networks and count, or the count, are there.
+/// - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+/// - UNDERPASS_E_BUFFER: cap is less than the count. Ask for that, make room, call again.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_peer_allowed_ips(
     tunnel: *const underpass_tunnel,
@@ -175,17 +211,27 @@ pub extern "C" fn underpass_peer_allowed_ips(
     })
 }
 
-/// The host name that a peer's endpoint was configured as.
+/// Tells the host name that a peer's endpoint was configured as.
 ///
-/// host: out, cap bytes, or NULL and 0 to ask for the length; 256 are always enough. len: out, bytes of the name without
-/// its NUL; cap must be greater. port: out, in host order. One call on a tunnel at a time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - peer: the number of the peer.
+/// - host: out, cap bytes, written with a NUL at its end; 256 are always enough; NULL and 0: only length and port are
+///   asked for.
+/// - len: out, bytes of the name without its NUL.
+/// - port: out, in host order.
 ///
-/// - UNDERPASS_OK: name, length and port are there.
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: name, length and port are there. Resolve it, and tell underpass_set_endpoint().
 /// - UNDERPASS_NOTHING: it was configured as an address, or not at all.
-/// - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
-/// - UNDERPASS_E_BUFFER: cap is not greater than the length; make room.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+/// - UNDERPASS_E_BUFFER: cap is not greater than the length. Make room.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_peer_endpoint_name(
     tunnel: *const underpass_tunnel,
@@ -206,16 +252,24 @@ pub extern "C" fn underpass_peer_endpoint_name(
     })
 }
 
-/// How often packets and datagrams of a peer went no further, by reason (UNDERPASS_DROP_*).
+/// Tells how often packets and datagrams of a peer went no further, by reason.
 ///
-/// counts: out, cap of them, the count of a reason at its number; UNDERPASS_DROP_REASONS are all that this header knows.
-/// len: out, how many reasons the library knows: beyond cap they are left out, and of the counts beyond len nothing is
-/// written. One call on a tunnel at a time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - peer: the number of the peer.
+/// - counts: out, cap of them: the count of a reason stands at its number. UNDERPASS_DROP_REASONS are all that this
+///   header knows.
+/// - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: the counts are there.
-/// - UNDERPASS_E_NO_PEER: the peer was removed; forget it.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_peer_drops(
     tunnel: *const underpass_tunnel,
@@ -232,10 +286,21 @@ pub extern "C" fn underpass_peer_drops(
     })
 }
 
-/// Counters of the tunnel, and what it holds. Visits every peer.
+/// Tells the counters of the tunnel, and what it holds. It visits every peer.
 ///
-/// out: its size set. One call on a tunnel at a time. Statuses as those of underpass_peer_info() without
-/// UNDERPASS_E_NO_PEER.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - out: out; its size field is set by the caller.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: they are there.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_stats(tunnel: *const underpass_tunnel, out: *mut underpass_stats) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -244,8 +309,22 @@ pub extern "C" fn underpass_tunnel_stats(tunnel: *const underpass_tunnel, out: *
     })
 }
 
-/// How often packets and datagrams went no further, by reason, those of no known peer included. Parameters and statuses as
-/// those of underpass_peer_drops() without the peer.
+/// Tells how often packets and datagrams went no further, by reason, those of no known peer included.
+///
+/// - tunnel: the tunnel; borrowed for the call.
+/// - counts: out, cap of them: the count of a reason stands at its number. UNDERPASS_DROP_REASONS are all that this
+///   header knows.
+/// - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: the counts are there.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_drops(
     tunnel: *const underpass_tunnel,
@@ -259,14 +338,21 @@ pub extern "C" fn underpass_tunnel_drops(
     })
 }
 
-/// Our public key.
+/// Tells our public key.
 ///
-/// public_key: out, 32 bytes. One call on a tunnel at a time.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - public_key: out, 32 bytes.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
 ///
 /// - UNDERPASS_OK: it is there.
 /// - UNDERPASS_NOTHING: the tunnel has no private key.
-/// - UNDERPASS_E_NULL, UNDERPASS_E_BUSY: mend the call.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: free the tunnel.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_public_key(tunnel: *const underpass_tunnel, public_key: *mut u8) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -276,10 +362,20 @@ pub extern "C" fn underpass_tunnel_public_key(tunnel: *const underpass_tunnel, p
     })
 }
 
-/// The MTU of the virtual interface.
+/// Tells the MTU of the virtual interface.
 ///
-/// mtu: out, bytes. One call on a tunnel at a time. Statuses as those of underpass_tunnel_public_key() without
-/// UNDERPASS_NOTHING.
+/// - tunnel: the tunnel; borrowed for the call.
+/// - mtu: out, bytes.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: it is there.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_mtu(tunnel: *const underpass_tunnel, mtu: *mut u32) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -288,9 +384,21 @@ pub extern "C" fn underpass_tunnel_mtu(tunnel: *const underpass_tunnel, mtu: *mu
     })
 }
 
-/// The timestamp to save while the tunnel lives, and to give to its next life as timestamp_floor of its options.
+/// Tells the timestamp that is to be saved from time to time and when the tunnel ends, and given to its next life as
+/// timestamp_floor of the options.
 ///
-/// floor: out, UNDERPASS_TIMESTAMP_LEN bytes. One call on a tunnel at a time. Statuses as those of underpass_tunnel_mtu().
+/// - tunnel: the tunnel; borrowed for the call.
+/// - floor: out, UNDERPASS_TIMESTAMP_LEN bytes.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: it is there.
+/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_timestamp_floor(tunnel: *const underpass_tunnel, floor: *mut u8) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {

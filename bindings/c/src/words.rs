@@ -156,34 +156,49 @@ static REASONS: Words<{ DropReason::ALL.len() }> = {
     words
 };
 
-/// The version of the library, to be compared with UNDERPASS_VERSION of the header. Never fails. Any thread.
+/// The version of the library, to be compared with UNDERPASS_VERSION of the header: a program works with a library of
+/// the same first two numbers while the first is 0, and of the same first number from 1 on.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_version() -> u32 {
     UNDERPASS_VERSION
 }
 
-/// The version of the library as text, such as "0.1.0". Static: valid for ever, not to be freed. Any thread.
+/// The version of the library as text, such as "0.1.0". It is static: valid for ever, not to be freed.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_version_string() -> *const c_char {
     static_word(VERSION).as_ptr()
 }
 
-/// Which cryptography is built in: "fast" or "portable". Static: valid for ever, not to be freed. Any thread.
+/// Which cryptography is built in: "fast" or "portable". It is static: valid for ever, not to be freed.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_backend() -> *const c_char {
     let is_fast = cfg!(all(feature = "fast", any(target_arch = "x86_64", target_arch = "aarch64")));
     if is_fast { c"fast".as_ptr() } else { c"portable".as_ptr() }
 }
 
-/// What a status means, in a few English words. Static: valid for ever, not to be freed; never NULL, for no number. Any
-/// thread.
+/// What a status means, in a few English words: never NULL, whatever the number. It is static: valid for ever, not to
+/// be freed.
+///
+/// - status: what a function returned.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_strerror(status: i32) -> *const c_char {
     status_text(status).as_ptr()
 }
 
-/// The name of a drop reason (UNDERPASS_DROP_*) for statistics: lower case, words joined by underscores; "unknown" for any
-/// other number. Static: valid for ever, not to be freed; never NULL. Any thread.
+/// The name of a drop reason for statistics: lower case, words joined by underscores; "unknown" for any other number,
+/// never NULL. It is static: valid for ever, not to be freed.
+///
+/// - reason: UNDERPASS_DROP_*.
+///
+/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_drop_reason_name(reason: u32) -> *const c_char {
     drop_reason_name(reason).as_ptr()

@@ -3,7 +3,7 @@ use crate::address::{underpass_address, underpass_ip, underpass_path};
 use crate::boundary::{enter, enter_tunnel};
 use crate::handle::underpass_tunnel;
 use crate::words::*;
-use crate::{batch, commands, config, configure, drain, facts, options, peers, uapi};
+use crate::{batch, commands, config, configure, drain, facts, options, peers, steps, uapi};
 use core::ptr::{null, null_mut};
 use std::panic::panic_any;
 
@@ -40,10 +40,10 @@ fn answers(tunnel: *mut underpass_tunnel) -> Vec<(&'static str, i32)> {
         uapi::underpass_uapi_get(0, 0, null_mut(), 0, len);
         batch::underpass_handle_packets(0, null_mut(), 0);
         batch::underpass_handle_datagrams(0, null_mut(), 0);
-        batch::underpass_begin_packets(0, null_mut(), null_mut(), 0);
-        batch::underpass_begin_datagrams(0, null_mut(), null_mut(), 0);
-        batch::underpass_finish_packets(0, null_mut(), null_mut(), 0);
-        batch::underpass_finish_datagrams(0, null_mut(), null_mut(), 0);
+        steps::underpass_begin_packets(0, null_mut(), null_mut(), 0);
+        steps::underpass_begin_datagrams(0, null_mut(), null_mut(), 0);
+        steps::underpass_finish_packets(0, null_mut(), null_mut(), 0);
+        steps::underpass_finish_datagrams(0, null_mut(), null_mut(), 0);
         facts::underpass_handle_timeout(0);
         facts::underpass_handle_network_change(0);
         facts::underpass_handle_wall_clock(0, 0);

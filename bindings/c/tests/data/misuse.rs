@@ -4,6 +4,7 @@ use std::ptr::null_mut;
 use underpass::batch::*;
 use underpass::job::underpass_job;
 use underpass::peers::underpass_tunnel_stats;
+use underpass::steps::*;
 use underpass::words::*;
 
 /// What a batch of four is refused for, and that nothing came of it.

@@ -2,6 +2,7 @@
 use crate::scene::{Pair, Room, Side, packet};
 use underpass::batch::*;
 use underpass::job::underpass_job;
+use underpass::steps::*;
 use underpass::words::*;
 
 /// Jobs that were never used.

@@ -1,0 +1,278 @@
+//! B. The data plane in three steps, for many cores: begin and finish with the tunnel, crypt without.
+use crate::batch::{UNDERPASS_VERDICT_PENDING, every, opened, underpass_slot};
+use crate::boundary::{enter, enter_marked};
+use crate::handle::underpass_tunnel;
+use crate::job::{Begun, Work, underpass_job};
+use crate::memory::{Slots, Which};
+use underpass_core::tunnel::{Begin, PacketBuf, Verdict};
+use underpass_core::{Instant, Status};
+
+/// The first of three steps that do what underpass_handle_packets() does, for many cores: finds the sessions, counts,
+/// writes the headers. Then poll.
+///
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
+///   each slot says what became of its packet.
+/// - jobs: one for each slot, zeroed before its first use. Slots, buffers and jobs stay where they are until they are
+///   finished or discarded.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_crypt() is to run, and
+///   then underpass_finish_packets(), in the order of the packets. Do with the others what their verdicts say.
+/// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
+///   Nothing was done; mend the call.
+/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_begin_packets(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    slots: *mut underpass_slot,
+    jobs: *mut underpass_job,
+    len: usize,
+) -> i32 {
+    enter_marked(tunnel, |caller, tunnel, mark| {
+        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, every)?;
+        for ((slot, buf), job) in opened(slots).zip(jobs) {
+            let packet = PacketBuf { packet: slot.range(), buf };
+            match tunnel.begin_seal(Instant::from_nanos(now), packet) {
+                Begin::Crypt(work) => slot.begin(job, mark, Work::Seal(work)),
+                Begin::Done(verdict) => slot.done(job, &verdict),
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The first of three steps that do what underpass_handle_datagrams() does, for many cores: finds the sessions.
+/// Handshake messages are done with it. Then poll.
+///
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
+///   each slot says what became of its datagram.
+/// - jobs: one for each slot, zeroed before its first use. Slots, buffers and jobs stay where they are until they are
+///   finished or discarded.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_crypt() is to run, and
+///   then underpass_finish_datagrams(), in the order of the datagrams. Do with the others what their verdicts say.
+/// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
+///   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
+/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_begin_datagrams(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    slots: *mut underpass_slot,
+    jobs: *mut underpass_job,
+    len: usize,
+) -> i32 {
+    enter_marked(tunnel, |caller, tunnel, mark| {
+        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, every)?;
+        slots.look().iter().try_for_each(underpass_slot::check_source)?;
+        for ((slot, buf), job) in opened(slots).zip(jobs) {
+            let (path, ecn) = slot.source();
+            let datagram = buf.get_mut(slot.range()).unwrap_or_default();
+            match tunnel.begin_open(Instant::from_nanos(now), path, ecn, datagram) {
+                Begin::Crypt(work) => slot.begin(job, mark, Work::Open(work)),
+                Begin::Done(verdict) => slot.done(job, &verdict),
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The second of three steps: seals and opens what is begun, in both directions. It needs no tunnel.
+///
+/// - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
+///
+/// Threads: any, in any order, with any part of a batch; but one call for a slot and its job at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: finish them.
+/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it. Nothing was done; discard the jobs, and mend
+///   the order of the calls.
+/// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
+///   Nothing was done; mend the call.
+/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+/// - UNDERPASS_E_PANIC: a bug in the library. Discard the jobs.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_crypt(slots: *mut underpass_slot, jobs: *mut underpass_job, len: usize) -> i32 {
+    enter(|caller| {
+        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
+        check_jobs(&slots, jobs, |_| true)?;
+        for ((slot, buf), job) in slots.open().zip(jobs) {
+            let (Some(buf), Some(begun)) = (buf, job.begun()) else { continue };
+            if core::mem::replace(&mut begun.is_crypted, true) {
+                continue;
+            }
+            match &mut begun.work {
+                Work::Seal(work) => work.crypt(buf),
+                Work::Open(work) => work.crypt(buf.get_mut(slot.range()).unwrap_or_default()),
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The last of three steps for packets, in the order in which they were begun. The jobs are done and hold no keys any
+/// more. Then poll.
+///
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: do with each slot what its verdict says.
+/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted.
+///   Nothing was done; discard the jobs, and mend the order of the calls.
+/// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
+///   Nothing was done; mend the call.
+/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_finish_packets(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    slots: *mut underpass_slot,
+    jobs: *mut underpass_job,
+    len: usize,
+) -> i32 {
+    enter_marked(tunnel, |caller, tunnel, mark| {
+        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
+        check_jobs(&slots, jobs, |begun| begun.is_ready(mark) && matches!(begun.work, Work::Seal(_)))?;
+        for ((slot, buf), job) in slots.open().zip(jobs) {
+            if buf.is_none() {
+                continue;
+            }
+            if let Some(Work::Seal(work)) = job.finish() {
+                slot.settle(&tunnel.finish_seal(Instant::from_nanos(now), work));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The last of three steps for datagrams, in the order in which they were begun. The jobs are done and hold no keys
+/// any more. Then poll.
+///
+/// - tunnel: the tunnel; borrowed for the call.
+/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
+/// - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
+///
+/// Threads: one call on a tunnel at a time.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: do with each slot what its verdict says.
+/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted.
+///   Nothing was done; discard the jobs, and mend the order of the calls.
+/// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
+///   Nothing was done; mend the call.
+/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
+/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
+/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
+///   lock.
+/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_finish_datagrams(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    slots: *mut underpass_slot,
+    jobs: *mut underpass_job,
+    len: usize,
+) -> i32 {
+    enter_marked(tunnel, |caller, tunnel, mark| {
+        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
+        check_jobs(&slots, jobs, |begun| begun.is_ready(mark) && matches!(begun.work, Work::Open(_)))?;
+        for ((slot, buf), job) in slots.open().zip(jobs) {
+            let Some(buf) = buf else { continue };
+            if let Some(Work::Open(work)) = job.finish() {
+                let datagram = buf.get_mut(slot.range()).unwrap_or_default();
+                slot.settle(&tunnel.finish_open(Instant::from_nanos(now), work, datagram));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Wipes jobs that will not be finished. What they were begun for is lost, as a datagram may be on its way.
+///
+/// - jobs: len of them, UNDERPASS_MAX_BATCH at most, in any state; NULL for none.
+///
+/// Threads: any, but none may crypt or finish them meanwhile.
+///
+/// Returns:
+///
+/// - UNDERPASS_OK: they are gone.
+/// - UNDERPASS_E_NULL: jobs is NULL. Mend the call.
+/// - UNDERPASS_E_ARGUMENT: the array is not aligned as its type asks. Mend the call.
+/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Make several calls.
+/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_discard_jobs(jobs: *mut underpass_job, len: usize) -> i32 {
+    enter(|caller| {
+        caller.jobs(jobs, len)?.iter_mut().for_each(underpass_job::wipe);
+        Ok(())
+    })
+}
+
+/// Whether every pending slot has its job, and `fits` likes it.
+fn check_jobs(
+    slots: &Slots<'_, impl Which>,
+    jobs: &mut [underpass_job],
+    fits: impl Fn(&Begun) -> bool,
+) -> Result<(), Status> {
+    let mut pending = slots.look().iter().zip(jobs).filter(|(slot, _)| slot.is_pending());
+    let has_job = |slot: &underpass_slot, job: &mut underpass_job| {
+        job.begun().is_some_and(|begun| begun.buffer == slot.buf.addr() && fits(begun))
+    };
+    if pending.all(|(slot, job)| has_job(slot, job)) { Ok(()) } else { Err(Status::Job) }
+}
+
+impl Begun {
+    /// Whether the tunnel of this mark may finish it.
+    fn is_ready(&self, mark: u64) -> bool {
+        self.is_crypted && self.mark == mark
+    }
+}
+
+impl underpass_slot {
+    fn begin(&mut self, job: &mut underpass_job, mark: u64, work: Work) {
+        job.begin(mark, self.buf, work);
+        self.verdict = UNDERPASS_VERDICT_PENDING;
+    }
+
+    fn done(&mut self, job: &mut underpass_job, verdict: &Verdict) {
+        job.wipe();
+        self.settle(verdict);
+    }
+}
