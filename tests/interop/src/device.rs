@@ -53,7 +53,7 @@ pub fn root() -> PathBuf {
 }
 
 /// When the youngest file below `folder` was changed.
-fn newest(folder: &Path) -> Result<SystemTime> {
+pub(crate) fn newest(folder: &Path) -> Result<SystemTime> {
     let mut youngest = SystemTime::UNIX_EPOCH;
     for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let entry = entry?;

@@ -8,6 +8,7 @@ pub mod flood;
 pub mod folder;
 pub mod keys;
 pub mod pcap;
+pub mod router;
 pub mod scenery;
 pub mod status;
 pub mod transfer;
@@ -15,6 +16,7 @@ pub mod transfer;
 pub use device::{Device, Implementation};
 pub use folder::Folder;
 pub use keys::KeyPair;
+pub use router::Router;
 pub use underpass_linux::demo::stage::{Capture, Datagram, Finished, Frame, Machine, Running, Stage};
 
 use anyhow::{Result, bail};

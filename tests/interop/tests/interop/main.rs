@@ -11,6 +11,7 @@ mod matrix;
 mod mtu;
 mod rekey;
 mod roaming;
+mod router;
 mod spoken;
 mod volume;
 mod wg_quick;
