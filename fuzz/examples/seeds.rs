@@ -22,6 +22,7 @@ fn main() {
     configurations();
     requests();
     scripts();
+    calls();
 }
 
 fn root() -> &'static Path {
@@ -169,3 +170,18 @@ fn scripts() {
 const OFTEN: [usize; 20] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 10, 10, 10, 10, 10, 13, 14, 15, 16, 18];
 /// Bytes of each happening behind the one that says whose it is; noise is empty then.
 const ARGUMENTS: [usize; 28] = [3, 3, 3, 3, 3, 1, 9, 2, 1, 2, 0, 0, 0, 1, 1, 1, 4, 1, 0, 1, 0, 2, 2, 1, 2, 1, 1, 2];
+
+/// Scripts of calls in C: a handshake with a packet, a batch in three steps, and chance.
+fn calls() {
+    let (exchange, packets, handle, datagrams, open) = ([17, 0], [0, 0, 1, 80], [6, 0], [3, 1, 0], [8, 1]);
+    write("c_api", "one-packet", &[&exchange[..], &packets, &handle, &[0], &datagrams, &open, &[15]].concat());
+    let (begin, crypt, finish) = ([10, 0, 7], [12, 0, 7], [14, 0, 7]);
+    let seal = [&exchange[..], &packets, &begin, &crypt, &finish].concat();
+    let open = [&datagrams[..], &[11, 1, 7], &crypt, &[15, 1, 7]].concat();
+    write("c_api", "a-batch-in-steps", &[seal, open].concat());
+    for seed in 0..8 {
+        let mut chance = Chance::new(seed + 100);
+        let script: Vec<u8> = (0..1500).map(|_| chance.bits() as u8).collect();
+        write("c_api", &format!("chance-{seed}"), &[&exchange[..], &script].concat());
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! The functions are ordinary code, so that a test can replay the corpus and mutations of it without a fuzzer; the
 //! libFuzzer programs in `fuzz_targets/` only call them. Each panics when what it was given shows a fault.
+mod c_api;
 mod config;
 mod datagram;
 pub mod mutate;
@@ -11,6 +12,7 @@ pub mod tunnel_ops;
 mod uapi;
 mod wire;
 
+pub use c_api::c_api;
 pub use config::config;
 pub use datagram::datagram;
 pub use packet::packet;
@@ -23,6 +25,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    ("c_api", c_api),
     ("config", config),
     ("datagram", datagram),
     ("packet", packet),

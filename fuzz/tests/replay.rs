@@ -65,6 +65,11 @@ fn the_corpus_is_small_and_has_no_strangers() {
 }
 
 #[test]
+fn c_api_survives_mutations() {
+    survive("c_api", 500);
+}
+
+#[test]
 fn config_survives_mutations() {
     survive("config", 4000);
 }

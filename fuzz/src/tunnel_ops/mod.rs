@@ -3,7 +3,7 @@
 //! The input is a script: a byte names what happens, the bytes behind it say how. After each happening both tunnels are
 //! drained as the contract says, and what must always hold is checked (`World::settle`).
 mod carry;
-mod script;
+pub(crate) mod script;
 mod world;
 
 use script::Script;

@@ -1,0 +1,245 @@
+//! Questions, with memory of any size for the answer.
+use super::world::{NO_CHANGE, NO_IP, NO_PATH, World};
+use crate::pair::private_key;
+use crate::tunnel_ops::script::Script;
+use std::ffi::{CStr, c_char};
+use std::ptr;
+use underpass::config::{
+    underpass_config_address, underpass_config_diagnostic, underpass_config_dns, underpass_config_interface,
+    underpass_config_peer, underpass_config_text, underpass_config_write, underpass_diagnostic, underpass_interface,
+};
+use underpass::drain::{underpass_event, underpass_poll_event, underpass_poll_timeout};
+use underpass::keys::{
+    underpass_key_from_base64, underpass_key_from_hex, underpass_key_to_base64, underpass_key_to_hex,
+    underpass_public_key,
+};
+use underpass::peers::{
+    underpass_peer, underpass_peer_allowed_ips, underpass_peer_drops, underpass_peer_endpoint_name,
+    underpass_peer_info, underpass_peers, underpass_stats, underpass_timestamp_floor, underpass_tunnel_drops,
+    underpass_tunnel_mtu, underpass_tunnel_public_key, underpass_tunnel_stats,
+};
+use underpass::uapi::underpass_uapi_get;
+use underpass::words::{underpass_drop_reason_name, underpass_strerror};
+
+/// Reads a text that the library handed out.
+fn read(text: *const c_char) -> usize {
+    // SAFETY: the header promises text with a NUL that lives as long as the configuration, or for ever.
+    unsafe { CStr::from_ptr(text) }.to_bytes().len()
+}
+
+/// The size that a confused caller gives a struct of `own` bytes; never more, for more would not be there.
+fn size(own: usize, word: u64) -> u32 {
+    let own = own as u32;
+    if word & 3 == 3 { (word >> 2) as u32 % own } else { own }
+}
+
+impl World {
+    pub(super) fn event(&mut self, who: usize, word: u64) {
+        let size = size(size_of::<underpass_event>(), word);
+        let mut event = underpass_event { size, kind: 0, peer: 0, path: NO_PATH, health: 0, lost: 0, reserved: 0 };
+        if self.judge_out(&mut event, |world, out| underpass_poll_event(world.tunnels[who], out)) {
+            assert!((1..=8).contains(&event.kind) && event.health <= 3 && event.size == size, "{event:?}");
+        }
+    }
+
+    pub(super) fn ask_peer(&mut self, who: usize, script: &mut Script<'_>) {
+        let (which, word) = (script.byte().unwrap_or(0), script.number());
+        let peer = if word & 0x80 == 0 { self.peers[who] } else { word };
+        let cap = usize::try_from(word).unwrap_or(0) % 24;
+        match which % 4 {
+            0 => {
+                let size = size(size_of::<underpass_peer>(), word);
+                let mut info = underpass_peer { size, ..NO_PEER };
+                self.judge_out(&mut info, |world, out| underpass_peer_info(world.tunnels[who], world.now, peer, out));
+            }
+            1 => {
+                let mut out = (vec![NO_IP; cap], usize::MAX);
+                self.judge_out(&mut out, |world, (ips, len)| {
+                    underpass_peer_allowed_ips(world.tunnels[who], peer, memory(ips), cap, len)
+                });
+            }
+            2 => {
+                let mut out = (vec![7_u64; cap], usize::MAX);
+                self.judge_out(&mut out, |world, (counts, len)| {
+                    underpass_peer_drops(world.tunnels[who], peer, memory(counts), cap, len)
+                });
+            }
+            _ => {
+                let mut out = (vec![7_u8; cap], usize::MAX, 7);
+                self.judge_out(&mut out, |world, (host, len, port)| {
+                    underpass_peer_endpoint_name(world.tunnels[who], peer, memory(host).cast(), cap, len, port)
+                });
+            }
+        }
+    }
+
+    pub(super) fn ask_tunnel(&mut self, who: usize, script: &mut Script<'_>) {
+        let (which, word) = (script.byte().unwrap_or(0), script.number());
+        let cap = usize::try_from(word).unwrap_or(0) % 512;
+        let tunnel = self.tunnels[who];
+        match which % 8 {
+            0 => {
+                let mut stats = underpass_stats { size: size(size_of::<underpass_stats>(), word), ..NO_STATS };
+                if self.judge_out(&mut stats, |_, out| underpass_tunnel_stats(tunnel, out)) {
+                    assert!(stats.peers <= 1_000_000 && stats.staged_bytes <= 4 << 20, "{stats:?}");
+                }
+            }
+            1 => {
+                let mut out = (vec![7_u64; cap % 32], usize::MAX);
+                self.judge_out(&mut out, |_, (all, len)| underpass_tunnel_drops(tunnel, memory(all), all.len(), len));
+            }
+            2 => {
+                let mut out = (vec![7_u64; cap % 8], usize::MAX);
+                self.judge_out(&mut out, |_, (all, len)| underpass_peers(tunnel, memory(all), all.len(), len));
+            }
+            3 => {
+                let mut out = (vec![7_u8; cap], usize::MAX);
+                self.judge_out(&mut out, |_, (text, len)| {
+                    underpass_uapi_get(tunnel, 1, 2, memory(text).cast(), text.len(), len)
+                });
+            }
+            4 => drop(self.judge_out(&mut [7_u8; 12], |_, out| underpass_timestamp_floor(tunnel, out.as_mut_ptr()))),
+            5 => drop(self.judge_out(&mut [7_u8; 32], |_, out| underpass_tunnel_public_key(tunnel, out.as_mut_ptr()))),
+            6 => drop(self.judge_out(&mut 7, |_, out| underpass_tunnel_mtu(tunnel, out))),
+            _ => drop(self.judge_out(&mut 7, |_, out| underpass_poll_timeout(tunnel, out))),
+        }
+    }
+
+    pub(super) fn ask_config(&mut self, script: &mut Script<'_>) {
+        let (which, word) = (script.byte().unwrap_or(0), script.number());
+        let (index, config) = (usize::try_from(word >> 8).unwrap_or(0) % 8, self.config);
+        match which % 7 {
+            0 => {
+                let size = size(size_of::<underpass_diagnostic>(), word);
+                let mut found = underpass_diagnostic { size, ..NO_DIAGNOSTIC };
+                if self.judge_out(&mut found, |_, out| underpass_config_diagnostic(config, index, out)) {
+                    assert!(found.line >= 1 && found.column >= 1 && found.severity <= 1, "{found:?}");
+                    assert!(read(found.section) < 32 && read(found.key) < 64 && read(found.reason) > 0);
+                }
+            }
+            1 => {
+                let mut interface =
+                    underpass_interface { size: size(size_of::<underpass_interface>(), word), ..NO_INTERFACE };
+                if self.judge_out(&mut interface, |_, out| underpass_config_interface(config, out)) {
+                    read(interface.table_name);
+                }
+            }
+            2 => {
+                let mut ip = NO_IP;
+                self.judge_out(&mut ip, |_, out| underpass_config_address(config, index, out));
+            }
+            3 => {
+                let mut ip = NO_IP;
+                self.judge_out(&mut ip, |_, out| underpass_config_dns(config, index, out));
+            }
+            4 => {
+                let mut text = ptr::null();
+                let kind = u32::try_from(word % 9).expect("small");
+                if self.judge_out(&mut text, |_, out| underpass_config_text(config, kind, index, out)) {
+                    read(text);
+                }
+            }
+            5 => {
+                let mut change = NO_CHANGE;
+                change.size = size(size_of_val(&change), word);
+                if self.judge_out(&mut change, |_, out| underpass_config_peer(config, index, out))
+                    && !change.endpoint_host.is_null()
+                {
+                    assert!(read(change.endpoint_host) <= 255);
+                }
+            }
+            _ => {
+                let cap = usize::try_from(word).unwrap_or(0) % 700;
+                let mut out = (vec![7_u8; cap], usize::MAX);
+                self.judge_out(&mut out, |_, (text, len)| {
+                    underpass_config_write(config, memory(text).cast(), text.len(), len)
+                });
+            }
+        }
+    }
+
+    pub(super) fn keys(&mut self, script: &mut Script<'_>) {
+        let word = script.number();
+        let (cap, text) = (usize::try_from(word).unwrap_or(0) % 70, script.bytes(usize::from(word as u8) % 70));
+        assert!(read(underpass_strerror(word as i32 - 64)) > 0 && read(underpass_drop_reason_name(word as u32)) > 0);
+        let mut key = *private_key(word as u8).as_bytes();
+        self.judge_out(&mut key, |_, key| {
+            underpass_key_from_base64(text.as_ptr().cast(), text.len(), key.as_mut_ptr())
+        });
+        self.judge_out(&mut key, |_, key| underpass_key_from_hex(text.as_ptr().cast(), text.len(), key.as_mut_ptr()));
+        let mut written = vec![7_u8; cap];
+        if self.judge_out(&mut written, |_, out| underpass_key_to_base64(key.as_ptr(), out.as_mut_ptr().cast(), cap)) {
+            let mut again = [0; 32];
+            self.judge(underpass_key_from_base64(written.as_ptr().cast(), 44, again.as_mut_ptr()));
+            assert_eq!(again, key);
+        }
+        if self.judge_out(&mut written, |_, out| underpass_key_to_hex(key.as_ptr(), out.as_mut_ptr().cast(), cap)) {
+            let mut again = [0; 32];
+            self.judge(underpass_key_from_hex(written.as_ptr().cast(), 64, again.as_mut_ptr()));
+            assert_eq!(again, key);
+        }
+        self.judge_out(&mut [7_u8; 32], |_, out| underpass_public_key(key.as_ptr(), out.as_mut_ptr()));
+    }
+}
+
+/// The memory of `values`; NULL for none, which asks for the number alone.
+fn memory<T>(values: &mut [T]) -> *mut T {
+    if values.is_empty() { ptr::null_mut() } else { values.as_mut_ptr() }
+}
+
+const NO_PEER: underpass_peer = underpass_peer {
+    size: 0,
+    flags: 0,
+    public_key: [0; 32],
+    path: NO_PATH,
+    health: 0,
+    persistent_keepalive: 0,
+    reserved: 0,
+    latest_handshake: 0,
+    tx_bytes: 0,
+    rx_bytes: 0,
+    tx_packets: 0,
+    rx_packets: 0,
+    handshakes: 0,
+    drops: 0,
+};
+const NO_STATS: underpass_stats = underpass_stats {
+    size: 0,
+    reserved: 0,
+    tx_bytes: 0,
+    rx_bytes: 0,
+    tx_packets: 0,
+    rx_packets: 0,
+    handshakes: 0,
+    cookie_replies: 0,
+    drops: 0,
+    peers: 0,
+    allowed_ips: 0,
+    staged_packets: 0,
+    staged_bytes: 0,
+    session_indices: 0,
+    keypairs: 0,
+    handshakes_under_way: 0,
+};
+const NO_DIAGNOSTIC: underpass_diagnostic = underpass_diagnostic {
+    size: 0,
+    severity: 0,
+    line: 0,
+    column: 0,
+    section: ptr::null(),
+    key: ptr::null(),
+    reason: ptr::null(),
+};
+const NO_INTERFACE: underpass_interface = underpass_interface {
+    size: 0,
+    flags: 0,
+    fwmark: 0,
+    table_kind: 0,
+    table_number: 0,
+    mtu: 0,
+    listen_port: 0,
+    table_name: ptr::null(),
+    private_key: [0; 32],
+    save_config: 0,
+    reserved: 0,
+};
