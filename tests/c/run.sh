@@ -8,7 +8,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-out=$PWD/target/c
+out=$PWD/target/c-tests
 host=$(rustc --print host-tuple) || exit
 strict=(-Wall -Wextra -pedantic -Werror -Iinclude)
 # POSIX for threads; otherwise C99 and nothing else.

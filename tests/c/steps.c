@@ -176,22 +176,50 @@ TEST(a_job_is_used_once_and_for_its_own_direction)
     scene_close(&scene);
 }
 
-TEST(a_job_that_was_not_crypted_is_not_sent)
+TEST(a_job_that_was_not_crypted_is_not_finished)
 {
     scene scene;
-    underpass_slot slot;
+    underpass_slot slot, before;
     underpass_job job;
-    int32_t status;
     memset(&job, 0, sizeof job);
     scene_open(&scene);
     scene_shake(&scene);
     slot = packet_slot(1, 2, 100, 0);
     OK(underpass_begin_packets(scene.left.tunnel, scene.now, &slot, &job, 1));
-    status = underpass_finish_packets(scene.left.tunnel, scene.now, &slot, &job, 1);
-    check_note(status);
-    CHECK(status == UNDERPASS_E_JOB || slot.verdict == UNDERPASS_VERDICT_DROPPED);
-    OK(underpass_discard_jobs(&job, 1));
+    before = slot;
+    STATUS(UNDERPASS_E_JOB, underpass_finish_packets(scene.left.tunnel, scene.now, &slot, &job, 1));
+    SAME(&slot, &before, sizeof slot);
+    /* Twice is harmless: it is sealed once. */
+    OK(underpass_crypt(&slot, &job, 1));
+    OK(underpass_crypt(&slot, &job, 1));
+    OK(underpass_finish_packets(scene.left.tunnel, scene.now, &slot, &job, 1));
+    EQ(slot.verdict, UNDERPASS_VERDICT_SEND);
+    EQ(hand_over(&scene.right, scene.now, slot_bytes(&slot), slot.len, 1), UNDERPASS_VERDICT_DELIVER);
     free(slot.buf);
+    scene_close(&scene);
+}
+
+/* A job belongs to its tunnel, its slot's buffer and its place in memory. */
+TEST(a_job_of_another_is_refused)
+{
+    scene scene;
+    underpass_slot slots[2];
+    underpass_job own[2], moved;
+    memset(own, 0, sizeof own);
+    scene_open(&scene);
+    scene_shake(&scene);
+    slots[0] = packet_slot(1, 2, 100, 0);
+    slots[1] = packet_slot(1, 2, 100, 0);
+    OK(underpass_begin_packets(scene.left.tunnel, scene.now, slots, own, 2));
+    STATUS(UNDERPASS_E_JOB, underpass_crypt(&slots[0], &own[1], 1));
+    memcpy(&moved, &own[0], sizeof moved);
+    STATUS(UNDERPASS_E_JOB, underpass_crypt(&slots[0], &moved, 1));
+    OK(underpass_crypt(slots, own, 2));
+    STATUS(UNDERPASS_E_JOB, underpass_finish_packets(scene.right.tunnel, scene.now, slots, own, 2));
+    OK(underpass_finish_packets(scene.left.tunnel, scene.now, slots, own, 2));
+    EQ(slots[1].verdict, UNDERPASS_VERDICT_SEND);
+    underpass_wipe(&moved, sizeof moved);
+    free_slots(slots, 2);
     scene_close(&scene);
 }
 
@@ -256,7 +284,8 @@ const check_test steps_tests[] = {
     ENTRY(finished_and_discarded_jobs_hold_nothing),
     ENTRY(what_needs_no_crypt_is_decided_at_once),
     ENTRY(a_job_is_used_once_and_for_its_own_direction),
-    ENTRY(a_job_that_was_not_crypted_is_not_sent),
+    ENTRY(a_job_that_was_not_crypted_is_not_finished),
+    ENTRY(a_job_of_another_is_refused),
     ENTRY(a_peer_that_went_away_meanwhile_is_sent_nothing),
     ENTRY(a_forged_datagram_falls_at_the_finish),
     LAST_ENTRY,

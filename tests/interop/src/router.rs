@@ -99,7 +99,7 @@ impl Router {
 
 /// The program.
 fn program() -> Result<PathBuf> {
-    let path = root().join("target/c/router");
+    let path = root().join("target/c-tests/router");
     let built = std::fs::metadata(&path)
         .with_context(|| format!("no {}: run `tests/c/router.sh`", path.display()))?
         .modified()?;
