@@ -1,0 +1,89 @@
+#!/bin/bash
+# The C library and its tests on other CPUs: built from here, run by qemu-user.
+#   tests/c/cross.sh              all of them
+#   tests/c/cross.sh NAME ...     aarch64, armhf, s390x (big-endian)
+# Rust's own library is built along (tests/rust_src.sh), for it is not there for all of them. The lines `test result:`
+# are what tests/run.sh counts.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+say() { printf 'cross: %s\n' "$*"; }
+die() { printf 'cross: error: %s\n' "$*" >&2; exit 1; }
+. tests/rust_src.sh
+
+out=$PWD/target/tools/cross
+export CARGO_TARGET_DIR=$out
+strict=(-std=c99 -D_POSIX_C_SOURCE=200809L -O1 -Wall -Wextra -pedantic -Werror -Iinclude)
+mapfile -t sources < <(ls tests/c/*.c | grep -v planted.c)
+passed=0 failed=0
+
+# check WHAT COMMAND...: runs it and books its outcome, and its own tests where it counts some.
+check() {
+    local what=$1 log=$out/said status
+    shift
+    "$@" </dev/null >"$log" 2>&1
+    status=$?
+    if [ "$status" = 0 ]; then
+        say "ok      $what"
+        passed=$((passed + 1))
+    else
+        say "FAILED  $what (status $status)"
+        sed 's/^/    /' "$log"
+        failed=$((failed + 1))
+    fi
+    grep '^test result:' "$log"
+}
+
+# target NAME: what it is called by Rust, by Debian's compilers, by qemu; which library a vendor would build for it.
+target() {
+    profile=router
+    case $1 in
+        aarch64) triple=aarch64-unknown-linux-gnu gnu=aarch64-linux-gnu qemu=aarch64 profile=release ;;
+        armhf) triple=armv7-unknown-linux-gnueabihf gnu=arm-linux-gnueabihf qemu=arm ;;
+        s390x) triple=s390x-unknown-linux-gnu gnu=s390x-linux-gnu qemu=s390x ;;
+        *) die "what is '$1'? one of aarch64, armhf, s390x" ;;
+    esac
+}
+
+# installed: the library as it would be installed for the target, with the entries that the tests provoke failures by.
+installed() {
+    local name=$1
+    make -C bindings/c install TARGET="$triple" CROSS_COMPILE="$gnu-" PROFILE="$profile" FEATURES=provoke BUILD_STD=1 \
+        DESTDIR="$out/root-$name" PREFIX=/usr
+}
+
+# runs PROGRAM ARGUMENTS...: by qemu, with libraries of the target.
+runs() { "qemu-$qemu-static" -L "/usr/$gnu" -E LD_LIBRARY_PATH="$usr/lib" "$@"; }
+
+tests_static() { "$gnu-gcc" "${strict[@]}" "${sources[@]}" "$usr/lib/libunderpass.a" -lpthread -ldl -lm -o "$usr/tests" && runs "$usr/tests"; }
+program_shared() {
+    "$gnu-gcc" "${strict[@]}" tests/c/install/program.c -L"$usr/lib" -lunderpass -o "$usr/program" && runs "$usr/program"
+}
+
+# known_answers: handshakes and cryptography byte for byte. Without optimising what the tests need: building takes the time.
+known_answers() {
+    local upper=${triple^^}
+    env "CARGO_TARGET_${upper//-/_}_LINKER=$gnu-gcc" "CARGO_TARGET_${upper//-/_}_RUNNER=qemu-$qemu-static -L /usr/$gnu" \
+        cargo test --locked -Zbuild-std --config 'profile.dev.package."*".opt-level=0' --config profile.dev.debug=false \
+        -p underpass-core --no-default-features --features portable --target "$triple" --test kat --test crypto_vectors
+}
+
+[ $# -gt 0 ] || set -- aarch64 armhf s390x
+mkdir -p "$out"
+for name in "$@"; do
+    target "$name"
+    for tool in "$gnu-gcc" "qemu-$qemu-static"; do command -v "$tool" >/dev/null || die "there is no $tool: run tests/setup.sh"; done
+done
+with_rust_src
+for name in "$@"; do
+    target "$name"
+    usr=$out/root-$name/usr started=$SECONDS
+    rm -rf "$out/root-$name"
+    check "$name: the library, profile $profile" installed "$name"
+    check "$name: the tests of the C interface, static" tests_static
+    check "$name: a program with the shared library" program_shared
+    [ "$name" != s390x ] || check "$name: the core's known answers" known_answers
+    say "$name took $((SECONDS - started)) s"
+done
+printf 'test result: %s. %d passed; %d failed; 0 ignored\n' "$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$passed" "$failed"
+[ "$failed" = 0 ]
