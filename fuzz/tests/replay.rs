@@ -66,7 +66,7 @@ fn the_corpus_is_small_and_has_no_strangers() {
 
 #[test]
 fn c_api_survives_mutations() {
-    survive("c_api", 500);
+    survive("c_api", 300);
 }
 
 #[test]
