@@ -151,7 +151,7 @@ static void set_up_interface(const underpass_config *config, const underpass_int
 /* The timestamp floor, in a file. */
 static void load_floor(uint8_t *floor) {
     int fd = open(state_path, O_RDONLY | O_CLOEXEC);
-    if (read(fd, floor, UNDERPASS_TIMESTAMP_LEN) < UNDERPASS_TIMESTAMP_LEN) memset(floor, 0, UNDERPASS_TIMESTAMP_LEN);
+    if (read(fd, floor, UNDERPASS_TIMESTAMP_LEN) != UNDERPASS_TIMESTAMP_LEN) memset(floor, 0, UNDERPASS_TIMESTAMP_LEN);
     close(fd);
 }
 
