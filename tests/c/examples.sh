@@ -1,0 +1,104 @@
+#!/bin/bash
+# Builds the examples of bindings/c in every way they can be built against an installed library, runs them, and follows
+# docs/c-guide.md to its end: two routers in two namespaces that ping each other, by the commands as they stand there.
+#   tests/c/examples.sh
+# Each check says what it is; the last line counts them as cargo does. The guide's last section runs as root, in namespaces
+# of mounts, processes and network that are gone when it ends.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+export LC_ALL=C
+
+say() { printf 'examples: %s\n' "$*"; }
+die() { printf 'examples: error: %s\n' "$*" >&2; exit 1; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+scratch=$(mktemp -d) || die "no scratch folder"
+trap 'as_root rm -rf "$scratch"' EXIT
+passed=0 failed=0
+
+# check WHAT COMMAND...: runs it and books its outcome; shows what it said when it failed.
+check() {
+    local what=$1
+    shift
+    if "$@" >"$scratch/said" 2>&1 </dev/null; then
+        say "ok      $what"
+        passed=$((passed + 1))
+    else
+        say "FAILED  $what"
+        sed 's/^/    /' "$scratch/said"
+        failed=$((failed + 1))
+    fi
+}
+
+# blocks LANGUAGE PATTERN: the blocks of a language in the guide, from the first line of that pattern on.
+blocks() {
+    awk -v language="$1" -v pattern="$2" '
+        $0 ~ pattern { begun = 1 }
+        /^```/ { inside = begun && $0 == "```" language; next }
+        inside' docs/c-guide.md
+}
+
+prefix=$scratch/root
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
+say "building the library"
+make -C bindings/c install PREFIX="$prefix" >"$scratch/said" 2>&1 || { cat "$scratch/said"; die "the library does not build"; }
+
+# work OUT: the programs that need no interface do what they say.
+work() {
+    "$1/loopback" | grep -Fx 'left delivers a packet: hello yourself' &&
+        "$1/loopback++" | grep -Fx 'left delivers a packet: hello yourself' &&
+        [ "$("$1/keys" | grep -cE '^(PrivateKey|PublicKey) = [A-Za-z0-9+/]{43}=$')" = 2 ] &&
+        [ "$("$1/router" 2>&1)" = "usage: router [-s STATE] IFACE CONFIG" ]
+}
+# by_make NAME ARGUMENTS...: from a copy, so that the tree stays clean.
+by_make() {
+    local out=$scratch/$1
+    shift
+    cp -r bindings/c/examples "$out" && make -C "$out" clean all "$@" && work "$out"
+}
+by_cmake() {
+    cmake -S bindings/c/examples -B "$scratch/cmake" -DCMAKE_PREFIX_PATH="$prefix" && cmake --build "$scratch/cmake" && work "$scratch/cmake"
+}
+check "the Makefile" by_make shared
+check "the Makefile, statically" by_make static STATIC=1
+check "the Makefile, with clang" by_make clang CC=clang CXX=clang++
+check "CMake" by_cmake
+
+guide_compiles() {
+    {
+        printf '#include <underpass.h>\n'
+        printf 'void send_datagram(const underpass_path *, uint8_t, const uint8_t *, size_t);\n'
+        printf 'void write_packet(const uint8_t *, size_t);\nvoid act_on(const underpass_event *);\n'
+        printf 'void use(underpass_tunnel *, underpass_slot *, uint8_t *);\n'
+        blocks c '^## The loop' | sed '/^    options\./d'
+        printf 'void use(underpass_tunnel *tunnel, underpass_slot *slots, uint8_t *buf)\n{\n    underpass_options options;\n'
+        printf '    interface_gave(tunnel, 0, slots, 1);\n    network_gave(tunnel, 0, slots, 1);\n    drain(tunnel, 0, buf, 0);\n'
+        printf '    underpass_options_init(&options, sizeof options);\n'
+        blocks c '^## Memory' | grep '^    options\.'
+        printf '}\n'
+    } >"$scratch/guide.c"
+    grep -q 'underpass_poll_event' "$scratch/guide.c" && grep -q 'options.max_peers' "$scratch/guide.c" &&
+        cc -std=c99 -Wall -Wextra -pedantic -Werror -fsyntax-only -I"$prefix/include" "$scratch/guide.c"
+}
+check "the code in the guide compiles" guide_compiles
+
+# The commands are those of the guide. The library is installed already, so a Makefile that does nothing stands where
+# its own would, and the loader is told by LD_LIBRARY_PATH what `ldconfig` would tell it.
+guide_works() {
+    local tree=$scratch/tree
+    mkdir -p "$tree/bindings/c" && cp -r bindings/c/examples "$tree/bindings/c/examples" || return
+    printf 'install:\n' >"$tree/bindings/c/Makefile"
+    {
+        printf 'set -e\nmount -t tmpfs tmpfs /run\nmount -t proc proc /proc\nldconfig() { :; }\n'
+        printf 'export PKG_CONFIG_PATH=%q LD_LIBRARY_PATH=%q\ncd %q\n' "$PKG_CONFIG_PATH" "$LD_LIBRARY_PATH" "$tree"
+        blocks sh '^## From nothing'
+        printf 'echo the end\n'
+    } >"$scratch/walk.sh"
+    as_root unshare --mount --net --pid --fork --kill-child bash "$scratch/walk.sh" 2>&1 | tee "$scratch/walk.log"
+    grep -F ' 0% packet loss' "$scratch/walk.log" && grep -F ': 1 handshakes, ' "$scratch/walk.log" &&
+        [ "$(tail -n 1 "$scratch/walk.log")" = "the end" ]
+}
+check "the guide's commands lead to two routers that ping each other" guide_works
+
+printf 'test result: %s. %d passed; %d failed; 0 ignored\n' "$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$passed" "$failed"
+[ "$failed" = 0 ]
