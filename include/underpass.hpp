@@ -256,7 +256,8 @@ public:
     }
     /// Holds the private key: wipe it when you are done.
     Result<Interface> interface() const {
-        return detail::ask(detail::sized<Interface>(), [&](auto *out) { return underpass_config_interface(get(), out); });
+        return detail::ask(detail::sized<Interface>(),
+                           [&](auto *out) { return underpass_config_interface(get(), out); });
     }
     Result<Ip> address(std::size_t index) const {
         return detail::ask(Ip{}, [&](auto *out) { return underpass_config_address(get(), index, out); });

@@ -2,12 +2,10 @@
 #include <stdio.h>
 #include <underpass.h>
 
-int main(void)
-{
+int main(void) {
     uint8_t private_key[UNDERPASS_KEY_LEN], public_key[UNDERPASS_KEY_LEN];
     char private_text[UNDERPASS_BASE64_LEN], public_text[UNDERPASS_BASE64_LEN];
     int32_t status = underpass_private_key_generate(private_key);
-
     if (status < 0) {
         fprintf(stderr, "keys: %s\n", underpass_strerror(status));
         return 1;
