@@ -4,7 +4,7 @@ use crate::memory::Caller;
 use core::ffi::{c_char, c_void};
 use core::fmt::Write;
 use underpass_core::{PresharedKey, PrivateKey, Status};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Makes a private key.
 ///
@@ -20,7 +20,7 @@ use zeroize::{Zeroize, Zeroizing};
 /// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_private_key_generate(key: *mut u8) -> i32 {
-    enter(|caller| generate(caller, key, |bytes| *PrivateKey::from_bytes(bytes).clamped().as_bytes()))
+    enter(|caller| generate(caller, key, |bytes| *bytes = *PrivateKey::from_bytes(*bytes).clamped().as_bytes()))
 }
 
 /// Makes a preshared key.
@@ -37,7 +37,7 @@ pub extern "C" fn underpass_private_key_generate(key: *mut u8) -> i32 {
 /// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_preshared_key_generate(key: *mut u8) -> i32 {
-    enter(|caller| generate(caller, key, |bytes| bytes))
+    enter(|caller| generate(caller, key, |_| {}))
 }
 
 /// Computes the public key that belongs to a private one.
@@ -115,7 +115,7 @@ pub extern "C" fn underpass_key_from_hex(text: *const c_char, len: usize, key: *
 /// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_to_base64(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
-    enter(|caller| print(caller, key, text, cap, PresharedKey::to_base64))
+    enter(|caller| write(caller, key, text, cap, PresharedKey::to_base64))
 }
 
 /// Writes a key as lower-case hexadecimal digits.
@@ -133,7 +133,7 @@ pub extern "C" fn underpass_key_to_base64(key: *const u8, text: *mut c_char, cap
 /// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_to_hex(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
-    enter(|caller| print(caller, key, text, cap, PresharedKey::to_hex))
+    enter(|caller| write(caller, key, text, cap, PresharedKey::to_hex))
 }
 
 /// Overwrites memory with zeros, in a way that no compiler leaves out: for keys that are no longer needed.
@@ -146,11 +146,12 @@ pub extern "C" fn underpass_wipe(memory: *mut c_void, len: usize) {
     enter(|caller| caller.wipe(memory.cast(), len));
 }
 
-fn generate(caller: Caller<'_>, key: *mut u8, made_of: fn([u8; 32]) -> [u8; 32]) -> Answer {
+fn generate(caller: Caller<'_>, key: *mut u8, refine: fn(&mut [u8; 32])) -> Answer {
     let out = caller.out(key.cast::<[u8; 32]>())?;
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *bytes).map_err(|_| Status::Random)?;
-    out.put(made_of(*bytes));
+    refine(&mut bytes);
+    out.put(*bytes);
     Ok(())
 }
 
@@ -171,7 +172,7 @@ fn parse(
     Ok(())
 }
 
-fn print(
+fn write(
     caller: Caller<'_>,
     key: *const u8,
     text: *mut c_char,
@@ -180,8 +181,6 @@ fn print(
 ) -> Answer {
     let out = caller.word_out(text, cap)?;
     let key = PresharedKey::from_bytes(caller.read(key.cast())?);
-    let mut text = written(&key);
-    let answer = out.put(|out| out.write_str(&text));
-    text.zeroize();
-    answer
+    let text = written(&key);
+    out.put(|out| out.write_str(&text))
 }

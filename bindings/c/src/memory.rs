@@ -11,8 +11,10 @@ use core::ffi::c_char;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
+use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use underpass_core::Status;
+use zeroize::Zeroize;
 
 /// No struct of the interface comes near this size.
 const MAX_RECORD: usize = 4096;
@@ -91,7 +93,7 @@ impl<'c> Caller<'c> {
 
     /// A struct as its caller knows it: fields that he does not know are those of `defaults`; what this library does not
     /// know must be zero.
-    pub(crate) fn record<T: Record>(self, from: *const T, defaults: T) -> Result<T, Status> {
+    pub(crate) fn record<T: Record>(self, from: *const T, defaults: T) -> Result<Copied<T>, Status> {
         let from = present(from)?;
         let size = record_size(from)?;
         let known = size.min(size_of::<T>());
@@ -100,9 +102,9 @@ impl<'c> Caller<'c> {
         if unknown.iter().any(|byte| *byte != 0) {
             return Err(Status::Size);
         }
-        let mut record = defaults;
+        let mut record = Copied(MaybeUninit::new(defaults));
         // SAFETY: `known` bytes are readable there and fit a T, of which any bytes make one.
-        unsafe { ptr::copy_nonoverlapping(from.as_ptr().cast::<u8>(), (&raw mut record).cast::<u8>(), known) };
+        unsafe { ptr::copy_nonoverlapping(from.as_ptr().cast::<u8>(), record.0.as_mut_ptr().cast(), known) };
         Ok(record)
     }
 
@@ -169,7 +171,7 @@ impl<'c> Caller<'c> {
         from: *const T,
         len: usize,
         defaults: T,
-    ) -> Result<impl Iterator<Item = Result<T, Status>> + 'c, Status> {
+    ) -> Result<impl Iterator<Item = Result<Copied<T>, Status>> + 'c, Status> {
         let stride = if len == 0 { 0 } else { record_size(present(from)?)? };
         let from = array(from.cast::<u8>(), len, stride)?;
         Ok((0..len).map(move |at| {
@@ -212,7 +214,7 @@ impl<'c> Caller<'c> {
         let memory = array(memory, len, 1)?;
         // SAFETY: the header promises `len` writable bytes, which may be uninitialised.
         let bytes = unsafe { core::slice::from_raw_parts_mut(memory.cast::<MaybeUninit<u8>>().as_ptr(), len) };
-        zeroize::Zeroize::zeroize(bytes);
+        bytes.zeroize();
         Ok(())
     }
 
@@ -302,6 +304,23 @@ impl<'c, W: Which> Slots<'c, W> {
     }
 }
 
+/// A copy of a struct of C, wiped when it is dropped: there may be a key in it.
+pub(crate) struct Copied<T: Record>(MaybeUninit<T>);
+
+impl<T: Record> Deref for Copied<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: it was initialised, and any bytes make a T.
+        unsafe { self.0.assume_init_ref() }
+    }
+}
+
+impl<T: Record> Drop for Copied<T> {
+    fn drop(&mut self) {
+        core::slice::from_mut(&mut self.0).zeroize();
+    }
+}
+
 /// Room for one value.
 pub(crate) struct Out<'c, T> {
     to: NonNull<T>,
@@ -326,8 +345,9 @@ pub(crate) struct RecordOut<'c, T> {
 impl<T: Record> RecordOut<'_, T> {
     /// Hands the struct out, its size field left as the caller has set it.
     pub(crate) fn put(self, value: T) {
+        let value = Copied(MaybeUninit::new(value));
         let known = self.size.min(size_of::<T>());
-        let (from, to) = ((&raw const value).cast::<u8>(), self.to.as_ptr().cast::<u8>());
+        let (from, to) = (value.0.as_ptr().cast::<u8>(), self.to.as_ptr().cast::<u8>());
         // SAFETY: `size` bytes are writable there and at least four were checked.
         unsafe {
             ptr::copy_nonoverlapping(from.add(size_of::<u32>()), to.add(size_of::<u32>()), known - size_of::<u32>())

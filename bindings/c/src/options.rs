@@ -90,7 +90,10 @@ pub extern "C" fn underpass_tunnel_new(
     out: *mut *mut underpass_tunnel,
 ) -> i32 {
     enter(|caller| {
-        let config = options_of(caller, options)?.config()?;
+        let config = match options.is_null() {
+            true => TunnelConfig::default(),
+            false => caller.record(options, underpass_options::defaults())?.config()?,
+        };
         make(caller, config, now, wall, out)
     })
 }
@@ -126,10 +129,12 @@ pub extern "C" fn underpass_tunnel_new_from_config(
     out: *mut *mut underpass_tunnel,
 ) -> i32 {
     enter(|caller| {
-        let quick = caller.config(config)?.quick()?;
-        let options = underpass_options { flags: 0, mtu: DEFAULT_MTU.into(), ..options_of(caller, options)? };
-        let TunnelConfig { limits, timestamp_floor, .. } = options.config()?;
-        make(caller, TunnelConfig { limits, timestamp_floor, ..quick.tunnel.clone() }, now, wall, out)
+        let mut config = caller.config(config)?.quick()?.tunnel.clone();
+        if !options.is_null() {
+            let options = caller.record(options, underpass_options::defaults())?;
+            (config.limits, config.timestamp_floor) = (options.limits()?, Tai64N::from_bytes(options.timestamp_floor));
+        }
+        make(caller, config, now, wall, out)
     })
 }
 
@@ -157,11 +162,6 @@ impl Rng for System {
     fn fill(&mut self, dest: &mut [u8]) {
         getrandom::fill(dest).expect("the system gave randomness when the tunnel was made");
     }
-}
-
-fn options_of(caller: Caller<'_>, options: *const underpass_options) -> Result<underpass_options, Status> {
-    let defaults = underpass_options::defaults();
-    if options.is_null() { Ok(defaults) } else { caller.record(options, defaults) }
 }
 
 fn make(caller: Caller<'_>, config: TunnelConfig, now: u64, wall: u64, out: *mut *mut underpass_tunnel) -> Answer {
@@ -195,28 +195,32 @@ impl underpass_options {
     }
 
     fn config(&self) -> Result<TunnelConfig, Status> {
+        let has_key = self.flags & UNDERPASS_OPTION_PRIVATE_KEY != 0;
+        Ok(TunnelConfig {
+            private_key: has_key.then(|| PrivateKey::from_bytes(self.private_key)).filter(|key| !key.is_zero()),
+            mtu: u16::try_from(self.mtu).map_err(|_| Status::Mtu)?,
+            limits: self.limits()?,
+            timestamp_floor: Tai64N::from_bytes(self.timestamp_floor),
+            peers: Vec::new(),
+        })
+    }
+
+    /// What no configuration says. Here the flags are looked at too.
+    fn limits(&self) -> Result<Limits, Status> {
         if self.flags & !UNDERPASS_OPTION_PRIVATE_KEY != 0 {
             return Err(Status::Argument);
         }
         let short = |number: u32| u16::try_from(number).map_err(|_| Status::Limit);
-        Ok(TunnelConfig {
-            private_key: (self.flags & UNDERPASS_OPTION_PRIVATE_KEY != 0)
-                .then(|| PrivateKey::from_bytes(self.private_key))
-                .filter(|key| !key.is_zero()),
-            mtu: u16::try_from(self.mtu).map_err(|_| Status::Mtu)?,
-            limits: Limits {
-                peers: self.max_peers,
-                staged_packets_per_peer: short(self.staged_packets_per_peer)?,
-                staged_bytes_per_peer: self.staged_bytes_per_peer,
-                staged_bytes: self.staged_bytes,
-                events: short(self.events)?,
-                handshakes_per_second: self.handshakes_per_second,
-                verified_handshakes_per_second: self.verified_handshakes_per_second,
-                handshakes_per_source: self.handshakes_per_source,
-                handshake_burst_per_source: self.handshake_burst_per_source,
-            },
-            timestamp_floor: Tai64N::from_bytes(self.timestamp_floor),
-            peers: Vec::new(),
+        Ok(Limits {
+            peers: self.max_peers,
+            staged_packets_per_peer: short(self.staged_packets_per_peer)?,
+            staged_bytes_per_peer: self.staged_bytes_per_peer,
+            staged_bytes: self.staged_bytes,
+            events: short(self.events)?,
+            handshakes_per_second: self.handshakes_per_second,
+            verified_handshakes_per_second: self.verified_handshakes_per_second,
+            handshakes_per_source: self.handshakes_per_source,
+            handshake_burst_per_source: self.handshake_burst_per_source,
         })
     }
 }

@@ -23,6 +23,23 @@ const UNSAFE: &[&str] = &[
 ];
 /// Where functions may have the names that other languages call them by: `#[unsafe(no_mangle)]`.
 const NAMED: &str = "bindings/";
+/// Words for what a library leaves to the program around it.
+const RUDE: &[&str] = &[
+    "dbg",
+    "eprint",
+    "eprintln",
+    "log",
+    "print",
+    "println",
+    "set_hook",
+    "sigaction",
+    "spawn",
+    "take_hook",
+    "thread_local",
+    "tracing",
+];
+/// How the types of changing statics begin.
+const STATE: &[&str] = &["Atomic", "Lazy", "Mutex", "Once", "RefCell", "RwLock", "UnsafeCell", "mut"];
 /// How many lines above an `unsafe` its SAFETY comment may begin.
 const SAFETY_WITHIN: usize = 8;
 
@@ -73,6 +90,23 @@ pub fn unsafe_code(source: &Source) -> Vec<String> {
 fn is_no_mangle(tokens: &[Flat]) -> bool {
     let wanted = ["#", "[", "unsafe", "(", "no_mangle", ")", "]"];
     tokens.len() >= wanted.len() && tokens.iter().zip(wanted).all(|(token, wanted)| token.text == wanted)
+}
+
+/// What a library must not bring into somebody else's program: state for all of it, threads, hooks, and words of its own.
+#[must_use]
+pub fn manners(source: &Source) -> Vec<String> {
+    let tokens = flatten(&source.tokens);
+    let mut findings = Vec::new();
+    for (at, token) in tokens.iter().enumerate().filter(|(_, token)| !source.is_test_line(token.line)) {
+        let is_rude = RUDE.contains(&token.text.as_str());
+        let is_static = token.text == "static" && tokens.get(at.wrapping_sub(1)).is_none_or(|t| t.text != "'");
+        let type_of = tokens[at..].iter().take_while(|token| token.text != "=" && is_static);
+        let is_state = type_of.clone().any(|token| STATE.iter().any(|state| token.text.starts_with(state)));
+        if is_rude || is_state {
+            findings.push(format!("{}:{}: `{}` in a library", source.path, token.line, token.text));
+        }
+    }
+    findings
 }
 
 /// Inner attributes that must be at the root of the core, or of a room that reads bytes: `promises` are what they hold.
@@ -158,6 +192,23 @@ mod tests {
             ("linux/src/lib.rs", named, 1),
         ] {
             assert_eq!(unsafe_code(&Source::new(path, text)).len(), found, "{path}: {text}");
+        }
+    }
+
+    #[test]
+    fn bad_manners_are_found() {
+        for (text, found) in [
+            ("static WORD: &[u8] = b\"x\";", 0),
+            ("static mut COUNT: u32 = 0;", 1),
+            ("static COUNT: AtomicU32 = AtomicU32::new(0);", 1),
+            ("struct A { state: AtomicU32 }", 0),
+            ("fn f(s: &'static mut u8) {}", 0),
+            ("fn f() { std::panic::set_hook(h); }", 1),
+            ("fn f() { eprintln!(\"x\"); }", 1),
+            ("fn f() { std::thread::spawn(g); }", 1),
+            ("#[cfg(test)] mod tests { fn f() { println!(\"x\"); } }", 0),
+        ] {
+            assert_eq!(manners(&Source::new("bindings/c/src/a.rs", text)).len(), found, "{text}");
         }
     }
 

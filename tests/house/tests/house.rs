@@ -71,6 +71,13 @@ fn unsafe_code_is_glue_with_reasons() {
 }
 
 #[test]
+fn lesson_28_the_c_interface_has_no_state_no_hook_and_no_voice() {
+    let sources = Tree::here().rust("bindings/c/src/");
+    assert!(sources.len() > 10);
+    none("a library leaves the program around it alone", sources.iter().flat_map(purity::manners).collect());
+}
+
+#[test]
 fn nothing_is_unfinished_or_skipped() {
     none("code is whole and tests run", Tree::here().rust("").iter().flat_map(purity::unfinished).collect());
 }
