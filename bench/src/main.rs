@@ -13,7 +13,7 @@ use figures::Table;
 use harness::{Effort, pinned};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use subjects::{cores, handshakes, instructions, memory, packets, wakeups};
+use subjects::{cores, handshakes, instructions, memory, packets, sizes, wakeups};
 
 /// Measures Underpass beside its peers.
 #[derive(Debug, Parser)]
@@ -21,7 +21,8 @@ struct Arguments {
     /// Under two minutes instead of the figures of the documentation.
     #[arg(long)]
     quick: bool,
-    /// Only these subjects: packets, crowds, handshakes, memory, churn, wakeups, cores, instructions, portable, field.
+    /// Only these subjects: packets, crowds, handshakes, memory, churn, wakeups, sizes, cores, instructions, portable,
+    /// field.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Prints the tables as JSON and nothing else.
@@ -105,6 +106,13 @@ fn measure(arguments: &Arguments) -> Result<Vec<Table>> {
     keep("memory", &mut || pinned(|| vec![memory::heap(effort)]))?;
     keep("churn", &mut || pinned(|| vec![memory::churn(effort)]))?;
     keep("wakeups", &mut || pinned(|| vec![wakeups::wakeups(effort)]))?;
+    keep("sizes", &mut || {
+        // Minutes of building.
+        if effort == Effort::Quick && arguments.only.is_empty() {
+            return Ok(Vec::new());
+        }
+        sizes::sizes().map(|table| vec![table])
+    })?;
     keep("cores", &mut || if arguments.json { Ok(vec![cores::cores(effort)]) } else { before_all_others(arguments) })?;
     #[cfg(feature = "field")]
     keep("field", &mut || subjects::field::field(effort, !arguments.only.is_empty()))?;

@@ -6,4 +6,5 @@ pub mod handshakes;
 pub mod instructions;
 pub mod memory;
 pub mod packets;
+pub mod sizes;
 pub mod wakeups;
