@@ -235,7 +235,7 @@ TEST(what_is_written_is_read_again)
     OK(underpass_config_write(config, NULL, 0, &len));
     CHECK(len > 300);
     first = exactly(len + 1);
-    for (cap = 1; cap < len; cap += 61) {
+    for (cap = len; cap > 0; cap -= cap < 61 ? cap : 61) { /* at first, room for all but the NUL */
         size_t untouched;
         stain(&untouched, sizeof untouched);
         STATUS(UNDERPASS_E_BUFFER, underpass_config_write(config, first, cap, &untouched));
@@ -268,6 +268,8 @@ TEST(a_tunnel_is_made_from_a_configuration)
     underpass_config *config = parsed(good), *fewer;
     underpass_tunnel *tunnel;
     underpass_options options;
+    underpass_peer info;
+    underpass_ip ips[4];
     uint64_t peer, same;
     uint8_t key[32], expected[32], private_key[32];
     uint32_t mtu;
@@ -291,6 +293,15 @@ TEST(a_tunnel_is_made_from_a_configuration)
     EQ(len, 1);
     OK(underpass_peer_by_key(tunnel, key, &same));
     EQ(same, peer);
+    OK(underpass_peer_allowed_ips(tunnel, peer, ips, 4, &len));
+    EQ(len, 1);
+    EQ(ips[0].bytes[1], 9);
+    info.size = sizeof info;
+    OK(underpass_peer_info(tunnel, BEGIN, peer, &info));
+    EQ(info.persistent_keepalive, 0);
+    EQ(info.flags & UNDERPASS_INFO_PRESHARED_KEY, 0);
+    OK(underpass_tunnel_mtu(tunnel, &mtu));
+    EQ(mtu, 1420);
     OK(underpass_tunnel_free(tunnel));
     OK(underpass_options_init(&options, sizeof options));
     options.max_peers = 1;

@@ -369,6 +369,36 @@ TEST(one_peer_cannot_flood)
     scene_close(&scene);
 }
 
+/* Packets with more headroom than is needed, datagrams behind something else. */
+TEST(a_packet_may_lie_anywhere_in_its_buffer)
+{
+    enum { FURTHER = 24 };
+    scene scene;
+    underpass_slot slot;
+    uint8_t buffer[UNDERPASS_HEADROOM + 100 + UNDERPASS_TAILROOM + 2 * FURTHER], packet[100];
+    scene_open(&scene);
+    scene_shake(&scene);
+    memset(&slot, 0, sizeof slot);
+    slot.buf = buffer;
+    slot.cap = sizeof buffer;
+    slot.start = UNDERPASS_HEADROOM + FURTHER;
+    slot.len = sizeof packet;
+    write_packet(buffer + slot.start, 1, 2, sizeof packet, 5);
+    memset(buffer, 0xee, FURTHER);
+    OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+    EQ(slot.verdict, UNDERPASS_VERDICT_SEND);
+    EQ(slot.start, FURTHER);
+    EQ(buffer[FURTHER - 1], 0xee);
+    slot.path = path_of(1);
+    OK(underpass_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
+    EQ(slot.verdict, UNDERPASS_VERDICT_DELIVER);
+    EQ(slot.start, FURTHER + UNDERPASS_HEADROOM);
+    EQ(slot.len, sizeof packet);
+    write_packet(packet, 1, 2, sizeof packet, 5);
+    SAME(slot_bytes(&slot), packet, sizeof packet);
+    scene_close(&scene);
+}
+
 TEST(a_packet_of_the_mtu_passes_in_both_families)
 {
     scene scene;
@@ -417,6 +447,7 @@ const check_test data_tests[] = {
     ENTRY(under_load_a_cookie_is_asked_for_and_opens_the_door),
     ENTRY(a_cookie_that_nobody_asked_for_is_dropped),
     ENTRY(one_peer_cannot_flood),
+    ENTRY(a_packet_may_lie_anywhere_in_its_buffer),
     ENTRY(a_packet_of_the_mtu_passes_in_both_families),
     LAST_ENTRY,
 };
