@@ -1,24 +1,27 @@
 /*
  * Underpass: a WireGuard tunnel without I/O of its own, for programs that have sockets, a virtual interface and a clock.
  *
- * A tunnel is told what happened (underpass_handle_*), and asked what it wants (underpass_poll_*): after every call that
- * configures, tells or commands, call underpass_poll_transmit() and underpass_poll_event() until they have nothing more,
- * then underpass_poll_timeout(), and sleep until that, a packet or a datagram. docs/c-guide.md shows a whole program.
+ * A tunnel is told what happened (underpass_handle_*), and asked what it wants (underpass_poll_*): after every call
+ * that configures, tells or commands, call underpass_poll_transmit() and underpass_poll_event() until they have nothing
+ * more, then underpass_poll_timeout(), and sleep until that, a packet or a datagram. docs/c-guide.md shows a whole program.
  *
  * What holds for every function:
  *
- * - It returns an int32_t: 0 is done, above 0 is done with a remark, below 0 is refused: then nothing was changed, and nothing
- *   written to any parameter. The codes stay what they are in every later version; new ones may come.
+ * - It returns an int32_t: 0 is done, above 0 is done with a remark, below 0 is refused: then nothing was changed, and
+ *   nothing written to any parameter. The codes stay what they are in every later version; new ones may come.
  * - Memory is the caller's, and is borrowed until the function returns; where it is not, that is said. What is handed
- *   out comes last among the parameters. Nothing is called back, logged or printed.
- * - Structs that begin with size may grow. Set size to the sizeof of the struct, by its _init function where it has one: old
- *   programs work with new libraries, and new programs with old libraries that have what they use.
- * - A tunnel may be used from any thread, by one call at a time: UNDERPASS_E_BUSY tells when that is broken. A configuration
- *   does not change and may be read by any number of threads. What takes neither may be called from any thread at any time.
+ *   out comes last among the parameters.
+ * - Structs that begin with size may grow. Set size to the sizeof of the struct, by its _init function where it has one:
+ *   old programs work with new libraries, and new programs with old libraries that have what they use. Fields called
+ *   reserved are 0.
+ * - A tunnel may be used from any thread, by one call at a time: UNDERPASS_E_BUSY tells when that is broken. A
+ *   configuration does not change and may be read by any number of threads. What takes neither may be called from any
+ *   thread at any time.
  * - now is nanoseconds of a clock that goes on while the machine sleeps (CLOCK_BOOTTIME on Linux). Its beginning does
  *   not matter; when it goes backward, it is taken to stand still.
- * - A bug in the library does not tear the program down: the call returns UNDERPASS_E_PANIC, and the tunnel only
- *   UNDERPASS_E_POISONED from then on, until it is freed. Such a bug prints a line to standard error.
+ * - Nothing is called back, logged or printed; no thread, signal handler or global state is made. But a bug in the
+ *   library prints a line to standard error. It does not tear the program down: the call returns UNDERPASS_E_PANIC,
+ *   and from then on the tunnel returns UNDERPASS_E_POISONED, until it is freed.
  *
  * This file is generated from bindings/c/src.
  */
@@ -28,6 +31,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #if !defined(UNDERPASS_API)
 #if defined(_WIN32) && defined(UNDERPASS_SHARED)
 #define UNDERPASS_API __declspec(dllimport)

@@ -1,9 +1,13 @@
 //! The C interface of Underpass. `include/underpass.h` is generated from this package; ARCHITECTURE.md tells how it is
 //! built.
 //!
-//! An entry is a function of the header. It goes through the [boundary](boundary), which catches panics and claims the
-//! handle; what it needs of C's memory it asks of a [caller](memory::Caller). From Rust, the entries are as unsafe as from
-//! C: what the header asks of pointers is the caller's to keep.
+//! An entry is a function of the header. It goes through the boundary, which catches panics and claims the handle; what it
+//! needs of C's memory it asks of a `Caller`. From Rust, the entries are as unsafe as from C: what the header asks of
+//! pointers is the caller's to keep.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the documentation is that of the header, where brackets are brackets"
+)]
 #![allow(non_camel_case_types)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 // The order of the header.

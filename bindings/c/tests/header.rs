@@ -46,6 +46,8 @@ fn tidy(text: &str) -> String {
             _ => lines.push(number(&untagged(line))),
         }
     }
+    let includes = lines.iter().rposition(|line| line.starts_with("#include")).expect("there are includes");
+    lines.insert(includes + 1, String::new());
     let mut tidied = String::new();
     for (at, line) in lines.iter().enumerate() {
         let family = |at: Option<usize>| at.and_then(|at| lines.get(at)).and_then(|line| family(line));

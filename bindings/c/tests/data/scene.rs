@@ -132,7 +132,7 @@ impl Room {
     }
 
     fn fill(&mut self, at: usize, start: usize, bytes: &[u8]) {
-        // Written through the slots' own pointers' memory, which is borrowed anew.
+        // The memory is borrowed anew, so the slots must point into it anew.
         let from = at * CAP + start;
         self.memory[from..from + bytes.len()].copy_from_slice(bytes);
         let base = self.memory.as_mut_ptr();
