@@ -10,6 +10,10 @@
 )]
 #![allow(non_camel_case_types)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
+// The boundary catches panics, so they must unwind.
+#[cfg(panic = "abort")]
+compile_error!("build with panic = \"unwind\": a bug in the library would end the whole program");
+
 // The order of the header.
 pub mod words;
 

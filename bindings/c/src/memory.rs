@@ -239,7 +239,8 @@ impl<'c> Caller<'c> {
         len: usize,
         which: W,
     ) -> Result<(Slots<'c, W>, &'c mut [underpass_job]), Status> {
-        let (slots_at, jobs_at) = (extent_of(slots, len), extent_of(jobs, len));
+        let (slots_at, jobs_at) = (batch_of(slots, len)?, batch_of(jobs, len)?);
+        let (slots_at, jobs_at) = (extent_of(slots_at.as_ptr(), len), extent_of(jobs_at.as_ptr(), len));
         if meet(&slots_at, &jobs_at) {
             return Err(Status::Overlap);
         }
@@ -255,16 +256,7 @@ impl<'c> Caller<'c> {
 
     /// An array of a batch, used where it lies.
     fn aligned<T: Element>(self, from: *mut T, len: usize) -> Result<&'c mut [T], Status> {
-        if len == 0 {
-            return Ok(&mut []);
-        }
-        if len > UNDERPASS_MAX_BATCH as usize {
-            return Err(Status::Batch);
-        }
-        let from = array(from, len, size_of::<T>())?;
-        if !from.is_aligned() {
-            return Err(Status::Argument);
-        }
+        let from = batch_of(from, len)?;
         // SAFETY: the header promises `len` of them, which nobody else uses before the call returns; any bytes make one.
         Ok(unsafe { core::slice::from_raw_parts_mut(from.as_ptr(), len) })
     }
@@ -446,6 +438,15 @@ fn array<T>(from: *const T, len: usize, stride: usize) -> Result<NonNull<T>, Sta
     let from = present(from)?;
     let bytes = len.checked_mul(stride).filter(|bytes| isize::try_from(*bytes).is_ok());
     bytes.and_then(|bytes| from.addr().get().checked_add(bytes)).map(|_| from).ok_or(Status::Argument)
+}
+
+/// An array of a batch.
+fn batch_of<T: Element>(from: *mut T, len: usize) -> Result<NonNull<T>, Status> {
+    if len > UNDERPASS_MAX_BATCH as usize {
+        return Err(Status::Batch);
+    }
+    let from = array(from, len, size_of::<T>())?;
+    if from.is_aligned() { Ok(from) } else { Err(Status::Argument) }
 }
 
 /// The size that a caller gives his struct.

@@ -117,3 +117,26 @@ fn changes_of_a_list_have_one_size() {
     assert_eq!(configure::underpass_configure_peers(tunnel, 0, changes.as_ptr(), usize::MAX), UNDERPASS_E_ARGUMENT);
     assert_eq!(options::underpass_tunnel_free(tunnel), UNDERPASS_OK);
 }
+
+/// The sizes that programs have compiled in, where pointers have 64 bits. A struct that has grown still takes the first.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn the_first_version_of_each_struct_is_still_known() {
+    use crate::memory::Record;
+    let first = [
+        (crate::config::underpass_diagnostic::FIRST, 40),
+        (crate::config::underpass_interface::FIRST, 72),
+        (underpass_options::FIRST, 92),
+        (underpass_peer_change::FIRST, 128),
+        (underpass_uapi_result::FIRST, 24),
+        (crate::drain::underpass_transmit::FIRST, 64),
+        (crate::drain::underpass_event::FIRST, 72),
+        (crate::peers::underpass_peer::FIRST, 152),
+        (crate::peers::underpass_stats::FIRST, 120),
+    ];
+    for (row, (first, published)) in first.into_iter().enumerate() {
+        assert_eq!(first, published, "row {row}");
+    }
+    let placed = [size_of::<crate::batch::underpass_slot>(), size_of::<crate::job::underpass_job>()];
+    assert_eq!(placed, [88, 192], "these never grow");
+}

@@ -100,6 +100,8 @@ fn arrays_that_cannot_be_are_refused() {
     assert_eq!(underpass_begin_packets(tunnel, 0, slots, &mut job, 1), UNDERPASS_E_OVERLAP);
     assert_eq!(underpass_crypt(null_mut(), null_mut(), 0), UNDERPASS_OK);
     assert_eq!(underpass_crypt(null_mut(), &mut job, 1), UNDERPASS_E_NULL);
+    assert_eq!(underpass_crypt(null_mut(), null_mut(), 1), UNDERPASS_E_NULL, "what is not there does not overlap");
+    assert_eq!(underpass_crypt(slots, &mut job, usize::MAX), UNDERPASS_E_BATCH, "nor does what is too long");
 }
 
 #[test]
