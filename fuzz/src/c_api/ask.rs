@@ -54,9 +54,10 @@ impl World {
             }
             1 => {
                 let mut out = (vec![NO_IP; cap], usize::MAX);
-                self.judge_out(&mut out, |world, (ips, len)| {
+                let is_done = self.judge_out(&mut out, |world, (ips, len)| {
                     underpass_peer_allowed_ips(world.tunnels[who], peer, memory(ips), cap, len)
                 });
+                assert!(!is_done || cap == 0 || out.1 <= cap, "more than there is room for");
             }
             2 => {
                 let mut out = (vec![7_u64; cap], usize::MAX);
@@ -90,7 +91,9 @@ impl World {
             }
             2 => {
                 let mut out = (vec![7_u64; cap % 8], usize::MAX);
-                self.judge_out(&mut out, |_, (all, len)| underpass_peers(tunnel, memory(all), all.len(), len));
+                let is_done =
+                    self.judge_out(&mut out, |_, (all, len)| underpass_peers(tunnel, memory(all), all.len(), len));
+                assert!(!is_done || out.0.is_empty() || out.1 <= out.0.len(), "more than there is room for");
             }
             3 => {
                 let mut out = (vec![7_u8; cap], usize::MAX);

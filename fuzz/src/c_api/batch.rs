@@ -4,8 +4,8 @@ use crate::pair::inner;
 use crate::tunnel_ops::script::Script;
 use std::ptr;
 use underpass::batch::{
-    UNDERPASS_VERDICT_DELIVER, UNDERPASS_VERDICT_PENDING, UNDERPASS_VERDICT_REPLY, UNDERPASS_VERDICT_SEND,
-    underpass_handle_datagrams, underpass_handle_packets, underpass_slot,
+    UNDERPASS_VERDICT_BOUNCE, UNDERPASS_VERDICT_DELIVER, UNDERPASS_VERDICT_PENDING, UNDERPASS_VERDICT_REPLY,
+    UNDERPASS_VERDICT_SEND, underpass_handle_datagrams, underpass_handle_packets, underpass_slot,
 };
 use underpass::handle::underpass_tunnel;
 use underpass::job::underpass_job;
@@ -17,6 +17,9 @@ use underpass::words::{UNDERPASS_DROP_REASONS, UNDERPASS_MAX_BATCH, UNDERPASS_OK
 
 type Whole = extern "C" fn(*mut underpass_tunnel, u64, *mut underpass_slot, usize) -> i32;
 type Step = extern "C" fn(*mut underpass_tunnel, u64, *mut underpass_slot, *mut underpass_job, usize) -> i32;
+
+/// The verdict of a slot that was looked at: steps pass it over.
+const NOBODYS: i32 = 99;
 
 /// Which slots and jobs a call is about.
 struct Part {
@@ -100,19 +103,19 @@ impl World {
     }
 
     pub(super) fn begin_packets(&mut self, who: usize, script: &mut Script<'_>) {
-        self.step(who, script, underpass_begin_packets);
+        self.begin(who, script, underpass_begin_packets);
     }
 
     pub(super) fn begin_datagrams(&mut self, who: usize, script: &mut Script<'_>) {
-        self.step(who, script, underpass_begin_datagrams);
+        self.begin(who, script, underpass_begin_datagrams);
     }
 
     pub(super) fn finish_packets(&mut self, who: usize, script: &mut Script<'_>) {
-        self.step(who, script, underpass_finish_packets);
+        self.finish(who, script, underpass_finish_packets);
     }
 
     pub(super) fn finish_datagrams(&mut self, who: usize, script: &mut Script<'_>) {
-        self.step(who, script, underpass_finish_datagrams);
+        self.finish(who, script, underpass_finish_datagrams);
     }
 
     pub(super) fn crypt(&mut self, script: &mut Script<'_>) {
@@ -127,17 +130,27 @@ impl World {
 
     fn whole(&mut self, who: usize, script: &mut Script<'_>, call: Whole) {
         let (part, now) = (part(script), self.now);
-        if self.run(who, &part, |tunnel, slots, _, len| call(tunnel, now, slots, len)) && !part.too_many {
+        if self.run(who, &part, |tunnel, slots, _, len| call(tunnel, now, slots, len)) {
             let slots = &self.slots[part.slots..part.slots + part.len];
             assert!(slots.iter().all(|slot| slot.verdict != UNDERPASS_VERDICT_PENDING), "a slot without a verdict");
-            self.take_out(who, &part);
+            self.take_out(who, &part, |_| true);
         }
     }
 
-    fn step(&mut self, who: usize, script: &mut Script<'_>, call: Step) {
+    fn begin(&mut self, who: usize, script: &mut Script<'_>, call: Step) {
         let (part, now) = (part(script), self.now);
-        if self.run(who, &part, |tunnel, slots, jobs, len| call(tunnel, now, slots, jobs, len)) && !part.too_many {
-            self.take_out(who, &part);
+        if self.run(who, &part, |tunnel, slots, jobs, len| call(tunnel, now, slots, jobs, len)) {
+            self.take_out(who, &part, |_| true);
+        }
+    }
+
+    fn finish(&mut self, who: usize, script: &mut Script<'_>, call: Step) {
+        let (part, now) = (part(script), self.now);
+        let waited: Vec<_> = self.slots.iter().map(|slot| slot.verdict == UNDERPASS_VERDICT_PENDING).collect();
+        if self.run(who, &part, |tunnel, slots, jobs, len| call(tunnel, now, slots, jobs, len)) {
+            let slots = &self.slots[part.slots..part.slots + part.len];
+            assert!(slots.iter().all(|slot| slot.verdict != UNDERPASS_VERDICT_PENDING), "a slot is not finished");
+            self.take_out(who, &part, |at| waited[at]);
         }
     }
 
@@ -155,35 +168,37 @@ impl World {
         let len = if part.too_many { UNDERPASS_MAX_BATCH as usize + 1 + part.len } else { part.len };
         let status = call(self.tunnels[who], slots_at, jobs_at, len);
         if self.judge(status) == UNDERPASS_OK {
+            assert!(!part.too_many, "there is no end to batches");
             return true;
         }
         assert!(before == (slots(self), self.arena.clone(), jobs(self)), "status {status}, and a change");
         false
     }
 
-    /// What has a verdict goes on its way, and leaves its slot.
-    fn take_out(&mut self, who: usize, part: &Part) {
+    /// Slots that got a verdict, which `is_ours` knows, hold what it says. It goes on its way, and leaves its slot.
+    fn take_out(&mut self, who: usize, part: &Part, is_ours: impl Fn(usize) -> bool) {
         let base = self.arena.as_ptr().addr();
-        for at in part.slots..part.slots + part.len {
+        for at in (part.slots..part.slots + part.len).filter(|at| is_ours(*at)) {
             let slot = self.slots[at];
-            if slot.verdict == UNDERPASS_VERDICT_PENDING {
-                continue;
-            }
-            let fits = u64::from(slot.start) + u64::from(slot.len) <= u64::from(slot.cap);
-            let is_known = (1..=7).contains(&slot.verdict) && (slot.reason as usize) < UNDERPASS_DROP_REASONS;
-            // Steps pass over slots that are not theirs, and the script may have put anything there.
-            if !(fits && is_known && slot.ecn <= 3) {
-                self.slots[at].verdict = 99;
-                continue;
-            }
+            assert!(u64::from(slot.start) + u64::from(slot.len) <= u64::from(slot.cap), "beyond the buffer: {slot:?}");
             let begin = slot.buf.addr().wrapping_sub(base) + slot.start as usize;
-            let Some(bytes) = self.arena.get(begin..begin + slot.len as usize) else { continue };
+            let bytes = self.arena.get(begin..begin + slot.len as usize).expect("buffers are cut from the arena");
+            let first = bytes.first().copied().unwrap_or(0);
             match slot.verdict {
-                UNDERPASS_VERDICT_SEND | UNDERPASS_VERDICT_REPLY => self.send(1 - who, bytes.to_vec()),
-                UNDERPASS_VERDICT_DELIVER => self.delivered += 1,
-                _ => {}
+                UNDERPASS_VERDICT_PENDING => continue,
+                UNDERPASS_VERDICT_SEND | UNDERPASS_VERDICT_REPLY => {
+                    let is_reply = slot.verdict == UNDERPASS_VERDICT_REPLY;
+                    assert_eq!((first, slot.ecn <= 3), (if is_reply { 3 } else { 4 }, true), "no datagram: {slot:?}");
+                    self.send(1 - who, bytes.to_vec());
+                }
+                UNDERPASS_VERDICT_DELIVER | UNDERPASS_VERDICT_BOUNCE => {
+                    assert!(matches!(first >> 4, 4 | 6), "no packet: {slot:?}");
+                    self.delivered += usize::from(slot.verdict == UNDERPASS_VERDICT_DELIVER);
+                }
+                verdict => assert!((5..=7).contains(&verdict) && slot.len == 0, "no verdict: {slot:?}"),
             }
-            self.slots[at].verdict = 99;
+            assert!((slot.reason as usize) < UNDERPASS_DROP_REASONS, "no reason: {slot:?}");
+            self.slots[at].verdict = NOBODYS;
         }
     }
 }
