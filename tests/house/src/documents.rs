@@ -213,16 +213,23 @@ fn resolve(folder: &str, link: &str) -> String {
     parts.join("/")
 }
 
-/// Targets of make that a document names and the makefile lacks.
-#[must_use]
-pub fn unknown_targets(path: &str, text: &str, makefile: &str) -> Vec<String> {
-    let is_target =
-        |name: &str| makefile.lines().any(|line| line.strip_prefix(name).is_some_and(|r| r.starts_with(':')));
+/// Targets of make that a document names and the makefile lacks; `makefile` is that of a folder, `""` the root.
+pub fn unknown_targets(path: &str, text: &str, makefile: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let is_target = |folder: &str, name: &str| {
+        let begins = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'));
+        makefile(folder).is_some_and(|text| text.lines().any(begins))
+    };
     let named = text.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("make "));
     named
-        .filter_map(|words| words.split_whitespace().find(|word| !word.contains('=')))
-        .filter(|name| !is_target(name))
-        .map(|name| format!("{path}: `make {name}` is no target"))
+        .filter_map(|command| {
+            let (folder, words) = match command.strip_prefix("-C ") {
+                Some(rest) => rest.split_once(' ').unwrap_or((rest, "")),
+                None => ("", command),
+            };
+            Some((folder, words.split_whitespace().find(|word| !word.contains('='))?))
+        })
+        .filter(|(folder, name)| !is_target(folder, name))
+        .map(|(_, name)| format!("{path}: `make {name}` is no target"))
         .collect()
 }
 
@@ -322,7 +329,12 @@ mod tests {
             assert_eq!(broken_links("docs/a.md", text, exists).len(), found, "{text}");
         }
         let makefile = "demo: ## see\n\techo\n";
-        assert_eq!(unknown_targets("a.md", "run `make demo`, `make PREFIX=/usr demo`", makefile).len(), 0);
-        assert_eq!(unknown_targets("a.md", "run `make tests`", makefile).len(), 1);
+        let unknown = |text: &str| {
+            let of = |folder: &str| ["", "bindings/c"].contains(&folder).then(|| makefile.to_owned());
+            unknown_targets("a.md", text, of).len()
+        };
+        assert_eq!(unknown("run `make demo`, `make PREFIX=/usr demo`, `make -C bindings/c demo`"), 0);
+        assert_eq!(unknown("run `make tests`"), 1);
+        assert_eq!(unknown("run `make -C bindings/c tests`, `make -C elsewhere demo`"), 2);
     }
 }
