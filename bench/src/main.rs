@@ -21,8 +21,8 @@ struct Arguments {
     /// Under two minutes instead of the figures of the documentation.
     #[arg(long)]
     quick: bool,
-    /// Only these subjects: packets, crowds, handshakes, memory, churn, wakeups, sizes, cores, instructions, portable,
-    /// field.
+    /// Only these subjects: packets, boundary, crowds, handshakes, memory, churn, wakeups, sizes, cores, instructions,
+    /// portable, field.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Prints the tables as JSON and nothing else.
@@ -93,6 +93,8 @@ fn measure(arguments: &Arguments) -> Result<Vec<Table>> {
         Ok(())
     };
     keep("packets", &mut || pinned(|| packets::one_peer(effort)))?;
+    #[cfg(feature = "boundary")]
+    keep("boundary", &mut || pinned(|| vec![subjects::boundary::boundary(effort)]))?;
     keep("portable", &mut || portable(arguments))?;
     keep("instructions", &mut || {
         if effort == Effort::Quick && arguments.only.is_empty() {

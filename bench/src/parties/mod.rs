@@ -1,9 +1,13 @@
 //! Who is measured: the bare cipher, the core, and the other implementations by their plain calls for one peer.
 #[cfg(feature = "peers")]
 pub mod boringtun;
+#[cfg(feature = "boundary")]
+pub mod boringtun_c;
 #[cfg(feature = "peers")]
 pub mod gotatun;
 pub mod ours;
+#[cfg(feature = "boundary")]
+pub mod ours_c;
 mod raw;
 #[cfg(feature = "peers")]
 pub mod sanstun;

@@ -1,4 +1,6 @@
 //! What is measured.
+#[cfg(feature = "boundary")]
+pub mod boundary;
 pub mod cores;
 #[cfg(feature = "field")]
 pub mod field;

@@ -60,7 +60,7 @@ pub fn everyone(size: usize) -> Parties {
 }
 
 /// One contest: samples of sealing, then of opening, in nanoseconds a packet.
-fn play(parties: &mut Parties, size: usize, rounds: usize) -> [Vec<Samples>; 2] {
+pub fn play(parties: &mut Parties, size: usize, rounds: usize) -> [Vec<Samples>; 2] {
     // About a millisecond for each turn, so that reading the clock does not count.
     let flights = (8192 / size).clamp(2, 32);
     contest(parties.len(), rounds, |contestant| {
