@@ -21,7 +21,7 @@ pub fn facts(command: &str) -> Vec<String> {
 /// The commit, and whether there were changes beside it in what is measured.
 fn commit() -> String {
     let hash = run("git", &["rev-parse", "--short=12", "HEAD"]);
-    let changes = run("git", &["status", "--porcelain", "--", ":/core", ":/linux", ":/bench", ":/tests"]);
+    let changes = run("git", &["status", "--porcelain", "--", ":/core", ":/linux", ":/bench", ":/bindings", ":/tests"]);
     if changes.is_empty() { hash } else { format!("{hash} and changes") }
 }
 

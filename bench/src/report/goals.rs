@@ -36,6 +36,16 @@ const BARS: &[(&str, Place, Bar)] = &[
         ("Many peers", "100000 peers, all talk", "open 1420 B"),
         Bar::Ratio(0.9),
     ),
+    (
+        "seal 1420 B through C in batches, of Rust",
+        ("Through the C interface", "Underpass in C, batches of 64", "seal 1420 B"),
+        Bar::Ratio(0.97),
+    ),
+    (
+        "open 1420 B through C in batches, of Rust",
+        ("Through the C interface", "Underpass in C, batches of 64", "open 1420 B"),
+        Bar::Ratio(0.97),
+    ),
     ("handshakes of both ends, of boringtun", ("Handshakes", "Underpass", "both ends"), Bar::Ratio(1.8)),
     ("bytes of an idle peer", ("Memory", "Underpass, 10000 peers", "idle"), Bar::AtMost(1024.0)),
     ("bytes of an idle peer of a million", ("Memory", "Underpass, 1000000 peers", "idle"), Bar::AtMost(1000.0)),

@@ -20,9 +20,8 @@ impl Tunnel {
     /// One datagram from the network, opened in place in the caller's memory. `ecn` is that of its outer header.
     pub fn handle_datagram<'b>(&mut self, now: Instant, path: Path, ecn: Ecn, datagram: &'b mut [u8]) -> Inbound<'b> {
         let now = self.advance(now);
-        let owner = Header::receiver_of(datagram).and_then(|receiver| self.indices.lookup(receiver));
         let mut slot = DatagramSlot { path, ecn, datagram, verdict: Verdict::Pending };
-        self.open_run(now, core::slice::from_mut(&mut slot), &[owner]);
+        self.open_one(now, &mut slot);
         self.settle();
         let DatagramSlot { datagram, verdict, .. } = slot;
         match verdict {
@@ -48,6 +47,10 @@ impl Tunnel {
     /// other under one session shares one look at the peer and one entry in its accounts.
     pub fn handle_datagrams(&mut self, now: Instant, batch: &mut [DatagramSlot<'_>]) {
         let now = self.advance(now);
+        if let [alone] = batch {
+            self.open_one(now, alone);
+            return self.settle();
+        }
         for few in batch.chunks_mut(AHEAD) {
             let owners = self.look_ahead_inward(few);
             let mut done = 0;
@@ -119,6 +122,13 @@ impl Tunnel {
         };
         self.settle();
         verdict
+    }
+
+    /// A run of one.
+    #[inline]
+    fn open_one(&mut self, now: Instant, slot: &mut DatagramSlot<'_>) {
+        let owner = Header::receiver_of(slot.datagram).and_then(|receiver| self.indices.lookup(receiver));
+        self.open_run(now, core::slice::from_mut(slot), &[owner]);
     }
 
     /// Takes datagrams as far as they come under the current session of the same peer, opens them and accounts. Returns

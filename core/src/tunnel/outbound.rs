@@ -64,6 +64,10 @@ impl Tunnel {
     /// other to the same peer shares one look at the peer and its session and one entry in its accounts.
     pub fn handle_packets(&mut self, now: Instant, batch: &mut [PacketSlot<'_>]) {
         let now = self.advance(now);
+        if let [alone] = batch {
+            self.seal_one(now, alone, seal);
+            return self.settle();
+        }
         for few in batch.chunks_mut(AHEAD) {
             let routes = self.look_ahead(few);
             let mut done = 0;
