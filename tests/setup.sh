@@ -119,6 +119,7 @@ if [ "$level" = test ]; then
     need valgrind valgrind cmake cmake pkg-config pkgconf c++ g++ clang clang objdump binutils mount mount
     need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/libc.so libc6-dev-arm64-cross \
         arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf /usr/arm-linux-gnueabihf/lib/libc.so libc6-dev-armhf-cross \
+        mips-linux-gnu-gcc gcc-mips-linux-gnu /usr/mips-linux-gnu/lib/libc.so libc6-dev-mips-cross \
         s390x-linux-gnu-gcc gcc-s390x-linux-gnu /usr/s390x-linux-gnu/lib/libc.so libc6-dev-s390x-cross \
         qemu-s390x-static qemu-user-static
     need_wireguard_go

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The C library and its tests on other CPUs: built from here, run by qemu-user.
 #   tests/c/cross.sh              all of them
-#   tests/c/cross.sh NAME ...     aarch64, armhf, s390x (big-endian)
+#   tests/c/cross.sh NAME ...     aarch64, armhf, mips and s390x (both big-endian)
 # Rust's own library is built along (tests/rust_src.sh), for it is not there for all of them. The lines `test result:`
 # are what tests/run.sh counts.
 set -uo pipefail
@@ -40,8 +40,9 @@ target() {
     case $1 in
         aarch64) triple=aarch64-unknown-linux-gnu gnu=aarch64-linux-gnu qemu=aarch64 profile=release ;;
         armhf) triple=armv7-unknown-linux-gnueabihf gnu=arm-linux-gnueabihf qemu=arm ;;
+        mips) triple=mips-unknown-linux-gnu gnu=mips-linux-gnu qemu=mips ;;
         s390x) triple=s390x-unknown-linux-gnu gnu=s390x-linux-gnu qemu=s390x ;;
-        *) die "what is '$1'? one of aarch64, armhf, s390x" ;;
+        *) die "what is '$1'? one of aarch64, armhf, mips, s390x" ;;
     esac
 }
 
@@ -68,7 +69,7 @@ known_answers() {
         -p underpass-core --no-default-features --features portable --target "$triple" --test kat --test crypto_vectors
 }
 
-[ $# -gt 0 ] || set -- aarch64 armhf s390x
+[ $# -gt 0 ] || set -- aarch64 armhf mips s390x
 mkdir -p "$out"
 for name in "$@"; do
     target "$name"
