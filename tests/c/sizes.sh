@@ -31,7 +31,7 @@ measured() {
         $(($(stat -c %s "$bare-with") - $(stat -c %s "$bare")))
 }
 
-with_rust_src
+with_rust_src >&2
 plain=()
 for cpu in "$host" aarch64-unknown-linux-gnu; do
     tools=''
