@@ -49,13 +49,18 @@ impl Scene {
 
     /// Waits until the machine is as it was at first.
     fn is_clean(&self) -> Result<()> {
+        self.comes_to(&self.before)
+    }
+
+    /// Waits until the machine is as it was: programs take a moment to end.
+    fn comes_to(&self, before: &str) -> Result<()> {
         let until = Instant::now() + Duration::from_secs(10);
         loop {
             let after = state(&self.machine)?;
-            if after == self.before {
+            if after == before {
                 return Ok(());
             }
-            ensure!(Instant::now() < until, "left behind:\n{after}\nbefore:\n{}", self.before);
+            ensure!(Instant::now() < until, "left behind:\n{after}\nbefore:\n{before}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -232,7 +237,7 @@ fn up_and_down_leave_the_machine_as_it_was() -> Result<()> {
     let json = scene.underpass(&["show", "wgt0", "--json"])?.stdout;
     ensure!(json.contains("\"fwmark\": 51820") && json.contains("\"listen_port\": 7001"), "{json}");
     says(&scene.underpass(&["up", &path])?, 1, "underpass: interface `wgt0` exists already")?;
-    ensure!(state(&scene.machine)? == up, "the refused one changed something");
+    scene.comes_to(&up).context("the refused one changed something")?;
     says(&scene.underpass(&["down", &path])?, 0, "")?;
     scene.is_clean()?;
     says(&scene.underpass(&["down", &path])?, 1, "there is no userspace WireGuard interface `wgt0`")?;
@@ -258,7 +263,7 @@ fn two_tunnels_for_everything_come_down_in_any_order() -> Result<()> {
         ensure!(state(&scene.machine)?.contains("fwmark 0xca6d lookup 51821"), "the second has a table of its own");
         says(&scene.underpass(&["down", order[0]])?, 0, "")?;
         if order[0] == &second {
-            ensure!(state(&scene.machine)? == one, "the first one's rules are untouched");
+            scene.comes_to(&one).context("the first one's rules are untouched")?;
         }
         says(&scene.underpass(&["down", order[1]])?, 0, "")?;
         scene.is_clean()?;
