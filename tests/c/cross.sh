@@ -15,23 +15,13 @@ out=$PWD/target/tools/cross
 export CARGO_TARGET_DIR=$out
 strict=(-std=c99 -D_POSIX_C_SOURCE=200809L -O1 -Wall -Wextra -pedantic -Werror -Iinclude)
 mapfile -t sources < <(ls tests/c/*.c | grep -v planted.c)
-passed=0 failed=0
+said=$out/said
+. tests/c/checks.sh
 
-# check WHAT COMMAND...: runs it and books its outcome, and its own tests where it counts some.
-check() {
-    local what=$1 log=$out/said status
-    shift
-    "$@" </dev/null >"$log" 2>&1
-    status=$?
-    if [ "$status" = 0 ]; then
-        say "ok      $what"
-        passed=$((passed + 1))
-    else
-        say "FAILED  $what (status $status)"
-        sed 's/^/    /' "$log"
-        failed=$((failed + 1))
-    fi
-    grep '^test result:' "$log"
+# tested WHAT COMMAND...: a check that counts tests of its own.
+tested() {
+    check "$@"
+    grep '^test result:' "$said"
 }
 
 # target NAME: what it is called by Rust, by Debian's compilers, by qemu; which library a vendor would build for it.
@@ -81,10 +71,9 @@ for name in "$@"; do
     usr=$out/root-$name/usr started=$SECONDS
     rm -rf "$out/root-$name"
     check "$name: the library, profile $profile" installed "$name"
-    check "$name: the tests of the C interface, static" tests_static
+    tested "$name: the tests of the C interface, static" tests_static
     check "$name: a program with the shared library" program_shared
-    [ "$name" != s390x ] || check "$name: the core's known answers" known_answers
+    [ "$name" != s390x ] || tested "$name: the core's known answers" known_answers
     say "$name took $((SECONDS - started)) s"
 done
-printf 'test result: %s. %d passed; %d failed; 0 ignored\n' "$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$passed" "$failed"
-[ "$failed" = 0 ]
+conclude

@@ -14,21 +14,8 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 scratch=$(mktemp -d) || die "no scratch folder"
 trap 'as_root rm -rf "$scratch"' EXIT
-passed=0 failed=0
-
-# check WHAT COMMAND...: runs it and books its outcome; shows what it said when it failed.
-check() {
-    local what=$1
-    shift
-    if "$@" >"$scratch/said" 2>&1 </dev/null; then
-        say "ok      $what"
-        passed=$((passed + 1))
-    else
-        say "FAILED  $what"
-        sed 's/^/    /' "$scratch/said"
-        failed=$((failed + 1))
-    fi
-}
+said=$scratch/said
+. tests/c/checks.sh
 
 # blocks LANGUAGE PATTERN: the blocks of a language in the guide, from the first line of that pattern on.
 blocks() {
@@ -41,7 +28,7 @@ blocks() {
 prefix=$scratch/root
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
 say "building the library"
-make -C bindings/c install PREFIX="$prefix" >"$scratch/said" 2>&1 || { cat "$scratch/said"; die "the library does not build"; }
+make -C bindings/c install PREFIX="$prefix" >"$said" 2>&1 || { cat "$said"; die "the library does not build"; }
 
 # work OUT: the programs that need no interface do what they say.
 work() {
@@ -100,5 +87,4 @@ guide_works() {
 }
 check "the guide's commands lead to two routers that ping each other" guide_works
 
-printf 'test result: %s. %d passed; %d failed; 0 ignored\n' "$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$passed" "$failed"
-[ "$failed" = 0 ]
+conclude

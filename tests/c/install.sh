@@ -11,22 +11,9 @@ die() { printf 'install: error: %s\n' "$*" >&2; exit 1; }
 
 scratch=$(mktemp -d) || die "no scratch folder"
 trap 'rm -rf "$scratch"' EXIT
-passed=0 failed=0
+said=$scratch/said
+. tests/c/checks.sh
 programs=tests/c/install
-
-# check WHAT COMMAND...: runs it and books its outcome; shows what it said when it failed.
-check() {
-    local what=$1
-    shift
-    if "$@" >"$scratch/said" 2>&1; then
-        say "ok      $what"
-        passed=$((passed + 1))
-    else
-        say "FAILED  $what"
-        sed 's/^/    /' "$scratch/said"
-        failed=$((failed + 1))
-    fi
-}
 
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 shared=libunderpass.so.$version
@@ -34,7 +21,7 @@ soname=$(sed -n 's/^const SONAME: &str = "\(.*\)";/\1/p' bindings/c/build.rs)
 stage=$scratch/stage
 place=(DESTDIR="$stage" PREFIX=/opt/vendor LIBDIR=/opt/vendor/lib/cpu)
 say "building"
-make -C bindings/c >"$scratch/said" 2>&1 || { cat "$scratch/said"; die "the library does not build"; }
+make -C bindings/c >"$said" 2>&1 || { cat "$said"; die "the library does not build"; }
 check "make install" make -C bindings/c install "${place[@]}"
 # Nothing may remember where it was installed to.
 mv "$stage/opt/vendor" "$scratch/vendor"
@@ -109,7 +96,7 @@ by_cmake() {
 }
 refused_by_cmake() {
     ! cmake -S "$programs" -B "$scratch/cmake-$1" -DUnderpass_DIR="$libdir/cmake/Underpass" -DWANTED="$1" &&
-        grep -q 'compatible with requested version' "$scratch/said"
+        grep -q 'compatible with requested version' "$said"
 }
 check "CMake, shared and static" by_cmake
 any_by_cmake() { cmake -S "$programs" -B "$scratch/cmake-any" -DUnderpass_DIR="$libdir/cmake/Underpass" -DWANTED=; }
@@ -149,5 +136,4 @@ nothing_left() {
 }
 check "make uninstall leaves nothing" nothing_left
 
-printf 'test result: %s. %d passed; %d failed; 0 ignored\n' "$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$passed" "$failed"
-[ "$failed" = 0 ]
+conclude
