@@ -165,19 +165,7 @@ pub extern "C" fn underpass_finish_packets(
     jobs: *mut underpass_job,
     len: usize,
 ) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, mark| {
-        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
-        check_jobs(&slots, jobs, |begun| begun.is_ready(mark) && matches!(begun.work, Work::Seal(_)))?;
-        for ((slot, buf), job) in slots.open().zip(jobs) {
-            if buf.is_none() {
-                continue;
-            }
-            if let Some(Work::Seal(work)) = job.finish() {
-                slot.settle(&tunnel.finish_seal(Instant::from_nanos(now), work));
-            }
-        }
-        Ok(())
-    })
+    finish(tunnel, now, slots, jobs, len, |work| matches!(work, Work::Seal(_)))
 }
 
 /// The last of three steps for datagrams, in the order in which they were begun. The jobs are done and hold no keys
@@ -210,18 +198,7 @@ pub extern "C" fn underpass_finish_datagrams(
     jobs: *mut underpass_job,
     len: usize,
 ) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, mark| {
-        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
-        check_jobs(&slots, jobs, |begun| begun.is_ready(mark) && matches!(begun.work, Work::Open(_)))?;
-        for ((slot, buf), job) in slots.open().zip(jobs) {
-            let Some(buf) = buf else { continue };
-            if let Some(Work::Open(work)) = job.finish() {
-                let datagram = buf.get_mut(slot.range()).unwrap_or_default();
-                slot.settle(&tunnel.finish_open(Instant::from_nanos(now), work, datagram));
-            }
-        }
-        Ok(())
-    })
+    finish(tunnel, now, slots, jobs, len, |work| matches!(work, Work::Open(_)))
 }
 
 /// Wipes jobs that will not be finished. What they were begun for is lost, as a datagram may be on its way.
@@ -241,6 +218,32 @@ pub extern "C" fn underpass_finish_datagrams(
 pub extern "C" fn underpass_discard_jobs(jobs: *mut underpass_job, len: usize) -> i32 {
     enter(|caller| {
         caller.jobs(jobs, len)?.iter_mut().for_each(underpass_job::wipe);
+        Ok(())
+    })
+}
+
+/// The last step of the jobs that `fits` likes.
+fn finish(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    slots: *mut underpass_slot,
+    jobs: *mut underpass_job,
+    len: usize,
+    fits: impl Fn(&Work) -> bool,
+) -> i32 {
+    enter_marked(tunnel, |caller, tunnel, mark| {
+        let now = Instant::from_nanos(now);
+        let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
+        check_jobs(&slots, jobs, |begun| begun.is_ready(mark) && fits(&begun.work))?;
+        for ((slot, buf), job) in slots.open().zip(jobs) {
+            let Some(buf) = buf else { continue };
+            let Some(work) = job.finish() else { continue };
+            let verdict = match work {
+                Work::Seal(work) => tunnel.finish_seal(now, work),
+                Work::Open(work) => tunnel.finish_open(now, work, buf.get_mut(slot.range()).unwrap_or_default()),
+            };
+            slot.settle(&verdict);
+        }
         Ok(())
     })
 }
