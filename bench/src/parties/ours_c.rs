@@ -3,9 +3,7 @@ use super::{FLIGHT, Manner, Party, timed};
 use std::hint::black_box;
 use std::ptr;
 use std::time::Duration;
-use underpass::address::{
-    UNDERPASS_FAMILY_IPV4, UNDERPASS_FAMILY_NONE, underpass_address, underpass_ip, underpass_path,
-};
+use underpass::address::{UNDERPASS_FAMILY_IPV4, underpass_address, underpass_path};
 use underpass::batch::{
     UNDERPASS_VERDICT_CONSUMED, UNDERPASS_VERDICT_DELIVER, UNDERPASS_VERDICT_PENDING, UNDERPASS_VERDICT_SEND,
     underpass_handle_datagrams, underpass_handle_packets, underpass_slot,
@@ -138,7 +136,7 @@ fn shake_hands(a: &Tunnel, b: &Tunnel) {
 /// Writes the next datagram that the tunnel wants to send; returns its length.
 fn poll(tunnel: &Tunnel, buf: &mut [u8]) -> usize {
     let size = size_of::<underpass_transmit>() as u32;
-    let mut out = underpass_transmit { size, len: 0, peer: 0, path: path_of(0), ecn: 0, reserved: [0; 3] };
+    let mut out = underpass_transmit { size, ..Default::default() };
     assert_eq!(underpass_poll_transmit(tunnel.0, NOW, buf.as_mut_ptr(), buf.len(), &raw mut out), OK);
     out.len as usize
 }
@@ -148,8 +146,8 @@ fn path_of(number: u8) -> underpass_path {
     let mut ip = [0; 16];
     ip[..4].copy_from_slice(&[198, 18, 0, number]);
     underpass_path {
-        remote: underpass_address { family: UNDERPASS_FAMILY_IPV4, reserved: 0, port: 51820, scope_id: 0, ip },
-        local: underpass_ip { family: UNDERPASS_FAMILY_NONE, prefix: 0, reserved: [0; 2], bytes: [0; 16] },
+        remote: underpass_address { family: UNDERPASS_FAMILY_IPV4, port: 51820, ip, ..Default::default() },
+        ..Default::default()
     }
 }
 
@@ -167,10 +165,7 @@ fn slot(buf: &mut [u8], start: usize, len: usize, path: underpass_path) -> under
         start: start as u32,
         len: len as u32,
         verdict: UNDERPASS_VERDICT_PENDING,
-        reason: 0,
-        ecn: 0,
-        reserved: [0; 3],
-        peer: 0,
         path,
+        ..Default::default()
     }
 }

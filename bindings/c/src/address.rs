@@ -13,7 +13,7 @@ pub const UNDERPASS_FAMILY_IPV6: u8 = 6;
 
 /// An IP address, or a network.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct underpass_ip {
     /// UNDERPASS_FAMILY_*.
     pub family: u8,
@@ -27,7 +27,7 @@ pub struct underpass_ip {
 
 /// An IP address and a UDP port.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct underpass_address {
     /// UNDERPASS_FAMILY_*.
     pub family: u8,
@@ -43,7 +43,7 @@ pub struct underpass_address {
 
 /// The two ends of a datagram.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct underpass_path {
     /// The other side.
     pub remote: underpass_address,
@@ -52,9 +52,6 @@ pub struct underpass_path {
 }
 
 impl underpass_ip {
-    /// No address.
-    pub(crate) const NONE: Self = Self { family: UNDERPASS_FAMILY_NONE, prefix: 0, reserved: [0; 2], bytes: [0; 16] };
-
     /// The address; `None` for none.
     #[inline]
     pub(crate) fn address(&self) -> Result<Option<IpAddr>, Status> {
@@ -74,7 +71,7 @@ impl From<IpAddr> for underpass_ip {
     #[inline]
     fn from(address: IpAddr) -> Self {
         let (family, bytes) = parts_of(address);
-        Self { family, bytes, ..Self::NONE }
+        Self { family, bytes, ..Self::default() }
     }
 }
 
@@ -85,10 +82,6 @@ impl From<IpNet> for underpass_ip {
 }
 
 impl underpass_address {
-    /// No address.
-    pub(crate) const NONE: Self =
-        Self { family: UNDERPASS_FAMILY_NONE, reserved: 0, port: 0, scope_id: 0, ip: [0; 16] };
-
     #[inline]
     pub(crate) fn socket(&self) -> Result<SocketAddr, Status> {
         Ok(match ip_of(self.family, &self.ip)? {
@@ -111,9 +104,6 @@ impl From<SocketAddr> for underpass_address {
 }
 
 impl underpass_path {
-    /// No path.
-    pub(crate) const NONE: Self = Self { remote: underpass_address::NONE, local: underpass_ip::NONE };
-
     #[inline]
     pub(crate) fn path(&self) -> Result<Path, Status> {
         Ok(Path { remote: self.remote.socket()?, local: self.local.address()? })
@@ -123,7 +113,7 @@ impl underpass_path {
 impl From<Path> for underpass_path {
     #[inline]
     fn from(path: Path) -> Self {
-        Self { remote: path.remote.into(), local: path.local.map_or(underpass_ip::NONE, Into::into) }
+        Self { remote: path.remote.into(), local: path.local.map(Into::into).unwrap_or_default() }
     }
 }
 

@@ -28,7 +28,7 @@ pub const UNDERPASS_VERDICT_DROPPED: i32 = 7;
 
 /// One packet or datagram of a batch. The memory of slot and buffer is the caller's. Never grows.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_slot {
     /// In: memory that no other slot shares.
     pub buf: *mut u8,

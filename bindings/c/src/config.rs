@@ -49,7 +49,7 @@ pub const UNDERPASS_TEXT_EXCLUDED_APPLICATION: u32 = 6;
 /// One finding in a configuration text. It repeats nothing of the text's values, so it can be logged and shown. The
 /// pointers are valid as long as the configuration.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_diagnostic {
     /// sizeof(underpass_diagnostic), set by the caller.
     pub size: u32,
@@ -69,7 +69,7 @@ pub struct underpass_diagnostic {
 
 /// What the [Interface] section says of numbers and keys.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_interface {
     /// sizeof(underpass_interface), set by the caller.
     pub size: u32,

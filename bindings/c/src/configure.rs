@@ -5,7 +5,6 @@ use crate::config::underpass_config;
 use crate::handle::underpass_tunnel;
 use crate::memory::Caller;
 use core::ffi::c_char;
-use core::ptr;
 use underpass_core::config::PeerAction;
 use underpass_core::{AllowedIp, Change, Endpoint, Instant, PeerChange, PresharedKey, PrivateKey, PublicKey, Status};
 
@@ -35,7 +34,7 @@ const FLAGS: u32 = (UNDERPASS_PEER_REPLACE_ALLOWED_IPS << 1) - 1;
 
 /// An allowed IP to add or take away. Never grows.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct underpass_allowed_ip {
     /// With its prefix; bits behind the prefix are ignored.
     pub network: underpass_ip,
@@ -45,7 +44,7 @@ pub struct underpass_allowed_ip {
 
 /// A change of one peer. Begin with underpass_peer_change_init(); what no flag speaks of stays as it is.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_peer_change {
     /// sizeof(underpass_peer_change), set by underpass_peer_change_init().
     pub size: u32,
@@ -86,7 +85,7 @@ pub struct underpass_peer_change {
 /// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_peer_change_init(out: *mut underpass_peer_change, size: u32) -> i32 {
-    enter(|caller| caller.init(out, size, underpass_peer_change { size, ..underpass_peer_change::NOTHING }))
+    enter(|caller| caller.init(out, size, underpass_peer_change { size, ..Default::default() }))
 }
 
 /// Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
@@ -121,7 +120,7 @@ pub extern "C" fn underpass_configure_peers(
     len: usize,
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
-        let given = caller.records(changes, len, underpass_peer_change::NOTHING)?;
+        let given = caller.records(changes, len, underpass_peer_change::default())?;
         // Reserved at once, so that no reallocation leaves a copy of a key behind.
         let mut changes = Vec::new();
         changes.try_reserve_exact(len).map_err(|_| Status::Argument)?;
@@ -251,20 +250,6 @@ fn whole(peer: &PeerChange) -> PeerChange {
 }
 
 impl underpass_peer_change {
-    pub(crate) const NOTHING: Self = Self {
-        size: size_of::<Self>() as u32,
-        action: UNDERPASS_PEER_SET,
-        flags: 0,
-        persistent_keepalive: 0,
-        endpoint_port: 0,
-        public_key: [0; 32],
-        preshared_key: [0; 32],
-        endpoint: underpass_address::NONE,
-        endpoint_host: ptr::null(),
-        allowed_ips: ptr::null(),
-        allowed_ips_len: 0,
-    };
-
     /// The change as the core knows it.
     fn change(&self, caller: Caller<'_>) -> Result<PeerChange, Status> {
         let has = |flag| self.flags & flag != 0;
@@ -314,8 +299,8 @@ impl From<&PeerChange> for underpass_peer_change {
         ];
         let (endpoint, endpoint_port) = match &change.endpoint {
             Some(Endpoint::Address(address)) => ((*address).into(), 0),
-            Some(Endpoint::Name { port, .. }) => (underpass_address::NONE, *port),
-            None => (underpass_address::NONE, 0),
+            Some(Endpoint::Name { port, .. }) => (underpass_address::default(), *port),
+            None => (underpass_address::default(), 0),
         };
         Self {
             action: match change.action {
@@ -329,7 +314,7 @@ impl From<&PeerChange> for underpass_peer_change {
             public_key: *change.public_key.as_bytes(),
             preshared_key: change.preshared_key.as_ref().map_or([0; 32], |key| *key.as_bytes()),
             endpoint,
-            ..Self::NOTHING
+            ..Self::default()
         }
     }
 }

@@ -35,7 +35,7 @@ pub const UNDERPASS_HEALTH_FAILED: u32 = 3;
 
 /// A datagram to send.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_transmit {
     /// sizeof(underpass_transmit), set by the caller.
     pub size: u32,
@@ -53,7 +53,7 @@ pub struct underpass_transmit {
 
 /// A fact the host may want to show or act on. What the kind does not speak of is 0.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_event {
     /// sizeof(underpass_event), set by the caller.
     pub size: u32,
@@ -178,17 +178,13 @@ pub(crate) const fn health_code(health: Health) -> u32 {
 
 impl From<Event> for underpass_event {
     fn from(event: Event) -> Self {
-        let about = |peer: PeerId| Self { peer: peer.to_u64(), ..Self::NONE };
+        let about = |peer: PeerId| Self { peer: peer.to_u64(), ..Self::default() };
         let shape = match event {
             Event::EndpointMoved { peer, path } => Self { path: path.into(), ..about(peer) },
             Event::HealthChanged { peer, health } => Self { health: health_code(health), ..about(peer) },
-            Event::Lost(lost) => Self { lost, ..Self::NONE },
-            _ => event.peer().map_or(Self::NONE, about),
+            Event::Lost(lost) => Self { lost, ..Self::default() },
+            _ => event.peer().map(about).unwrap_or_default(),
         };
         Self { kind: event.kind() as u32, ..shape }
     }
-}
-
-impl underpass_event {
-    const NONE: Self = Self { size: 0, kind: 0, peer: 0, path: underpass_path::NONE, health: 0, lost: 0, reserved: 0 };
 }

@@ -13,7 +13,7 @@ pub const UNDERPASS_OPTION_PRIVATE_KEY: u32 = 1;
 
 /// What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_options {
     /// sizeof(underpass_options), set by underpass_options_init().
     pub size: u32,

@@ -21,7 +21,7 @@ pub const UNDERPASS_INFO_NAMED: u32 = 16;
 
 /// What is known of a peer. Counters are those since it was added.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_peer {
     /// sizeof(underpass_peer), set by the caller.
     pub size: u32,
@@ -55,7 +55,7 @@ pub struct underpass_peer {
 
 /// Counters of a tunnel since it was made, and what it holds at present.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_stats {
     /// sizeof(underpass_stats), set by the caller.
     pub size: u32,
@@ -431,7 +431,7 @@ impl underpass_peer {
             size: 0,
             flags: flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum(),
             public_key: *peer.public_key().as_bytes(),
-            path: peer.path().map_or(underpass_path::NONE, Into::into),
+            path: peer.path().map(Into::into).unwrap_or_default(),
             health: health_code(peer.health(now)),
             persistent_keepalive: peer.persistent_keepalive().into(),
             reserved: 0,

@@ -1,9 +1,10 @@
 //! Questions, with memory of any size for the answer.
-use super::world::{NO_CHANGE, NO_IP, NO_PATH, World};
+use super::world::{World, blank_change};
 use crate::pair::private_key;
 use crate::tunnel_ops::script::Script;
 use std::ffi::{CStr, c_char};
 use std::ptr;
+use underpass::address::underpass_ip;
 use underpass::config::{
     underpass_config_address, underpass_config_diagnostic, underpass_config_dns, underpass_config_interface,
     underpass_config_peer, underpass_config_text, underpass_config_write, underpass_diagnostic, underpass_interface,
@@ -36,7 +37,7 @@ fn size(own: usize, word: u64) -> u32 {
 impl World {
     pub(super) fn event(&mut self, who: usize, word: u64) {
         let size = size(size_of::<underpass_event>(), word);
-        let mut event = underpass_event { size, kind: 0, peer: 0, path: NO_PATH, health: 0, lost: 0, reserved: 0 };
+        let mut event = underpass_event { size, ..Default::default() };
         if self.judge_out(&mut event, |world, out| underpass_poll_event(world.tunnels[who], out)) {
             assert!((1..=8).contains(&event.kind) && event.health <= 3 && event.size == size, "{event:?}");
         }
@@ -49,11 +50,11 @@ impl World {
         match which % 4 {
             0 => {
                 let size = size(size_of::<underpass_peer>(), word);
-                let mut info = underpass_peer { size, ..NO_PEER };
+                let mut info = underpass_peer { size, ..Default::default() };
                 self.judge_out(&mut info, |world, out| underpass_peer_info(world.tunnels[who], world.now, peer, out));
             }
             1 => {
-                let mut out = (vec![NO_IP; cap], usize::MAX);
+                let mut out = (vec![underpass_ip::default(); cap], usize::MAX);
                 let is_done = self.judge_out(&mut out, |world, (ips, len)| {
                     underpass_peer_allowed_ips(world.tunnels[who], peer, memory(ips), cap, len)
                 });
@@ -80,7 +81,8 @@ impl World {
         let tunnel = self.tunnels[who];
         match which % 8 {
             0 => {
-                let mut stats = underpass_stats { size: size(size_of::<underpass_stats>(), word), ..NO_STATS };
+                let mut stats =
+                    underpass_stats { size: size(size_of::<underpass_stats>(), word), ..Default::default() };
                 if self.judge_out(&mut stats, |_, out| underpass_tunnel_stats(tunnel, out)) {
                     assert!(stats.peers <= 1_000_000 && stats.staged_bytes <= 4 << 20, "{stats:?}");
                 }
@@ -114,7 +116,7 @@ impl World {
         match which % 7 {
             0 => {
                 let size = size(size_of::<underpass_diagnostic>(), word);
-                let mut found = underpass_diagnostic { size, ..NO_DIAGNOSTIC };
+                let mut found = underpass_diagnostic { size, ..Default::default() };
                 if self.judge_out(&mut found, |_, out| underpass_config_diagnostic(config, index, out)) {
                     assert!(found.line >= 1 && found.column >= 1 && found.severity <= 1, "{found:?}");
                     assert!(read(found.section) < 32 && read(found.key) < 64 && read(found.reason) > 0);
@@ -122,17 +124,17 @@ impl World {
             }
             1 => {
                 let mut interface =
-                    underpass_interface { size: size(size_of::<underpass_interface>(), word), ..NO_INTERFACE };
+                    underpass_interface { size: size(size_of::<underpass_interface>(), word), ..Default::default() };
                 if self.judge_out(&mut interface, |_, out| underpass_config_interface(config, out)) {
                     read(interface.table_name);
                 }
             }
             2 => {
-                let mut ip = NO_IP;
+                let mut ip = underpass_ip::default();
                 self.judge_out(&mut ip, |_, out| underpass_config_address(config, index, out));
             }
             3 => {
-                let mut ip = NO_IP;
+                let mut ip = underpass_ip::default();
                 self.judge_out(&mut ip, |_, out| underpass_config_dns(config, index, out));
             }
             4 => {
@@ -143,7 +145,7 @@ impl World {
                 }
             }
             5 => {
-                let mut change = NO_CHANGE;
+                let mut change = blank_change();
                 change.size = size(size_of_val(&change), word);
                 if self.judge_out(&mut change, |_, out| underpass_config_peer(config, index, out))
                     && !change.endpoint_host.is_null()
@@ -189,60 +191,3 @@ impl World {
 fn memory<T>(values: &mut [T]) -> *mut T {
     if values.is_empty() { ptr::null_mut() } else { values.as_mut_ptr() }
 }
-
-const NO_PEER: underpass_peer = underpass_peer {
-    size: 0,
-    flags: 0,
-    public_key: [0; 32],
-    path: NO_PATH,
-    health: 0,
-    persistent_keepalive: 0,
-    reserved: 0,
-    latest_handshake: 0,
-    tx_bytes: 0,
-    rx_bytes: 0,
-    tx_packets: 0,
-    rx_packets: 0,
-    handshakes: 0,
-    drops: 0,
-};
-const NO_STATS: underpass_stats = underpass_stats {
-    size: 0,
-    reserved: 0,
-    tx_bytes: 0,
-    rx_bytes: 0,
-    tx_packets: 0,
-    rx_packets: 0,
-    handshakes: 0,
-    cookie_replies: 0,
-    drops: 0,
-    peers: 0,
-    allowed_ips: 0,
-    staged_packets: 0,
-    staged_bytes: 0,
-    session_indices: 0,
-    keypairs: 0,
-    handshakes_under_way: 0,
-};
-const NO_DIAGNOSTIC: underpass_diagnostic = underpass_diagnostic {
-    size: 0,
-    severity: 0,
-    line: 0,
-    column: 0,
-    section: ptr::null(),
-    key: ptr::null(),
-    reason: ptr::null(),
-};
-const NO_INTERFACE: underpass_interface = underpass_interface {
-    size: 0,
-    flags: 0,
-    fwmark: 0,
-    table_kind: 0,
-    table_number: 0,
-    mtu: 0,
-    listen_port: 0,
-    table_name: ptr::null(),
-    private_key: [0; 32],
-    save_config: 0,
-    reserved: 0,
-};

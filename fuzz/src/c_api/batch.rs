@@ -1,5 +1,5 @@
 //! Slots, as a host fills them and as it should not, and what is done with them.
-use super::world::{ARENA, SLOTS, World, empty_slot, number, path_from};
+use super::world::{ARENA, SLOTS, World, number, path_from};
 use crate::pair::inner;
 use crate::tunnel_ops::script::Script;
 use std::ptr;
@@ -76,10 +76,9 @@ impl World {
             let offset = usize::try_from(script.number()).unwrap_or(0) % (ARENA + 1);
             let cap = usize::try_from(script.number()).unwrap_or(0) % (ARENA - offset + 1);
             let sign = script.byte().unwrap_or(0);
-            let mut slot = empty_slot();
-            slot.buf = if sign == 0xff { ptr::null_mut() } else { self.arena.as_mut_ptr().wrapping_add(offset) };
-            slot.cap = cap as u32;
-            (slot.start, slot.len) = (script.number() as u32, script.number() as u32);
+            let buf = if sign == 0xff { ptr::null_mut() } else { self.arena.as_mut_ptr().wrapping_add(offset) };
+            let (start, len) = (script.number() as u32, script.number() as u32);
+            let mut slot = underpass_slot { buf, cap: cap as u32, start, len, ..Default::default() };
             if sign & 1 != 0 {
                 (slot.start, slot.len) = (slot.start % (slot.cap + 1), slot.len % (slot.cap + 1));
                 slot.len = slot.len.min(slot.cap - slot.start);

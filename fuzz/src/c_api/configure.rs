@@ -1,5 +1,5 @@
 //! Everything that configures a tunnel, with structs of any size and numbers of any value.
-use super::world::{Later, NO_CHANGE, World, allowed_ip, c_address, number, path_from};
+use super::world::{Later, World, allowed_ip, blank_change, c_address, number, path_from};
 use crate::pair::{address, private_key};
 use crate::tunnel_ops::script::Script;
 use std::ptr;
@@ -112,7 +112,7 @@ impl World {
             (ip.network.prefix, ip.remove) = (prefix % 40, u32::from(kind & 1));
             ip.network.family = [4, 4, 4, 6, 6, 0, 9][usize::from(kind >> 1) % 7];
         }
-        let later = Later { known: NO_CHANGE, more: [0; 64] };
+        let later = Later { known: blank_change(), more: [0; 64] };
         let mut changes = [later; 3];
         for change in &mut changes {
             change.known = self.change();

@@ -57,7 +57,7 @@ impl World {
             config: ptr::null_mut(),
             now: NOW,
             arena: vec![0; ARENA],
-            slots: vec![empty_slot(); SLOTS],
+            slots: vec![underpass_slot::default(); SLOTS],
             jobs: (0..SLOTS).map(|_| underpass_job { opaque: [0; _] }).collect(),
             wire: VecDeque::new(),
             delivered: 0,
@@ -76,7 +76,7 @@ impl World {
     pub(super) fn lay_out(&mut self) {
         let base = self.arena.as_mut_ptr();
         for (place, slot) in self.slots.iter_mut().enumerate() {
-            *slot = empty_slot();
+            *slot = underpass_slot::default();
             slot.buf = base.wrapping_add(place * (ARENA / SLOTS));
             slot.cap = (ARENA / SLOTS) as u32;
         }
@@ -84,7 +84,7 @@ impl World {
 
     /// Options with which a script fills everything soon.
     pub(super) fn options(&mut self, who: usize) -> underpass_options {
-        let mut options = NO_OPTIONS;
+        let mut options = underpass_options::default();
         self.judge(underpass_options_init(&mut options, size_of::<underpass_options>() as u32));
         options.flags = UNDERPASS_OPTION_PRIVATE_KEY;
         options.private_key = *private_key(number(who)).as_bytes();
@@ -134,7 +134,7 @@ impl World {
     }
 
     pub(super) fn change(&mut self) -> underpass_peer_change {
-        let mut change = NO_CHANGE;
+        let mut change = blank_change();
         self.judge(underpass_peer_change_init(&mut change, size_of::<underpass_peer_change>() as u32));
         change
     }
@@ -173,7 +173,7 @@ impl World {
                 while self.transmit(who, TRANSMIT as u64) {}
             }
             let Some((to, mut datagram)) = self.wire.pop_front() else { return };
-            let mut slot = empty_slot();
+            let mut slot = underpass_slot::default();
             (slot.buf, slot.cap, slot.len) = (datagram.as_mut_ptr(), datagram.len() as u32, datagram.len() as u32);
             slot.path = path_from(1 - to);
             let status = underpass_handle_datagrams(self.tunnels[to], self.now, &mut slot, 1);
@@ -185,7 +185,8 @@ impl World {
     /// Polls for a datagram with a buffer of `cap` bytes. Whether there was one.
     pub(super) fn transmit(&mut self, who: usize, cap: u64) -> bool {
         let cap = usize::try_from(cap).expect("16 bits") % (TRANSMIT + 1);
-        let mut out = (vec![0xa5_u8; cap], NO_TRANSMIT);
+        let size = size_of::<underpass_transmit>() as u32;
+        let mut out = (vec![0xa5_u8; cap], underpass_transmit { size, ..Default::default() });
         let is_there = self.judge_out(&mut out, |world, (buf, transmit)| {
             underpass_poll_transmit(world.tunnels[who], world.now, buf.as_mut_ptr(), cap, transmit)
         });
@@ -223,75 +224,24 @@ pub(super) fn number(who: usize) -> u8 {
 
 /// The path of datagrams that come from `who`.
 pub(super) fn path_from(who: usize) -> underpass_path {
-    underpass_path { remote: c_address(address(number(who))), local: NO_IP }
+    underpass_path { remote: c_address(address(number(who))), ..Default::default() }
 }
 
 pub(super) fn c_address(address: SocketAddr) -> underpass_address {
-    let SocketAddr::V4(address) = address else { return NO_ADDRESS };
+    let SocketAddr::V4(address) = address else { return underpass_address::default() };
     let mut ip = [0; 16];
     ip[..4].copy_from_slice(&address.ip().octets());
-    underpass_address { family: UNDERPASS_FAMILY_IPV4, port: address.port(), ip, ..NO_ADDRESS }
+    underpass_address { family: UNDERPASS_FAMILY_IPV4, port: address.port(), ip, ..Default::default() }
 }
 
 pub(super) fn allowed_ip(network: [u8; 4], prefix: u8) -> underpass_allowed_ip {
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&network);
-    let network = underpass_ip { family: UNDERPASS_FAMILY_IPV4, prefix, bytes, ..NO_IP };
+    let network = underpass_ip { family: UNDERPASS_FAMILY_IPV4, prefix, bytes, ..Default::default() };
     underpass_allowed_ip { network, remove: 0 }
 }
 
-pub(super) fn empty_slot() -> underpass_slot {
-    underpass_slot {
-        buf: ptr::null_mut(),
-        cap: 0,
-        start: 0,
-        len: 0,
-        verdict: 0,
-        reason: 0,
-        ecn: 0,
-        reserved: [0; 3],
-        peer: 0,
-        path: NO_PATH,
-    }
+/// A change that names no peer.
+pub(super) fn blank_change() -> underpass_peer_change {
+    underpass_peer_change { size: size_of::<underpass_peer_change>() as u32, ..Default::default() }
 }
-
-pub(super) const NO_IP: underpass_ip = underpass_ip { family: 0, prefix: 0, reserved: [0; 2], bytes: [0; 16] };
-const NO_ADDRESS: underpass_address = underpass_address { family: 0, reserved: 0, port: 0, scope_id: 0, ip: [0; 16] };
-pub(super) const NO_PATH: underpass_path = underpass_path { remote: NO_ADDRESS, local: NO_IP };
-const NO_OPTIONS: underpass_options = underpass_options {
-    size: 0,
-    flags: 0,
-    private_key: [0; 32],
-    timestamp_floor: [0; 12],
-    mtu: 0,
-    max_peers: 0,
-    staged_packets_per_peer: 0,
-    staged_bytes_per_peer: 0,
-    staged_bytes: 0,
-    events: 0,
-    handshakes_per_second: 0,
-    verified_handshakes_per_second: 0,
-    handshakes_per_source: 0,
-    handshake_burst_per_source: 0,
-};
-pub(super) const NO_CHANGE: underpass_peer_change = underpass_peer_change {
-    size: size_of::<underpass_peer_change>() as u32,
-    action: 0,
-    flags: 0,
-    persistent_keepalive: 0,
-    endpoint_port: 0,
-    public_key: [0; 32],
-    preshared_key: [0; 32],
-    endpoint: NO_ADDRESS,
-    endpoint_host: ptr::null(),
-    allowed_ips: ptr::null(),
-    allowed_ips_len: 0,
-};
-pub(super) const NO_TRANSMIT: underpass_transmit = underpass_transmit {
-    size: size_of::<underpass_transmit>() as u32,
-    len: 0,
-    peer: 0,
-    path: NO_PATH,
-    ecn: 0,
-    reserved: [0; 3],
-};

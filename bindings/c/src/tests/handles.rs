@@ -22,7 +22,7 @@ fn answers(tunnel: *mut underpass_tunnel) -> Vec<(&'static str, i32)> {
     let mut bytes = [0_u8; 32];
     let mut buffer = [0_u8; 2048];
     let (mut count, mut number, mut short, mut word) = (0_usize, 0_u64, 0_u16, 0_u32);
-    let (address, path) = (underpass_address::NONE, underpass_path::NONE);
+    let (address, path) = (underpass_address::default(), underpass_path::default());
     let (key, len) = (bytes.as_mut_ptr(), &raw mut count);
     let text = b"".as_ptr().cast();
     macro_rules! answers {

@@ -95,7 +95,8 @@ fn nothing_but_a_batch_must_be_aligned() {
 fn changes_of_a_list_have_one_size() {
     let mut tunnel = null_mut();
     assert_eq!(options::underpass_tunnel_new(core::ptr::null(), 0, 0, &mut tunnel), UNDERPASS_OK);
-    let mut changes = [underpass_peer_change::NOTHING; 3];
+    let size = size_of::<underpass_peer_change>() as u32;
+    let mut changes = [underpass_peer_change { size, ..Default::default() }; 3];
     for (change, byte) in changes.iter_mut().zip(1..) {
         change.public_key = [byte * 3; 32];
     }

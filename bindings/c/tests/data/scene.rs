@@ -97,7 +97,7 @@ impl Side {
     fn transmit(&self) -> Option<Vec<u8>> {
         let mut buf = vec![0; CAP];
         let size = size_of::<underpass_transmit>() as u32;
-        let mut out = underpass_transmit { size, len: 0, peer: 0, path: nowhere(), ecn: 0, reserved: [0; 3] };
+        let mut out = underpass_transmit { size, ..Default::default() };
         match underpass_poll_transmit(self.tunnel, 0, buf.as_mut_ptr(), buf.len(), &mut out) {
             UNDERPASS_OK => {
                 assert_eq!(out.peer, self.peer);
@@ -118,14 +118,10 @@ impl Room {
         let slot = |at: usize, memory: &mut Vec<u8>| underpass_slot {
             buf: memory.as_mut_ptr().wrapping_add(at * CAP),
             cap: CAP as u32,
-            start: 0,
-            len: 0,
             verdict: -1,
             reason: 77,
-            ecn: 0,
-            reserved: [0; 3],
             peer: 77,
-            path: nowhere(),
+            ..Default::default()
         };
         let slots = (0..count).map(|at| slot(at, &mut memory)).collect();
         Self { memory, slots }
@@ -180,40 +176,17 @@ pub fn packet(from: u8, to: u8, len: usize, mark: u8) -> Vec<u8> {
 pub fn ip(last: u8) -> underpass_ip {
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&[10, 0, 0, last]);
-    underpass_ip { family: UNDERPASS_FAMILY_IPV4, prefix: 32, reserved: [0; 2], bytes }
+    underpass_ip { family: UNDERPASS_FAMILY_IPV4, prefix: 32, bytes, ..Default::default() }
 }
 
 pub fn address(last: u8) -> underpass_address {
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&[192, 0, 2, last]);
-    underpass_address { family: UNDERPASS_FAMILY_IPV4, reserved: 0, port: PORT, scope_id: 0, ip: bytes }
-}
-
-fn nowhere() -> underpass_path {
-    let remote = underpass_address { family: UNDERPASS_FAMILY_NONE, reserved: 0, port: 0, scope_id: 0, ip: [0; 16] };
-    underpass_path {
-        remote,
-        local: underpass_ip { family: UNDERPASS_FAMILY_NONE, prefix: 0, reserved: [0; 2], bytes: [0; 16] },
-    }
+    underpass_address { family: UNDERPASS_FAMILY_IPV4, port: PORT, ip: bytes, ..Default::default() }
 }
 
 pub fn blank_options() -> underpass_options {
-    let mut options = underpass_options {
-        size: 0,
-        flags: 0,
-        private_key: [0; 32],
-        timestamp_floor: [0; 12],
-        mtu: 0,
-        max_peers: 0,
-        staged_packets_per_peer: 0,
-        staged_bytes_per_peer: 0,
-        staged_bytes: 0,
-        events: 0,
-        handshakes_per_second: 0,
-        verified_handshakes_per_second: 0,
-        handshakes_per_source: 0,
-        handshake_burst_per_source: 0,
-    };
+    let mut options = underpass_options::default();
     assert_eq!(underpass_options_init(&mut options, size_of::<underpass_options>() as u32), UNDERPASS_OK);
     options
 }
@@ -237,22 +210,5 @@ pub fn blank_change() -> underpass_peer_change {
 }
 
 pub fn blank_stats() -> underpass_stats {
-    underpass_stats {
-        size: size_of::<underpass_stats>() as u32,
-        reserved: 0,
-        tx_bytes: 0,
-        rx_bytes: 0,
-        tx_packets: 0,
-        rx_packets: 0,
-        handshakes: 0,
-        cookie_replies: 0,
-        drops: 0,
-        peers: 0,
-        allowed_ips: 0,
-        staged_packets: 0,
-        staged_bytes: 0,
-        session_indices: 0,
-        keypairs: 0,
-        handshakes_under_way: 0,
-    }
+    underpass_stats { size: size_of::<underpass_stats>() as u32, ..Default::default() }
 }
