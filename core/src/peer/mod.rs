@@ -247,11 +247,9 @@ impl Peer {
         self.intents.flush |= !self.staged.is_empty();
     }
 
-    /// Drops every staged packet for `reason`; returns how many there were.
-    pub(crate) fn drop_staged(&mut self, reason: DropReason, total: &mut StagedTotal) -> u32 {
-        let count = self.staged.clear(total);
+    /// Drops every staged packet; returns how many there were.
+    pub(crate) fn drop_staged(&mut self, total: &mut StagedTotal) -> u32 {
         self.intents.flush = false;
-        self.count_drops(reason, count);
-        count
+        self.staged.clear(total)
     }
 }

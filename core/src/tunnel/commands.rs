@@ -11,13 +11,12 @@ impl Tunnel {
     /// The host's answer to [`Event::ResolveEndpoint`], or an endpoint it knows otherwise. An unknown peer is ignored:
     /// it may have been removed while the host was resolving.
     pub fn set_endpoint(&mut self, now: Instant, peer: PeerId, remote: SocketAddr) {
-        let now = self.advance(now);
-        if let Some(peer) = self.peers.find_mut(peer) {
+        let mut call = self.enter(now);
+        let now = call.now;
+        call.with_known(peer, |peer, shared| {
             peer.endpoint.set_remote(remote);
-            let slot = peer.id.slot;
-            self.endpoint_known(now, slot);
-        }
-        self.settle();
+            shared.endpoint_known(peer, now);
+        });
     }
 
     /// Datagrams of `peer` could not leave from the address in `path`: the host picks one until the peer is heard from
@@ -30,30 +29,19 @@ impl Tunnel {
 
     /// Starts a handshake with `peer` unless a session is live or one is under way.
     pub fn connect(&mut self, now: Instant, peer: PeerId) {
-        let now = self.advance(now);
-        let found = self.peers.find_mut(peer).filter(|found| !found.sessions.is_live(now));
-        if let Some(found) = found.filter(|_| self.local.is_some()) {
-            Self::want_handshake(found, &mut self.transmits, now);
-            self.lower_of(peer.slot);
-        }
-        self.settle();
-    }
-
-    /// An endpoint was set: what waited for one goes out, the first persistent keepalive included.
-    pub(super) fn endpoint_known(&mut self, now: Instant, slot: u32) {
-        let Some(peer) = self.peers.at_mut(slot) else { return };
-        peer.reachable(now);
-        self.transmits.push(peer);
-        if peer.timers.persistent_sleeps() {
-            self.persist(now, slot);
-        }
-        self.lower_of(slot);
+        let mut call = self.enter(now);
+        let now = call.now;
+        call.with_known(peer, |peer, shared| {
+            if shared.local.is_some() && !peer.sessions.is_live(now) {
+                shared.want_handshake(peer, now);
+            }
+        });
     }
 
     /// The next event.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop()
+        self.shared.events.pop()
     }
 
     /// Forgets the last timestamp accepted from `peer`, whose clock was once far ahead and has been mended.
@@ -68,7 +56,7 @@ impl Tunnel {
     /// meanwhile does not lock us out.
     #[must_use]
     pub fn timestamp_floor(&self) -> Tai64N {
-        self.timestamp_sent
+        self.shared.timestamp_sent
     }
 
     /// The peer with this public key.
@@ -81,36 +69,36 @@ impl Tunnel {
     /// What is known of a peer.
     #[must_use]
     pub fn peer(&self, id: PeerId) -> Option<PeerView<'_>> {
-        self.peers.find(id).map(|peer| PeerView { peer, routes: &self.routes })
+        self.peers.find(id).map(|peer| PeerView { peer, routes: &self.shared.routes })
     }
 
     /// All peers, in the order of their slots.
     pub fn peers(&self) -> impl Iterator<Item = PeerView<'_>> + '_ {
-        self.peers.iter().map(|peer| PeerView { peer, routes: &self.routes })
+        self.peers.iter().map(|peer| PeerView { peer, routes: &self.shared.routes })
     }
 
     /// Our private key, clamped.
     #[must_use]
     pub fn private_key(&self) -> Option<&PrivateKey> {
-        self.local.as_ref().map(|local| local.identity.private())
+        self.shared.local.as_ref().map(|local| local.identity.private())
     }
 
     /// Our public key.
     #[must_use]
     pub fn public_key(&self) -> Option<&PublicKey> {
-        self.local.as_ref().map(|local| local.identity.public())
+        self.shared.public_key()
     }
 
     /// The largest inner packet in bytes.
     #[must_use]
     pub fn mtu(&self) -> u16 {
-        self.mtu
+        self.shared.mtu
     }
 
     /// Counters of the whole tunnel.
     #[must_use]
     pub fn stats(&self) -> &TunnelStats {
-        &self.stats
+        &self.shared.stats
     }
 
     /// What the tunnel holds at present, for bounds and leak checks. Visits every peer.
@@ -119,14 +107,14 @@ impl Tunnel {
         let count = |what: fn(&crate::peer::Peer) -> usize| self.peers.iter().map(what).sum();
         Footprint {
             peers: self.peers.len(),
-            allowed_ips: self.routes.len(),
+            allowed_ips: self.shared.routes.len(),
             staged_packets: count(|peer| peer.staged.len()),
-            staged_bytes: self.staged.bytes as usize,
-            session_indices: self.indices.len(),
+            staged_bytes: self.shared.staged.bytes as usize,
+            session_indices: self.shared.indices.len(),
             keypairs: count(|peer| peer.sessions.len()),
             handshakes: count(|peer| usize::from(peer.pending.is_some()) + usize::from(peer.responder.is_some())),
-            intents: self.transmits.0.len(),
-            events: self.events.len(),
+            intents: self.shared.transmits.0.len(),
+            events: self.shared.events.len(),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! A. The one door: every change of the configuration, all or nothing.
-use super::{Event, Local, Tunnel};
+use super::call::Call;
+use super::shared::{Local, Shared};
+use super::{Event, Tunnel};
 use crate::config::{AllowedIp, Change, Endpoint, PeerAction, PeerChange};
 use crate::cookie::MacKeys;
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::error::ConfigError;
 use crate::limits::MIN_MTU;
 use crate::noise::Identity;
+use crate::peer::Peer;
 use crate::stats::DropReason;
 use crate::time::Instant;
 use alloc::collections::BTreeSet;
@@ -19,32 +22,23 @@ impl Tunnel {
     /// [`ConfigError`]: nothing was applied.
     pub fn configure(&mut self, now: Instant, changes: &[Change]) -> Result<(), ConfigError> {
         self.check(changes)?;
-        let now = self.advance(now);
-        for change in changes {
-            match change {
-                Change::PrivateKey(key) => self.set_private_key(now, key.as_ref()),
-                Change::RemoveAllPeers => {
-                    // First, so that no peer looks for itself in it.
-                    self.transmits.0.clear();
-                    self.peers.slots().for_each(|slot| self.remove_peer(slot));
-                }
-                Change::Mtu(mtu) => self.mtu = *mtu,
-                Change::Peer(change) => self.change_peer(now, change),
-            }
-        }
-        self.settle();
+        let mut call = self.enter(now);
+        changes.iter().for_each(|change| call.apply(change));
         Ok(())
     }
 
     /// The first configuration goes through the same door.
-    pub(super) fn adopt(
+    pub(super) fn configure_first(
         &mut self,
         now: Instant,
         mtu: u16,
         private_key: Option<PrivateKey>,
         peers: Vec<PeerChange>,
     ) -> Result<(), ConfigError> {
-        if self.limits.peers == 0 || self.limits.events == 0 || self.limits.handshakes_per_second == 0 {
+        if self.shared.limits.peers == 0
+            || self.shared.limits.events == 0
+            || self.shared.limits.handshakes_per_second == 0
+        {
             return Err(ConfigError::LimitOutOfRange);
         }
         let mut changes = Vec::with_capacity(peers.len() + 2);
@@ -88,91 +82,66 @@ impl Tunnel {
                     }
                 }
             }
-            if count > self.limits.peers as usize {
+            if count > self.shared.limits.peers as usize {
                 return Err(ConfigError::TooManyPeers);
             }
         }
         Ok(())
     }
+}
+
+impl Call<'_> {
+    fn apply(&mut self, change: &Change) {
+        match change {
+            Change::PrivateKey(key) => self.set_private_key(key.as_ref()),
+            Change::RemoveAllPeers => {
+                // First, so that no peer looks for itself in it.
+                self.shared.transmits.0.clear();
+                self.peers.slots().for_each(|slot| self.remove_peer(slot));
+            }
+            Change::Mtu(mtu) => self.shared.mtu = *mtu,
+            Change::Peer(change) => self.change_peer(change),
+        }
+    }
 
     /// Sets our key, clamped here and nowhere else. All sessions were made with the old one and end; the same key again
     /// changes nothing. Staged packets wait for a session under the new key, or are dropped when there is none.
-    fn set_private_key(&mut self, now: Instant, key: Option<&PrivateKey>) {
+    fn set_private_key(&mut self, key: Option<&PrivateKey>) {
         let key = key.map(|key| key.clone().clamped());
-        if self.private_key() == key.as_ref() {
+        let present = self.shared.local.as_ref().map(|local| local.identity.private());
+        if present == key.as_ref() {
             return;
         }
-        self.local = key.map(|key| {
+        self.shared.local = key.map(|key| {
             let identity = Identity::new(key);
             let mac_keys = MacKeys::new(identity.public());
             Local { identity, mac_keys }
         });
-        let own = self.public_key().copied();
-        for slot in self.peers.slots() {
-            let Some(peer) = self.peers.at_mut(slot) else { continue };
-            if peer.forget_identity(&mut self.indices) {
-                self.events.push(Event::SessionExpired { peer: peer.id });
-            }
-            Self::tell_health(peer, &mut self.events, now);
-            if Some(peer.public_key) == own {
-                self.remove_peer(slot);
-            } else if own.is_none() {
-                let lost = peer.drop_staged(DropReason::NoPrivateKey, &mut self.staged);
-                self.stats.drops.add(DropReason::NoPrivateKey, lost.into());
-            } else {
-                if !peer.staged.is_empty() {
-                    Self::want_handshake(peer, &mut self.transmits, now);
-                }
-                if peer.timers.persistent_interval != 0 {
-                    self.persist(now, slot);
-                }
-                self.lower_of(slot);
-            }
+        let now = self.now;
+        self.with_each(|peer, shared| shared.identity_changed(peer, now));
+        let ourselves = self.shared.public_key().and_then(|own| self.peers.slot_of(own));
+        if let Some(slot) = ourselves {
+            self.remove_peer(slot);
         }
     }
 
     fn remove_peer(&mut self, slot: u32) {
         let Some(mut peer) = self.peers.remove(slot) else { return };
-        peer.wipe(&mut self.indices);
-        let lost = peer.drop_staged(DropReason::StagedOverflow, &mut self.staged);
-        self.stats.drops.add(DropReason::StagedOverflow, lost.into());
-        self.routes.remove_all(slot);
-        self.deadlines.remove(slot);
+        let shared = &mut *self.shared;
+        peer.wipe(&mut shared.indices);
+        shared.drop_staged(&mut peer, DropReason::StagedOverflow);
+        shared.routes.remove_all(slot);
+        shared.deadlines.remove(slot);
         if peer.queued {
-            self.transmits.0.retain(|id| *id != peer.id);
+            shared.transmits.0.retain(|id| *id != peer.id);
         }
     }
 
-    fn change_peer(&mut self, now: Instant, change: &PeerChange) {
-        let Some(slot) = self.slot_for(change.action, change.public_key) else { return };
-        let Some(peer) = self.peers.at_mut(slot) else { return };
-        if let Some(key) = &change.preshared_key {
-            peer.preshared_key = key.clone();
+    fn change_peer(&mut self, change: &PeerChange) {
+        let now = self.now;
+        if let Some(slot) = self.slot_for(change.action, change.public_key) {
+            self.with(slot, |peer, shared| shared.change_peer(peer, now, change));
         }
-        if let Some(pinned) = change.pin_endpoint {
-            peer.endpoint.pinned = pinned;
-        }
-        if let Some(endpoint) = &change.endpoint {
-            peer.endpoint.configure(endpoint.clone());
-            Self::ask_to_resolve(peer, &mut self.events, now, Duration::ZERO);
-        }
-        if change.replace_allowed_ips {
-            self.routes.remove_all(slot);
-        }
-        for AllowedIp { network, remove } in &change.allowed_ips {
-            if *remove {
-                self.routes.remove(*network, slot);
-            } else {
-                self.routes.insert(*network, slot);
-            }
-        }
-        if let Some(Endpoint::Address(_)) = change.endpoint {
-            self.endpoint_known(now, slot);
-        }
-        if let Some(seconds) = change.persistent_keepalive {
-            self.set_persistent_keepalive(now, slot, seconds);
-        }
-        self.lower_of(slot);
     }
 
     /// The slot of the peer to change: `None` when it goes away, or is to be changed only if present and is not.
@@ -185,7 +154,7 @@ impl Tunnel {
                 None
             }
             // A peer that is ourselves is passed over, as the Linux implementation does.
-            PeerAction::Set if self.public_key() == Some(&public_key) => None,
+            PeerAction::Set if self.shared.public_key() == Some(&public_key) => None,
             PeerAction::Set => Some(present.unwrap_or_else(|| self.add_peer(public_key))),
         }
     }
@@ -194,16 +163,57 @@ impl Tunnel {
     fn add_peer(&mut self, public_key: PublicKey) -> u32 {
         let slot = self.peers.insert(public_key);
         if let Some(peer) = self.peers.at_mut(slot) {
-            peer.timestamp_sent = self.timestamp_sent;
+            peer.timestamp_sent = self.shared.timestamp_sent;
         }
         slot
     }
+}
 
-    /// Switching the persistent keepalive on sends the first at once, after a handshake if need be.
-    fn set_persistent_keepalive(&mut self, now: Instant, slot: u32, seconds: u16) {
-        let Some(peer) = self.peers.at_mut(slot) else { return };
-        if peer.timers.set_persistent(now, seconds) {
-            self.persist(now, slot);
+impl Shared {
+    /// Our key is another, or none: the peer's sessions end, and what waits for one begins anew.
+    fn identity_changed(&mut self, peer: &mut Peer, now: Instant) {
+        if peer.forget_identity(&mut self.indices) {
+            self.events.push(Event::SessionExpired { peer: peer.id });
+        }
+        self.tell_health(peer, now);
+        if self.local.is_none() {
+            return self.drop_staged(peer, DropReason::NoPrivateKey);
+        }
+        if !peer.staged.is_empty() {
+            self.want_handshake(peer, now);
+        }
+        if peer.timers.persistent_interval != 0 {
+            self.persist(peer, now);
+        }
+    }
+
+    fn change_peer(&mut self, peer: &mut Peer, now: Instant, change: &PeerChange) {
+        if let Some(key) = &change.preshared_key {
+            peer.preshared_key = key.clone();
+        }
+        if let Some(pinned) = change.pin_endpoint {
+            peer.endpoint.pinned = pinned;
+        }
+        if let Some(endpoint) = &change.endpoint {
+            peer.endpoint.configure(endpoint.clone());
+            self.ask_to_resolve(peer, now, Duration::ZERO);
+        }
+        if change.replace_allowed_ips {
+            self.routes.remove_all(peer.id.slot);
+        }
+        for AllowedIp { network, remove } in &change.allowed_ips {
+            if *remove {
+                self.routes.remove(*network, peer.id.slot);
+            } else {
+                self.routes.insert(*network, peer.id.slot);
+            }
+        }
+        if let Some(Endpoint::Address(_)) = change.endpoint {
+            self.endpoint_known(peer, now);
+        }
+        // Switching it on sends the first at once, after a handshake if need be.
+        if change.persistent_keepalive.is_some_and(|seconds| peer.timers.set_persistent(now, seconds)) {
+            self.persist(peer, now);
         }
     }
 }

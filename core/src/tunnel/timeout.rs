@@ -1,6 +1,8 @@
 //! Deadlines that have come, and changes of the world that are no packets: wall clock, network.
-use super::{Event, Tunnel, WallClock};
+use super::shared::{Shared, WallClock};
+use super::{Event, Tunnel};
 use crate::limits::REKEY_TIMEOUT;
+use crate::peer::Peer;
 use crate::peer::timers::Due;
 use crate::stats::DropReason;
 use crate::time::{Instant, UnixTime};
@@ -13,113 +15,99 @@ impl Tunnel {
     /// Time has passed: call when [`poll_timeout`](Self::poll_timeout) says so (earlier does no harm). Afterwards
     /// `poll_timeout` is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let now = self.advance(now);
-        while let Some((slot, at)) = self.deadlines.top() {
+        let call = self.enter(now);
+        let now = call.now;
+        while let Some((slot, at)) = call.shared.deadlines.top() {
             if at > now {
                 break;
             }
-            while let Some(due) = self.peers.at_mut(slot).and_then(|peer| peer.timers.take_due(now)) {
-                self.fire(now, slot, due);
-            }
-            let next = self.peers.at(slot).map_or(Instant::MAX, |peer| peer.timers.next());
-            self.raise_top(slot, next);
+            let peer = call.peers.at_mut(slot).map(|peer| {
+                while let Some(due) = peer.timers.take_due(now) {
+                    call.shared.fire(peer, now, due);
+                }
+                peer
+            });
+            let next = peer.as_ref().map_or(Instant::MAX, |peer| peer.timers.next());
+            call.shared.raise_top(peer, next);
         }
-        self.settle();
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due; `None`: sleep until a packet or datagram comes. O(1).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.top().map(|(_, at)| at)
+        self.shared.deadlines.top().map(|(_, at)| at)
     }
 
     /// The wall clock was set, or the machine woke up. Timestamps of initiations never go back, whatever `wall` says.
     pub fn handle_wall_clock(&mut self, now: Instant, wall: UnixTime) {
-        let at = self.advance(now);
-        self.wall = WallClock { at, wall };
+        let call = self.enter(now);
+        call.shared.wall = WallClock { at: call.now, wall };
     }
 
     /// The machine's own addresses or routes changed: source addresses are forgotten, names are resolved again, live
     /// peers hear from us at once so that they learn our new address.
     pub fn handle_network_change(&mut self, now: Instant) {
-        let now = self.advance(now);
-        for slot in self.peers.slots() {
-            let Some(peer) = self.peers.at_mut(slot) else { continue };
-            peer.endpoint.forget_local();
-            let live = peer.sessions.is_live(now);
-            if live || peer.timers.handshake_pending() {
-                Self::ask_to_resolve(peer, &mut self.events, now, Duration::ZERO);
-            }
-            if live && peer.endpoint.path().is_some() {
-                peer.intents.keepalive = true;
-                self.transmits.push(peer);
-            }
+        let mut call = self.enter(now);
+        let now = call.now;
+        call.with_each(|peer, shared| shared.network_changed(peer, now));
+    }
+}
+
+impl Shared {
+    fn network_changed(&mut self, peer: &mut Peer, now: Instant) {
+        peer.endpoint.forget_local();
+        let live = peer.sessions.is_live(now);
+        if live || peer.timers.handshake_pending() {
+            self.ask_to_resolve(peer, now, Duration::ZERO);
         }
-        self.settle();
+        if live && peer.endpoint.path().is_some() {
+            self.want_keepalive(peer);
+        }
     }
 
-    fn fire(&mut self, now: Instant, slot: u32, due: Due) {
-        let Some(peer) = self.peers.at_mut(slot) else { return };
+    fn fire(&mut self, peer: &mut Peer, now: Instant, due: Due) {
         match due {
-            Due::Retransmit if peer.timers.handshake_exhausted(now) => self.give_up(now, slot),
+            Due::Retransmit if peer.timers.handshake_exhausted(now) => self.give_up(peer, now),
             Due::Retransmit => {
                 // The address we send from may be what keeps the answer away.
                 peer.endpoint.forget_local();
                 peer.intents.initiate = true;
                 self.transmits.push(peer);
                 if peer.timers.handshake_lasts(now, RESOLVE_AGAIN) {
-                    Self::ask_to_resolve(peer, &mut self.events, now, RESOLVE_AGAIN);
+                    self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
                 }
             }
             Due::Keepalive => {
                 peer.timers.keepalive_fired(now);
                 if peer.sessions.is_live(now) {
-                    peer.intents.keepalive = true;
-                    self.transmits.push(peer);
+                    self.want_keepalive(peer);
                 }
             }
             Due::NewHandshake => {
                 peer.unanswered = true;
                 peer.endpoint.forget_local();
-                Self::tell_health(peer, &mut self.events, now);
-                Self::ask_to_resolve(peer, &mut self.events, now, RESOLVE_AGAIN);
-                Self::want_handshake(peer, &mut self.transmits, now);
+                self.tell_health(peer, now);
+                self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
+                self.want_handshake(peer, now);
             }
             Due::Wipe => {
                 if peer.wipe_sessions(&mut self.indices) {
                     self.events.push(Event::SessionExpired { peer: peer.id });
                 }
-                Self::tell_health(peer, &mut self.events, now);
+                self.tell_health(peer, now);
             }
-            Due::Persistent => self.persist(now, slot),
-        }
-    }
-
-    /// The persistent keepalive is due. Without a key or an endpoint it sleeps until there are both.
-    pub(super) fn persist(&mut self, now: Instant, slot: u32) {
-        let Some(peer) = self.peers.at_mut(slot) else { return };
-        if self.local.is_none() || (peer.endpoint.path().is_none() && !peer.endpoint.is_named()) {
-            return;
-        }
-        peer.timers.persistent_fired(now);
-        if peer.sessions.is_live(now) {
-            peer.intents.keepalive = true;
-            self.transmits.push(peer);
-        } else {
-            Self::want_handshake(peer, &mut self.transmits, now);
+            Due::Persistent => self.persist(peer, now),
         }
     }
 
     /// No answer for REKEY_ATTEMPT_TIME: staged packets go, one event, and silence until there is traffic.
-    fn give_up(&mut self, now: Instant, slot: u32) {
-        let Some(peer) = self.peers.at_mut(slot) else { return };
+    fn give_up(&mut self, peer: &mut Peer, now: Instant) {
         peer.abandon_initiation(&mut self.indices);
         peer.timers.handshake_given_up();
-        let lost = peer.drop_staged(DropReason::HandshakeFailed, &mut self.staged);
-        self.stats.drops.add(DropReason::HandshakeFailed, lost.into());
+        self.drop_staged(peer, DropReason::HandshakeFailed);
         peer.given_up = true;
         self.events.push(Event::HandshakeFailed { peer: peer.id });
-        Self::tell_health(peer, &mut self.events, now);
-        Self::ask_to_resolve(peer, &mut self.events, now, RESOLVE_AGAIN);
+        self.tell_health(peer, now);
+        self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
     }
 }

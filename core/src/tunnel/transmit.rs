@@ -1,5 +1,6 @@
 //! Intents become bytes: responses, initiations, staged packets, keepalives.
-use super::outbound::{account, seal_into, sent};
+use super::outbound::seal_into;
+use super::shared::Shared;
 use super::timeout::RESOLVE_AGAIN;
 use super::{Transmit, Tunnel};
 use crate::crypto::rng::random_u32;
@@ -7,7 +8,7 @@ use crate::limits::{MIN_TRANSMIT_BUFFER, REKEY_TIMEOUT_JITTER};
 use crate::noise::{Initiator, Tai64N, TransportKeys};
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
-use crate::peer::{Peer, Pending};
+use crate::peer::{Path, Peer, Pending};
 use crate::session::{Indices, Keypair, Role};
 use crate::stats::DropReason;
 use crate::time::Instant;
@@ -20,58 +21,66 @@ impl Tunnel {
     /// [`MIN_TRANSMIT_BUFFER`]. A shorter `buf` yields `None` and changes nothing.
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Transmit> {
-        let now = self.advance(now);
+        let mut call = self.enter(now);
         if buf.len() < MIN_TRANSMIT_BUFFER {
             return None;
         }
-        let transmit = loop {
-            let id = self.transmits.0.front().copied();
-            let Some(id) = id else { break None };
-            match self.transmit_for(now, id.slot, buf) {
-                Step::Sent(transmit) => break Some(transmit),
-                Step::NoRoom => break None,
-                Step::Nothing => {}
-            }
-            if !self.peers.find(id).is_some_and(|peer| peer.intents.any()) {
-                self.transmits.0.pop_front();
-                if let Some(peer) = self.peers.find_mut(id) {
-                    peer.queued = false;
+        let now = call.now;
+        loop {
+            let id = call.shared.transmits.0.front().copied()?;
+            let step = call.with(id.slot, |peer, shared| shared.transmit_for(peer, now, buf));
+            match step {
+                Some(Step::Sent(transmit)) => {
+                    call.leave_queue(id);
+                    return Some(transmit);
                 }
+                Some(Step::NoRoom) => return None,
+                Some(Step::Nothing) | None => call.leave_queue(id),
             }
-        };
-        self.settle();
-        transmit
+        }
     }
+}
 
-    /// One intent of the peer in `slot`, if it has any.
-    fn transmit_for(&mut self, now: Instant, slot: u32, buf: &mut [u8]) -> Step {
-        let Some(peer) = self.peers.at_mut(slot) else { return Step::Nothing };
-        let step = if core::mem::take(&mut peer.intents.respond) {
-            self.respond(now, slot, buf)
+impl super::call::Call<'_> {
+    /// Takes the first of the transmit queue out of it if nothing is to be sent to it any more.
+    fn leave_queue(&mut self, id: crate::peer::PeerId) {
+        let peer = self.peers.find_mut(id);
+        if peer.as_ref().is_some_and(|peer| peer.intents.any()) {
+            return;
+        }
+        self.shared.transmits.0.pop_front();
+        if let Some(peer) = peer {
+            peer.queued = false;
+        }
+    }
+}
+
+impl Shared {
+    /// One intent of the peer, if it has any.
+    fn transmit_for(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
+        if core::mem::take(&mut peer.intents.respond) {
+            self.respond(peer, now, buf)
         } else if core::mem::take(&mut peer.intents.initiate) {
-            self.initiate(now, slot, buf)
+            self.initiate(peer, now, buf)
         } else if peer.intents.flush {
-            self.flush(now, slot, buf)
+            self.flush(peer, now, buf)
         } else if core::mem::take(&mut peer.intents.keepalive) {
-            self.keep_alive(now, slot, buf)
+            self.keep_alive(peer, now, buf)
         } else {
             Step::Nothing
-        };
-        self.lower_of(slot);
-        step
+        }
     }
 
     /// Answers the peer's initiation: the new session waits for its confirmation.
-    fn respond(&mut self, now: Instant, slot: u32, buf: &mut [u8]) -> Step {
-        let Some(peer) = self.peers.at_mut(slot) else { return Step::Nothing };
+    fn respond(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
         let (Some(responder), Some(path)) = (peer.responder.take(), peer.endpoint.path()) else { return Step::Nothing };
         let Some(out) = buf.first_chunk_mut::<RESPONSE_LEN>() else { return Step::NoRoom };
         let remote = responder.remote_index();
-        let local = self.indices.insert(&mut *self.rng, slot);
+        let local = self.indices.insert(&mut *self.rng, peer.id.slot);
         let keys = responder.respond(&peer.preshared_key, local, &mut *self.rng, out);
         let Ok(TransportKeys { send, receive }) = keys else {
             self.indices.remove(local);
-            let _ = self.dropped_of(slot, DropReason::LowOrderKey);
+            self.count_drops(Some(peer), DropReason::LowOrderKey, 1);
             return Step::Nothing;
         };
         peer.stamp.stamp(now, &peer.mac_keys, out);
@@ -81,18 +90,17 @@ impl Tunnel {
         }
         peer.timers.session_derived(now);
         peer.timers.response_sent(now);
-        sent(peer, &mut self.stats, now, RESPONSE_LEN);
-        Step::Sent(Transmit { peer: Some(peer.id), path, len: RESPONSE_LEN, ecn: Ecn::NotCapable })
+        self.sent(peer, now, RESPONSE_LEN);
+        Step::sent(peer, path, RESPONSE_LEN)
     }
 
     /// Sends an initiation with a timestamp later than every one before; never within REKEY_TIMEOUT of another, nor of a
     /// response of ours, which may have left since this one was wanted.
-    fn initiate(&mut self, now: Instant, slot: u32, buf: &mut [u8]) -> Step {
-        let timestamp = Tai64N::from_wall(self.wall.read(now));
-        let (Some(peer), Some(local)) = (self.peers.at_mut(slot), &self.local) else { return Step::Nothing };
+    fn initiate(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
+        let Some(local) = &self.local else { return Step::Nothing };
         let Some(path) = peer.endpoint.path() else {
             peer.timers.initiation_delayed(now);
-            Self::ask_to_resolve(peer, &mut self.events, now, RESOLVE_AGAIN);
+            self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
             return Step::Nothing;
         };
         if !peer.timers.initiation_allowed(now) {
@@ -101,15 +109,15 @@ impl Tunnel {
         }
         let Some(out) = buf.first_chunk_mut::<INITIATION_LEN>() else { return Step::NoRoom };
         peer.abandon_initiation(&mut self.indices);
-        let timestamp = timestamp.after(peer.timestamp_sent);
+        let timestamp = Tai64N::from_wall(self.wall.read(now)).after(peer.timestamp_sent);
         let public_key = peer.public_key;
-        let index = self.indices.insert(&mut *self.rng, slot);
+        let index = self.indices.insert(&mut *self.rng, peer.id.slot);
         let initiator = peer.static_static(local.identity.private()).and_then(|static_static| {
             Initiator::initiate(&local.identity, &public_key, static_static, timestamp, index, &mut *self.rng, out).ok()
         });
         let Some(initiator) = initiator else {
             self.indices.remove(index);
-            let _ = self.dropped_of(slot, DropReason::LowOrderKey);
+            self.count_drops(Some(peer), DropReason::LowOrderKey, 1);
             return Step::Nothing;
         };
         peer.stamp.stamp(now, &peer.mac_keys, out);
@@ -117,68 +125,62 @@ impl Tunnel {
         peer.timestamp_sent = timestamp;
         self.timestamp_sent = self.timestamp_sent.max(timestamp);
         peer.timers.initiation_sent(now, jitter(random_u32(&mut *self.rng)));
-        sent(peer, &mut self.stats, now, INITIATION_LEN);
-        Step::Sent(Transmit { peer: Some(peer.id), path, len: INITIATION_LEN, ecn: Ecn::NotCapable })
+        self.sent(peer, now, INITIATION_LEN);
+        Step::sent(peer, path, INITIATION_LEN)
     }
 
     /// Seals the oldest staged packet that its peer still owns.
-    fn flush(&mut self, now: Instant, slot: u32, buf: &mut [u8]) -> Step {
-        loop {
-            let mtu = self.mtu;
-            let Some(peer) = self.peers.at_mut(slot) else { return Step::Nothing };
-            let Some(packet) = peer.staged.front() else {
-                peer.intents.flush = false;
-                return Step::Nothing;
-            };
-            let Some(path) = peer.endpoint.path() else {
-                // They wait as a handshake waits for an endpoint: until there is one, or until it is given up.
-                peer.intents.flush = false;
-                Self::want_handshake(peer, &mut self.transmits, now);
-                return Step::Nothing;
-            };
+    fn flush(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
+        self.drop_unfit(peer);
+        let Some(packet) = peer.staged.front() else {
+            peer.intents.flush = false;
+            return Step::Nothing;
+        };
+        let (Some(path), Some(pair)) = (peer.endpoint.path(), peer.sessions.sealing(now)) else {
+            // They wait for a handshake, which waits for an endpoint: until there are both, or until it is given up.
+            peer.intents.flush = false;
+            self.want_handshake(peer, now);
+            return Step::Nothing;
+        };
+        let ecn = ecn::encapsulate(packet);
+        let Some(len) = seal_into(pair, packet, self.mtu, buf) else { return Step::NoRoom };
+        let rekey = pair.wants_rekey_on_send(now);
+        peer.staged.pop(&mut self.staged);
+        peer.intents.flush = !peer.staged.is_empty();
+        self.data_sent(peer, now, 1, len);
+        if rekey {
+            self.want_handshake(peer, now);
+        }
+        Step::Sent(Transmit { peer: Some(peer.id), path, len, ecn })
+    }
+
+    /// Drops the oldest staged packets as long as they are no longer the peer's or too long: allowed IPs and MTU may have
+    /// changed since they were staged.
+    fn drop_unfit(&mut self, peer: &mut Peer) {
+        while let Some(packet) = peer.staged.front() {
             let owner = packet::destination(packet).and_then(|(destination, _)| self.routes.owner(destination));
-            // Allowed IPs and MTU may have changed since the packet was staged.
-            let unfit = if owner != Some(slot) {
-                Some(DropReason::NoRoute)
+            let reason = if owner != Some(peer.id.slot) {
+                DropReason::NoRoute
+            } else if packet.len() > usize::from(self.mtu) {
+                DropReason::TooBig
             } else {
-                (packet.len() > usize::from(mtu)).then_some(DropReason::TooBig)
+                break;
             };
-            if let Some(reason) = unfit {
-                peer.staged.pop(&mut self.staged);
-                let _ = self.dropped_of(slot, reason);
-                continue;
-            }
-            let Some(pair) = peer.sessions.sealing(now) else {
-                peer.intents.flush = false;
-                Self::want_handshake(peer, &mut self.transmits, now);
-                return Step::Nothing;
-            };
-            let ecn = ecn::encapsulate(packet);
-            let Some(len) = seal_into(pair, packet, mtu, buf) else { return Step::NoRoom };
             peer.staged.pop(&mut self.staged);
-            peer.intents.flush = !peer.staged.is_empty();
-            let rekey = pair.wants_rekey_on_send(now);
-            account(peer, &mut self.stats, now, 1, len);
-            if rekey {
-                Self::want_handshake(peer, &mut self.transmits, now);
-            }
-            return Step::Sent(Transmit { peer: Some(peer.id), path, len, ecn });
+            self.count_drops(Some(peer), reason, 1);
         }
     }
 
     /// An empty packet: keeps NAT mappings, confirms sessions, tells the peer that we live.
-    fn keep_alive(&mut self, now: Instant, slot: u32, buf: &mut [u8]) -> Step {
-        let mtu = self.mtu;
-        let Some(peer) = self.peers.at_mut(slot) else { return Step::Nothing };
-        let Some(path) = peer.endpoint.path() else { return Step::Nothing };
-        let Some(pair) = peer.sessions.sealing(now) else { return Step::Nothing };
-        let Some(len) = seal_into(pair, &[], mtu, buf) else { return Step::NoRoom };
+    fn keep_alive(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
+        let (Some(path), Some(pair)) = (peer.endpoint.path(), peer.sessions.sealing(now)) else { return Step::Nothing };
+        let Some(len) = seal_into(pair, &[], self.mtu, buf) else { return Step::NoRoom };
         let rekey = pair.wants_rekey_on_send(now);
-        sent(peer, &mut self.stats, now, len);
+        self.sent(peer, now, len);
         if rekey {
-            Self::want_handshake(peer, &mut self.transmits, now);
+            self.want_handshake(peer, now);
         }
-        Step::Sent(keepalive(peer, path, len))
+        Step::sent(peer, path, len)
     }
 }
 
@@ -190,8 +192,11 @@ enum Step {
     Nothing,
 }
 
-fn keepalive(peer: &Peer, path: crate::peer::Path, len: usize) -> Transmit {
-    Transmit { peer: Some(peer.id), path, len, ecn: Ecn::NotCapable }
+impl Step {
+    /// A datagram of our own making: it has no congestion to report.
+    const fn sent(peer: &Peer, path: Path, len: usize) -> Self {
+        Self::Sent(Transmit { peer: Some(peer.id), path, len, ecn: Ecn::NotCapable })
+    }
 }
 
 /// Uniform in 0..=REKEY_TIMEOUT_JITTER, from 32 random bits.

@@ -61,7 +61,7 @@ impl Story {
             assert!(self.hosts[who].tunnel.poll_transmit(now, &mut buf[..len]).is_none());
         }
         while let Some(transmit) = self.hosts[who].tunnel.poll_transmit(now, &mut buf) {
-            let actual = self.hosts[who].tunnel.now;
+            let actual = self.hosts[who].tunnel.shared.now;
             if matches!(buf[0], 1 | 2) {
                 let to = (who, transmit.peer.expect("no cookie reply"));
                 let last = self.sent.insert(to, actual).filter(|_| buf[0] == 1);
@@ -73,7 +73,7 @@ impl Story {
         }
         while self.hosts[who].tunnel.poll_event().is_some() {}
         let intents = self.hosts[who].tunnel.peers.iter().filter(|peer| peer.intents.any() || peer.queued).count();
-        assert_eq!((intents, self.hosts[who].tunnel.transmits.0.len()), (0, 0), "drained");
+        assert_eq!((intents, self.hosts[who].tunnel.shared.transmits.0.len()), (0, 0), "drained");
     }
 
     fn packet(&mut self, who: usize) {
@@ -233,7 +233,8 @@ impl Story {
         self.wire.clear();
         self.finish();
         self.wire.clear();
-        let both = self.now[0].max(self.now[1]).max(self.hosts[0].tunnel.now).max(self.hosts[1].tunnel.now);
+        let both =
+            self.now[0].max(self.now[1]).max(self.hosts[0].tunnel.shared.now).max(self.hosts[1].tunnel.shared.now);
         let mut now = both;
         for who in 0..2 {
             let mut peer = PeerChange::new(private(self.keys[1 - who]).public_key());
@@ -282,7 +283,7 @@ fn check(tunnel: &Tunnel, drained: bool) {
     let (mut indices, mut bytes, mut next) = (0, 0, Instant::MAX);
     for peer in tunnel.peers.iter() {
         let Peer { id, intents, queued, timers, staged, .. } = peer;
-        let standing = tunnel.transmits.0.iter().filter(|id| **id == peer.id).count();
+        let standing = tunnel.shared.transmits.0.iter().filter(|id| **id == peer.id).count();
         assert_eq!(standing, usize::from(*queued), "{peer:?}");
         assert!(*queued || !intents.any(), "{peer:?}");
         indices += peer.sessions.len() + usize::from(peer.pending.is_some());
@@ -291,20 +292,20 @@ fn check(tunnel: &Tunnel, drained: bool) {
         let handshake = intents.initiate || timers.handshake_pending();
         assert!(peer.pending.is_none() || handshake, "an initiation that nobody repeats: {peer:?}");
         assert!(peer.responder.is_some() == intents.respond, "{peer:?}");
-        assert_eq!(tunnel.deadlines.bound_of(id.slot).unwrap_or(Instant::MAX), peer.bound, "{peer:?}");
+        assert_eq!(tunnel.shared.deadlines.bound_of(id.slot).unwrap_or(Instant::MAX), peer.bound, "{peer:?}");
         assert!(peer.bound <= timers.next(), "a deadline that nobody keeps: {peer:?}");
         assert!(peer.sessions.len() == 0 || timers.wipes(), "keys that nobody wipes: {peer:?}");
         if drained {
             assert!(staged.is_empty() || handshake, "packets that nobody sends: {peer:?}");
-            let able = tunnel.local.is_some() && peer.endpoint.path().is_some();
+            let able = tunnel.shared.local.is_some() && peer.endpoint.path().is_some();
             assert!(!(able && timers.persistent_sleeps()), "a keepalive that nobody wakes: {peer:?}");
         }
-        if tunnel.local.is_none() {
+        if tunnel.shared.local.is_none() {
             assert!(peer.sessions.len() == 0 && staged.is_empty() && peer.pending.is_none(), "{peer:?}");
         }
     }
-    assert_eq!(tunnel.indices.len(), indices);
-    assert_eq!(tunnel.staged.bytes, bytes);
+    assert_eq!(tunnel.shared.indices.len(), indices);
+    assert_eq!(tunnel.shared.staged.bytes, bytes);
     assert_eq!(tunnel.poll_timeout(), Some(next).filter(|at| *at < Instant::MAX));
 }
 

@@ -1,0 +1,54 @@
+//! One call of the host.
+use super::Tunnel;
+use super::shared::Shared;
+use crate::peer::{Peer, PeerId, PeerTable};
+use crate::time::Instant;
+
+/// One call of the host: the time at which it is made, the peers, and the rest of the tunnel. When it ends, the earliest
+/// deadline is exact again.
+pub(super) struct Call<'t> {
+    pub(super) now: Instant,
+    pub(super) peers: &'t mut PeerTable,
+    pub(super) shared: &'t mut Shared,
+}
+
+impl Tunnel {
+    /// Begins a call at `now`, or at the time of the call before if that was later.
+    #[inline]
+    pub(super) fn enter(&mut self, now: Instant) -> Call<'_> {
+        let Self { peers, shared } = self;
+        shared.now = shared.now.max(now);
+        Call { now: shared.now, peers, shared }
+    }
+}
+
+impl Call<'_> {
+    /// Looks the peer in `slot` up, lets `act` change it and the rest, and keeps its deadline. `None`: no such peer.
+    #[inline]
+    pub(super) fn with<T>(&mut self, slot: u32, act: impl FnOnce(&mut Peer, &mut Shared) -> T) -> Option<T> {
+        let peer = self.peers.at_mut(slot)?;
+        let result = act(peer, self.shared);
+        self.shared.reschedule(peer);
+        Some(result)
+    }
+
+    /// The same for the peer of this name, if it is still there.
+    pub(super) fn with_known<T>(&mut self, id: PeerId, act: impl FnOnce(&mut Peer, &mut Shared) -> T) -> Option<T> {
+        self.peers.find(id)?;
+        self.with(id.slot, act)
+    }
+
+    /// The same for every peer.
+    pub(super) fn with_each(&mut self, mut act: impl FnMut(&mut Peer, &mut Shared)) {
+        for slot in self.peers.slots() {
+            self.with(slot, &mut act);
+        }
+    }
+}
+
+impl Drop for Call<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.shared.settle(self.peers);
+    }
+}

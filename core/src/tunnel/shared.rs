@@ -1,0 +1,258 @@
+//! Everything of a tunnel but its peers. What concerns one peer takes it as an argument, looked up once by the
+//! caller.
+use super::{Event, EventQueue, Verdict};
+use crate::cookie::bucket::Bucket;
+use crate::cookie::load::Load;
+use crate::cookie::{CookieJar, MacKeys};
+use crate::crypto::{PublicKey, Rng};
+use crate::limits::Limits;
+use crate::noise::{Identity, Tai64N};
+use crate::peer::staged::StagedTotal;
+use crate::peer::{Peer, PeerId, PeerTable};
+use crate::route::{Memo, RoutingTable};
+use crate::session::IndexTable;
+use crate::stats::{DropReason, TunnelStats};
+use crate::time::{Instant, UnixTime};
+use crate::timers::DeadlineQueue;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::cmp::Ordering;
+use core::time::Duration;
+
+/// Everything of a tunnel but its peers.
+pub(super) struct Shared {
+    /// The latest `now` of any call.
+    pub(super) now: Instant,
+    pub(super) wall: WallClock,
+    pub(super) rng: Box<dyn Rng>,
+    pub(super) limits: Limits,
+    pub(super) mtu: u16,
+    pub(super) local: Option<Local>,
+    pub(super) cookies: CookieJar,
+    pub(super) load: Load,
+    pub(super) routes: RoutingTable,
+    /// Where the last packet went.
+    pub(super) destination: Memo,
+    pub(super) indices: IndexTable,
+    pub(super) deadlines: DeadlineQueue,
+    pub(super) transmits: TransmitQueue,
+    pub(super) staged: StagedTotal,
+    pub(super) bounces: Bounces,
+    pub(super) events: EventQueue,
+    pub(super) stats: TunnelStats,
+    /// The latest timestamp sent to any peer, by this tunnel or (the restored floor) one before it. Peers begin at it.
+    pub(super) timestamp_sent: Tai64N,
+}
+
+/// Our own static key and what is derived from it.
+pub(super) struct Local {
+    pub(super) identity: Identity,
+    /// For the MACs of messages addressed to us.
+    pub(super) mac_keys: MacKeys,
+}
+
+/// What is left of the rate of ICMP errors.
+#[derive(Debug, Default)]
+pub(super) struct Bounces {
+    pub(super) unreachable: Bucket,
+    pub(super) too_big: Bucket,
+}
+
+/// Wall time, carried on by the monotonic clock between two readings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WallClock {
+    pub(super) at: Instant,
+    pub(super) wall: UnixTime,
+}
+
+impl WallClock {
+    pub(super) fn read(self, now: Instant) -> UnixTime {
+        self.wall + now.since(self.at)
+    }
+}
+
+/// Peers with intents, each at most once.
+#[derive(Debug, Default)]
+pub(super) struct TransmitQueue(pub(super) VecDeque<PeerId>);
+
+impl TransmitQueue {
+    /// Puts the peer at the end, if it has intents and does not stand in the queue yet.
+    pub(super) fn push(&mut self, peer: &mut Peer) {
+        if !peer.queued && peer.intents.any() {
+            peer.queued = true;
+            self.0.push_back(peer.id);
+        }
+    }
+}
+
+impl Shared {
+    /// Counts drops, for the tunnel and, where it is known whose they are, for the peer.
+    pub(super) fn count_drops(&mut self, peer: Option<&mut Peer>, reason: DropReason, times: u32) {
+        if let Some(peer) = peer {
+            peer.count_drops(reason, times);
+        }
+        self.stats.drops.add(reason, times.into());
+    }
+
+    /// A drop that belongs to no known peer.
+    #[cold]
+    pub(super) fn drop(&mut self, reason: DropReason) -> Verdict {
+        self.count_drops(None, reason, 1);
+        Verdict::Dropped(reason)
+    }
+
+    /// A drop of something of this peer's.
+    #[cold]
+    pub(super) fn drop_of(&mut self, peer: &mut Peer, reason: DropReason) -> Verdict {
+        self.count_drops(Some(peer), reason, 1);
+        Verdict::Dropped(reason)
+    }
+
+    /// Drops every staged packet of the peer.
+    pub(super) fn drop_staged(&mut self, peer: &mut Peer, reason: DropReason) {
+        let lost = peer.drop_staged(&mut self.staged);
+        self.count_drops(Some(peer), reason, lost);
+    }
+
+    /// Tells the queue of deadlines that the peer may be due earlier. Nearly always it is not, and only the peer is read.
+    #[inline]
+    pub(super) fn reschedule(&mut self, peer: &mut Peer) {
+        let next = peer.timers.next();
+        if next < peer.bound {
+            peer.bound = next;
+            self.deadlines.lower(peer.id.slot, next);
+        }
+    }
+
+    /// Makes the earliest deadline exact again.
+    #[inline]
+    pub(super) fn settle(&mut self, peers: &mut PeerTable) {
+        if let Some((slot, bound)) = self.deadlines.top()
+            && peers.at(slot).is_none_or(|peer| peer.timers.next() > bound)
+        {
+            self.settle_all(peers);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_all(&mut self, peers: &mut PeerTable) {
+        while let Some((slot, bound)) = self.deadlines.top() {
+            let actual = peers.at(slot).map_or(Instant::MAX, |peer| peer.timers.next());
+            if actual <= bound {
+                break;
+            }
+            self.raise_top(peers.at_mut(slot), actual);
+        }
+    }
+
+    /// Makes the bound of the earliest deadline, which is that of `peer`, later.
+    pub(super) fn raise_top(&mut self, peer: Option<&mut Peer>, at: Instant) {
+        self.deadlines.raise_top(at);
+        if let Some(peer) = peer {
+            peer.bound = at;
+        }
+    }
+
+    /// Tells the host if the peer's health is no longer what it was told last.
+    pub(super) fn tell_health(&mut self, peer: &mut Peer, now: Instant) {
+        let health = peer.health(now);
+        if health != peer.told {
+            peer.told = health;
+            self.events.push(Event::HealthChanged { peer: peer.id, health });
+        }
+    }
+
+    /// Starts a handshake with `peer` unless one is under way.
+    pub(super) fn want_handshake(&mut self, peer: &mut Peer, now: Instant) {
+        if peer.intents.initiate || peer.timers.handshake_pending() {
+            return;
+        }
+        if peer.timers.handshake_wanted(now) {
+            peer.intents.initiate = true;
+            self.transmits.push(peer);
+        }
+    }
+
+    /// Sends the peer an empty packet, under the live session that the caller has seen.
+    pub(super) fn want_keepalive(&mut self, peer: &mut Peer) {
+        peer.intents.keepalive = true;
+        self.transmits.push(peer);
+    }
+
+    /// Asks the host to resolve the peer's endpoint name, not more often than every `pause`.
+    pub(super) fn ask_to_resolve(&mut self, peer: &mut Peer, now: Instant, pause: Duration) {
+        if peer.endpoint.ask(now, pause) {
+            self.events.push(Event::ResolveEndpoint { peer: peer.id });
+        }
+    }
+
+    /// The peer's endpoint is known: what waited for one goes out, the first persistent keepalive included.
+    pub(super) fn endpoint_known(&mut self, peer: &mut Peer, now: Instant) {
+        peer.reachable(now);
+        self.transmits.push(peer);
+        if peer.timers.persistent_sleeps() {
+            self.persist(peer, now);
+        }
+    }
+
+    /// The persistent keepalive is due. Without a key or an endpoint it sleeps until there are both.
+    pub(super) fn persist(&mut self, peer: &mut Peer, now: Instant) {
+        if self.local.is_none() || (peer.endpoint.path().is_none() && !peer.endpoint.is_named()) {
+            return;
+        }
+        peer.timers.persistent_fired(now);
+        if peer.sessions.is_live(now) {
+            self.want_keepalive(peer);
+        } else {
+            self.want_handshake(peer, now);
+        }
+    }
+
+    /// A session is live, as initiator or as responder.
+    pub(super) fn established(&mut self, peer: &mut Peer, now: Instant) {
+        peer.given_up = false;
+        peer.unanswered = false;
+        peer.timers.handshake_complete();
+        peer.stats.handshakes = peer.stats.handshakes.wrapping_add(1);
+        self.stats.handshakes = self.stats.handshakes.wrapping_add(1);
+        self.events.push(Event::SessionEstablished { peer: peer.id });
+        self.tell_health(peer, now);
+    }
+
+    /// Whether our static public key is the greater one: the tie-break of simultaneous initiations.
+    pub(super) fn prevails_over(&self, peer: &Peer) -> bool {
+        self.public_key().is_some_and(|own| own.cmp(&peer.public_key) == Ordering::Greater)
+    }
+
+    /// Our public key.
+    pub(super) fn public_key(&self) -> Option<&PublicKey> {
+        self.local.as_ref().map(|local| local.identity.public())
+    }
+
+    /// So many sealed packets, of so many bytes together, are on their way to `peer`.
+    #[inline]
+    pub(super) fn data_sent(&mut self, peer: &mut Peer, now: Instant, packets: u64, bytes: usize) {
+        peer.timers.data_sent(now);
+        // They say all that a keepalive would.
+        peer.intents.keepalive = false;
+        self.sent(peer, now, bytes);
+        peer.stats.tx_packets = peer.stats.tx_packets.wrapping_add(packets);
+        self.stats.tx_packets = self.stats.tx_packets.wrapping_add(packets);
+    }
+
+    /// Authenticated datagrams of `len` bytes together are on their way to `peer`.
+    #[inline]
+    pub(super) fn sent(&mut self, peer: &mut Peer, now: Instant, len: usize) {
+        peer.timers.authenticated_sent(now);
+        peer.stats.tx_bytes = peer.stats.tx_bytes.wrapping_add(len as u64);
+        self.stats.tx_bytes = self.stats.tx_bytes.wrapping_add(len as u64);
+    }
+
+    /// Authenticated datagrams of `len` bytes together came from `peer`.
+    #[inline]
+    pub(super) fn received(&mut self, peer: &mut Peer, now: Instant, len: usize) {
+        peer.stats.rx_bytes = peer.stats.rx_bytes.wrapping_add(len as u64);
+        self.stats.rx_bytes = self.stats.rx_bytes.wrapping_add(len as u64);
+        peer.timers.authenticated_received(now);
+    }
+}
