@@ -124,7 +124,7 @@ impl RoutingTable {
 
     /// The same, asking `memo` first.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn owner_with(&self, memo: &mut Memo, address: Address) -> Option<u32> {
         let stamp = self.revision.wrapping_mul(2);
         let (high, low, stamp) = match address {

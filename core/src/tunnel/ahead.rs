@@ -5,7 +5,7 @@
 //! first for all of them, so that the processor fetches them side by side instead of one after the other. The values
 //! are thrown away; `black_box` keeps the compiler from throwing away the reading.
 use super::call::Call;
-use super::outbound::{Route, Unroutable};
+use super::outbound::Route;
 use super::{DatagramSlot, PacketSlot};
 use crate::wire::Transport as Header;
 use core::hint::black_box;
@@ -17,14 +17,14 @@ pub(super) const AHEAD: usize = 16;
 impl Call<'_> {
     /// Where a few packets go.
     #[inline]
-    pub(super) fn look_ahead_outward(&mut self, few: &[PacketSlot<'_>]) -> [Result<Route, Unroutable>; AHEAD] {
-        let mut routes = [Err(Unroutable::NoBuffer); AHEAD];
+    pub(super) fn look_ahead_outward(&mut self, few: &[PacketSlot<'_>]) -> [Route; AHEAD] {
+        let mut routes = [Route::NOWHERE; AHEAD];
         let mut memo = self.shared.destination;
         for (route, slot) in routes.iter_mut().zip(few) {
             *route = self.shared.route(&mut memo, &slot.packet);
         }
         self.shared.destination = memo;
-        if several(routes.iter().map(|route| route.ok().map(|route| route.slot))) {
+        if several(routes.iter().map(|route| route.slot())) {
             self.read_to_seal(&routes);
         }
         routes
@@ -32,8 +32,8 @@ impl Call<'_> {
 
     /// Reads what sealing to these peers will read: first of the peers, then of their sessions.
     #[inline(never)]
-    fn read_to_seal(&self, routes: &[Result<Route, Unroutable>; AHEAD]) {
-        let peers = || routes.iter().flatten().filter_map(|route| self.peers.at(route.slot));
+    fn read_to_seal(&self, routes: &[Route; AHEAD]) {
+        let peers = || routes.iter().filter_map(|route| self.peers.at(route.slot()?));
         for peer in peers() {
             black_box(peer.read_to_seal());
         }

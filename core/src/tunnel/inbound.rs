@@ -129,10 +129,11 @@ impl Shared {
     ) -> usize {
         let mut arrivals = Arrivals::default();
         let mut taken = 0;
+        let ours = Some(peer.id.slot);
         for (slot, owner) in slots.iter_mut().zip(owners) {
             let Some(Message::Transport(header)) = Message::parse(slot.datagram) else { break };
             let pair = peer.sessions.current_mut().filter(|pair| pair.indices.local == header.receiver);
-            let Some(pair) = pair.filter(|_| *owner == Some(peer.id.slot)) else { break };
+            let Some(pair) = pair.filter(|_| *owner == ours) else { break };
             if !pair.can_open(header.counter, now) || !pair.window.would_accept(header.counter) {
                 break;
             }

@@ -22,26 +22,43 @@ const PADDING: usize = 16;
 /// How long the host has to resolve an endpoint name before packets make the tunnel ask again.
 const RESOLVE_PAUSE: Duration = Duration::from_secs(5);
 
-/// Where a packet goes, found before anything is done to it.
+/// Where a packet goes, found before anything is done to it. Two words, for batches hold many of them.
 #[derive(Clone, Copy)]
 pub(super) struct Route {
-    /// The slot of its peer.
-    pub(super) slot: u32,
-    /// Bytes of the packet, at most the MTU.
+    /// The slot of its peer, or a reason from [`Unroutable`].
+    slot: u32,
+    /// Bytes of the packet; 0 where they are not known.
     len: u32,
 }
 
-/// Why a packet goes nowhere.
+/// Why a packet goes nowhere: numbers that are no slots, of which there are at most 2^31.
 #[derive(Clone, Copy)]
-pub(super) enum Unroutable {
+#[repr(u32)]
+enum Unroutable {
     /// The buffer is shorter than it was said to be.
-    NoBuffer,
+    NoBuffer = u32::MAX,
     /// It is not IP, or shorter than it says.
-    Malformed,
-    /// No peer owns its destination; it has so many bytes.
-    NoRoute(u32),
-    /// It has so many bytes, more than the MTU.
-    TooBig(u32),
+    Malformed = u32::MAX - 1,
+    /// No peer owns its destination.
+    NoRoute = u32::MAX - 2,
+    /// It is longer than the MTU.
+    TooBig = u32::MAX - 3,
+}
+
+impl Route {
+    /// The route of what is no packet.
+    pub(super) const NOWHERE: Self = Self::none(Unroutable::NoBuffer, 0);
+
+    #[inline(always)]
+    const fn none(reason: Unroutable, len: u32) -> Self {
+        Self { slot: reason as u32, len }
+    }
+
+    /// The slot of its peer.
+    #[inline]
+    pub(super) fn slot(self) -> Option<u32> {
+        (self.slot < Unroutable::TooBig as u32).then_some(self.slot)
+    }
 }
 
 impl Tunnel {
@@ -102,25 +119,18 @@ impl Call<'_> {
     fn seal_run(
         &mut self,
         slots: &mut [PacketSlot<'_>],
-        routes: &[Result<Route, Unroutable>],
+        routes: &[Route],
         crypt: impl FnMut(&Keypair, u64, &mut [u8]),
     ) -> usize {
         let now = self.now;
         let (Some(first), [slot, ..]) = (routes.first(), &mut *slots) else { return 1 };
-        let peer = match first {
-            Ok(route) => self.peers.at_mut(route.slot).ok_or(Unroutable::NoRoute(route.len)),
-            Err(unroutable) => Err(*unroutable),
-        };
-        let peer = match peer {
-            Ok(peer) => peer,
-            Err(unroutable) => {
-                slot.verdict = self.shared.refuse(&mut slot.packet, unroutable);
-                return 1;
-            }
+        let Some(peer) = self.peers.at_mut(first.slot) else {
+            slot.verdict = self.shared.refuse(&mut slot.packet, *first);
+            return 1;
         };
         let taken = self.shared.seal_for(peer, now, slots, routes, crypt);
-        if let (0, Ok(Route { len, .. }), [slot, ..]) = (taken, first, slots) {
-            slot.verdict = self.shared.keep(peer, now, &mut slot.packet, *len as usize);
+        if let (0, [slot, ..]) = (taken, slots) {
+            slot.verdict = self.shared.keep(peer, now, &mut slot.packet, first.len as usize);
         }
         self.shared.reschedule(peer);
         taken.max(1)
@@ -130,14 +140,17 @@ impl Call<'_> {
 impl Shared {
     /// Where a packet goes.
     #[inline(always)]
-    pub(super) fn route(&self, memo: &mut Memo, packet: &PacketBuf<'_>) -> Result<Route, Unroutable> {
-        let bytes = packet.buf.get(packet.packet.clone()).ok_or(Unroutable::NoBuffer)?;
-        let (destination, len) = packet::destination(bytes).ok_or(Unroutable::Malformed)?;
-        let slot = self.routes.owner_with(memo, destination).ok_or(Unroutable::NoRoute(len as u32))?;
-        if len > usize::from(self.mtu) {
-            return Err(Unroutable::TooBig(len as u32));
+    pub(super) fn route(&self, memo: &mut Memo, packet: &PacketBuf<'_>) -> Route {
+        let Some(bytes) = packet.buf.get(packet.packet.clone()) else { return Route::NOWHERE };
+        let Some((destination, len)) = packet::destination(bytes) else {
+            return Route::none(Unroutable::Malformed, 0);
+        };
+        let len32 = len as u32;
+        match self.routes.owner_with(memo, destination) {
+            None => Route::none(Unroutable::NoRoute, len32),
+            Some(_) if len > usize::from(self.mtu) => Route::none(Unroutable::TooBig, len32),
+            Some(slot) => Route { slot, len: len32 },
         }
-        Ok(Route { slot, len: len as u32 })
     }
 
     /// Seals packets as far as they go to `peer` and can be sealed. Returns how many.
@@ -147,24 +160,24 @@ impl Shared {
         peer: &mut Peer,
         now: Instant,
         slots: &mut [PacketSlot<'_>],
-        routes: &[Result<Route, Unroutable>],
+        routes: &[Route],
         mut crypt: impl FnMut(&Keypair, u64, &mut [u8]),
     ) -> usize {
+        // In locals: the compiler must take it that the crypt step changes what stands in memory.
+        let (id, mtu) = (peer.id, self.mtu);
         let (mut taken, mut bytes) = (0, 0);
         let (true, Some(path)) = (peer.staged.is_empty(), peer.endpoint.path_in_place()) else { return 0 };
         let Some(pair) = peer.sessions.sealing(now) else { return 0 };
         for (PacketSlot { packet: PacketBuf { buf, packet }, verdict }, route) in slots.iter_mut().zip(routes) {
-            let Ok(Route { slot, len }) = *route else { break };
-            if slot != peer.id.slot || !pair.can_seal(now) {
+            let Route { slot, len } = *route;
+            if slot != id.slot || !pair.can_seal(now) {
                 break;
             }
-            let Some((start, datagram)) = frame(buf, packet.start, len as usize, self.mtu) else { break };
+            let Some((start, datagram)) = frame(buf, packet.start, len as usize, mtu) else { break };
             let (counter, ecn) = head(pair, datagram);
             crypt(pair, counter, datagram);
-            *verdict = Verdict::Send {
-                transmit: Transmit { peer: Some(peer.id), path: *path, len: datagram.len(), ecn },
-                start,
-            };
+            *verdict =
+                Verdict::Send { transmit: Transmit { peer: Some(id), path: *path, len: datagram.len(), ecn }, start };
             bytes += datagram.len();
             taken += 1;
         }
@@ -180,15 +193,18 @@ impl Shared {
 
     /// What becomes of a packet that goes nowhere: it is dropped for a reason that its sender may hear.
     #[cold]
-    fn refuse(&mut self, packet: &mut PacketBuf<'_>, unroutable: Unroutable) -> Verdict {
-        match unroutable {
-            Unroutable::NoBuffer => self.drop(DropReason::NoRoom),
-            Unroutable::Malformed => self.drop(DropReason::MalformedPacket),
-            Unroutable::NoRoute(len) => self.bounce(packet, len, DropReason::NoRoute, icmp::Error::NoRoute),
-            Unroutable::TooBig(len) => {
+    fn refuse(&mut self, packet: &mut PacketBuf<'_>, Route { slot, len }: Route) -> Verdict {
+        const NO_BUFFER: u32 = Unroutable::NoBuffer as u32;
+        const MALFORMED: u32 = Unroutable::Malformed as u32;
+        const TOO_BIG: u32 = Unroutable::TooBig as u32;
+        match slot {
+            NO_BUFFER => self.drop(DropReason::NoRoom),
+            MALFORMED => self.drop(DropReason::MalformedPacket),
+            TOO_BIG => {
                 let error = icmp::Error::TooBig { mtu: self.mtu };
                 self.bounce(packet, len, DropReason::TooBig, error)
             }
+            _ => self.bounce(packet, len, DropReason::NoRoute, icmp::Error::NoRoute),
         }
     }
 
