@@ -21,12 +21,12 @@ impl Tunnel {
             if at > now {
                 break;
             }
-            let peer = call.peers.at_mut(slot).map(|peer| {
+            let mut peer = call.peers.at_mut(slot);
+            if let Some(peer) = &mut peer {
                 while let Some(due) = peer.timers.take_due(now) {
                     call.shared.fire(peer, now, due);
                 }
-                peer
-            });
+            }
             let next = peer.as_ref().map_or(Instant::MAX, |peer| peer.timers.next());
             call.shared.raise_top(peer, next);
         }
