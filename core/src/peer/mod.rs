@@ -1,5 +1,6 @@
 //! One peer: handshake, keypairs, timers, endpoint, staged packets; and the table of peers.
 pub(crate) mod endpoint;
+pub(crate) mod handshake;
 pub(crate) mod sessions;
 pub(crate) mod staged;
 pub(crate) mod table;
@@ -7,7 +8,7 @@ pub(crate) mod timers;
 
 use crate::cookie::{MacKeys, Stamp};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey, SharedSecret, dh};
-use crate::noise::{Initiator, Responder, Tai64N};
+use crate::noise::{Responder, Tai64N};
 use crate::route::Memo;
 use crate::session::IndexTable;
 use crate::stats::{DropCounts, DropReason, PeerStats};
@@ -15,10 +16,11 @@ use crate::time::{Instant, UnixTime};
 use alloc::boxed::Box;
 pub use endpoint::Path;
 use endpoint::PeerEndpoint;
+use handshake::Handshake;
 use sessions::Sessions;
 use staged::{Staged, StagedTotal};
 pub(crate) use table::PeerTable;
-use timers::Timers;
+use timers::{Due, Timers};
 
 /// Names a peer of one tunnel: a slot and the slot's generation, so that a name outlives its peer without ever naming
 /// another.
@@ -60,26 +62,10 @@ pub enum Health {
 pub(crate) struct Intents {
     /// Answer the initiation in [`Peer::responder`].
     pub(crate) respond: bool,
-    /// Send an initiation.
-    pub(crate) initiate: bool,
     /// Seal the staged packets.
     pub(crate) flush: bool,
     /// Send an empty packet.
     pub(crate) keepalive: bool,
-}
-
-impl Intents {
-    pub(crate) fn any(self) -> bool {
-        self.respond || self.initiate || self.flush || self.keepalive
-    }
-}
-
-/// Our unanswered initiation.
-#[derive(Debug)]
-pub(crate) struct Pending {
-    pub(crate) initiator: Initiator,
-    /// Our session index in it.
-    pub(crate) local: u32,
 }
 
 /// One peer.
@@ -94,8 +80,6 @@ pub(crate) struct Peer {
     pub(crate) queued: bool,
     /// What was sent for 15 s found no answer.
     pub(crate) unanswered: bool,
-    /// The last handshake was given up.
-    pub(crate) given_up: bool,
     /// The health last told to the host.
     pub(crate) told: Health,
     /// The bound that the tunnel's queue of deadlines holds for this peer; `Instant::MAX`: none.
@@ -113,8 +97,8 @@ pub(crate) struct Peer {
     static_static: Option<SharedSecret>,
     pub(crate) mac_keys: MacKeys,
     pub(crate) stamp: Stamp,
-    /// Our initiation that waits for its response.
-    pub(crate) pending: Option<Box<Pending>>,
+    /// The handshake that we begin.
+    pub(crate) handshake: Handshake,
     /// The peer's initiation that waits for our response.
     pub(crate) responder: Option<Box<Responder>>,
     /// The latest timestamp accepted from the peer.
@@ -137,7 +121,7 @@ impl Peer {
             mac_keys: MacKeys::new(&public_key),
             stamp: Stamp::default(),
             sessions: Sessions::default(),
-            pending: None,
+            handshake: Handshake::Idle,
             responder: None,
             timestamp_received: Tai64N::ZERO,
             timestamp_sent: Tai64N::ZERO,
@@ -150,7 +134,6 @@ impl Peer {
             intents: Intents::default(),
             queued: false,
             unanswered: false,
-            given_up: false,
             told: Health::Connecting,
             latest_handshake: None,
             stats: PeerStats::default(),
@@ -170,7 +153,7 @@ impl Peer {
     pub(crate) fn health(&self, now: Instant) -> Health {
         if self.sessions.is_live(now) {
             if self.unanswered { Health::Stale } else { Health::Up }
-        } else if self.given_up {
+        } else if self.handshake.has_failed() {
             Health::Failed
         } else if self.latest_handshake.is_some() {
             Health::Stale
@@ -204,13 +187,24 @@ impl Peer {
         self.drops.as_deref()
     }
 
+    /// Whether something is to be sent to it.
+    pub(crate) fn has_intents(&self) -> bool {
+        let Intents { respond, flush, keepalive } = self.intents;
+        respond || flush || keepalive || self.initiates()
+    }
+
+    /// Whether an initiation is to be sent and need not wait.
+    pub(crate) fn initiates(&self) -> bool {
+        self.handshake.is_wanted() && !self.timers.waits_for(Due::Retransmit)
+    }
+
     /// Ends the handshake we began, freeing its index.
-    pub(crate) fn abandon_initiation(&mut self, indices: &mut IndexTable) {
-        if let Some(pending) = self.pending.take() {
-            indices.remove(pending.local);
+    pub(crate) fn abandon_handshake(&mut self, indices: &mut IndexTable) {
+        if let Some(index) = self.handshake.forget_pending() {
+            indices.remove(index);
         }
-        self.intents.initiate = false;
-        self.timers.handshake_abandoned();
+        self.handshake = Handshake::Idle;
+        self.timers.handshake_over();
     }
 
     /// Wipes the keys of every session. Returns whether there was one.
@@ -226,7 +220,7 @@ impl Peer {
 
     /// Wipes every key of every session and handshake. Returns whether there was a session.
     pub(crate) fn wipe(&mut self, indices: &mut IndexTable) -> bool {
-        self.abandon_initiation(indices);
+        self.abandon_handshake(indices);
         self.responder = None;
         self.intents.respond = false;
         self.wipe_sessions(indices)
@@ -243,8 +237,18 @@ impl Peer {
     /// There is an endpoint where there was none: what waited for one goes out. Without a session, flushing asks for a
     /// handshake.
     pub(crate) fn reachable(&mut self, now: Instant) {
-        self.intents.initiate |= self.timers.handshake_pending() && self.timers.initiation_allowed(now);
+        if self.timers.initiation_allowed(now) {
+            self.hurry_handshake();
+        }
         self.intents.flush |= !self.staged.is_empty();
+    }
+
+    /// Sends the next initiation of a handshake under way without waiting.
+    pub(crate) fn hurry_handshake(&mut self) {
+        if self.handshake.is_under_way() {
+            self.handshake.repeat();
+            self.timers.initiation_released();
+        }
     }
 
     /// Drops every staged packet; returns how many there were.

@@ -1,5 +1,5 @@
 //! A peer's timers: events in, deadlines out (paper § 6). `Instant::MAX` means "not armed".
-use crate::limits::{KEEPALIVE_TIMEOUT, REKEY_ATTEMPT_TIME, REKEY_TIMEOUT, WIPE_AFTER_TIME};
+use crate::limits::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT, WIPE_AFTER_TIME};
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -7,8 +7,9 @@ const NEVER: Instant = Instant::MAX;
 
 /// What a peer waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Due {
-    /// An initiation went unanswered: repeat it, or give up.
+    /// An initiation went unanswered, or had to wait: send it (again), or give up.
     Retransmit,
     /// Data came and nothing was sent since: a keepalive.
     Keepalive,
@@ -20,38 +21,26 @@ pub(crate) enum Due {
     Persistent,
 }
 
-/// The five deadlines and what they depend on.
+impl Due {
+    const ALL: [Self; 5] = [Self::Retransmit, Self::Keepalive, Self::NewHandshake, Self::Wipe, Self::Persistent];
+}
+
+/// A deadline for each thing that a peer waits for, and what they depend on.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct Timers {
-    retransmit: Instant,
-    keepalive: Instant,
-    new_handshake: Instant,
-    wipe: Instant,
-    persistent: Instant,
+    at: [Instant; Due::ALL.len()],
     /// Seconds between persistent keepalives, 0 for none.
     pub(crate) persistent_interval: u16,
-    /// More data came while a keepalive was already due.
-    another_keepalive: bool,
-    /// When the handshake under way was first wanted. From here on, not for the packet path.
-    handshake_began: Instant,
-    /// When an initiation or response last left.
+    /// Milliseconds by which this session's wait for an answer is longer than KEEPALIVE_TIMEOUT + REKEY_TIMEOUT.
+    patience: u16,
+    /// When an initiation or response last left. From here on, not for the packet path.
     last_handshake: Option<Instant>,
 }
 
 impl Default for Timers {
     fn default() -> Self {
-        Self {
-            retransmit: NEVER,
-            keepalive: NEVER,
-            new_handshake: NEVER,
-            wipe: NEVER,
-            persistent: NEVER,
-            handshake_began: Instant::ZERO,
-            last_handshake: None,
-            persistent_interval: 0,
-            another_keepalive: false,
-        }
+        Self { at: [NEVER; Due::ALL.len()], persistent_interval: 0, patience: 0, last_handshake: None }
     }
 }
 
@@ -59,115 +48,96 @@ impl Timers {
     /// The earliest deadline, or `Instant::MAX`.
     #[inline]
     pub(crate) fn next(&self) -> Instant {
-        self.retransmit.min(self.keepalive).min(self.new_handshake).min(self.wipe).min(self.persistent)
+        self.at.iter().fold(NEVER, |earliest, at| earliest.min(*at))
     }
 
-    /// Whether there is a date for wiping keys.
-    #[cfg(test)]
-    pub(crate) fn wipes(&self) -> bool {
-        self.wipe != NEVER
+    /// Whether there is a deadline for `due`.
+    #[inline]
+    pub(crate) fn waits_for(&self, due: Due) -> bool {
+        self.at.get(due as usize).is_some_and(|at| *at != NEVER)
+    }
+
+    #[inline]
+    fn set(&mut self, due: Due, at: Instant) {
+        if let Some(place) = self.at.get_mut(due as usize) {
+            *place = at;
+        }
     }
 
     /// Takes one deadline that is due at `now` and disarms it.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Due> {
-        let all = [
-            (&mut self.retransmit, Due::Retransmit),
-            (&mut self.keepalive, Due::Keepalive),
-            (&mut self.new_handshake, Due::NewHandshake),
-            (&mut self.wipe, Due::Wipe),
-            (&mut self.persistent, Due::Persistent),
-        ];
-        for (at, due) in all {
-            if *at <= now && *at != NEVER {
-                *at = NEVER;
-                return Some(due);
-            }
-        }
-        None
+        let (due, at) = Due::ALL.into_iter().zip(&mut self.at).find(|(_, at)| **at <= now && **at != NEVER)?;
+        *at = NEVER;
+        Some(due)
     }
 
     /// Called after a packet (not a keepalive) was sealed.
     #[inline]
     pub(crate) fn data_sent(&mut self, now: Instant) {
-        if self.new_handshake == NEVER {
-            self.new_handshake = now + (KEEPALIVE_TIMEOUT + REKEY_TIMEOUT);
+        if !self.waits_for(Due::NewHandshake) {
+            let patience = Duration::from_millis(self.patience.into());
+            self.set(Due::NewHandshake, now + (KEEPALIVE_TIMEOUT + REKEY_TIMEOUT + patience));
         }
     }
 
     /// Called after packets (not keepalives) were opened, all at `now`.
     #[inline]
     pub(crate) fn data_received(&mut self, now: Instant, packets: u64) {
-        let mut later = packets;
-        if self.keepalive == NEVER && packets > 0 {
-            self.keepalive = now + KEEPALIVE_TIMEOUT;
-            later = packets.saturating_sub(1);
+        if packets > 0 && !self.waits_for(Due::Keepalive) {
+            self.set(Due::Keepalive, now + KEEPALIVE_TIMEOUT);
         }
-        self.another_keepalive |= later > 0;
     }
 
     /// Called after any authenticated datagram was sent, handshake messages included.
     #[inline]
     pub(crate) fn authenticated_sent(&mut self, now: Instant) {
-        self.keepalive = NEVER;
+        self.set(Due::Keepalive, NEVER);
         self.traversed(now);
     }
 
     /// Called after any authenticated datagram was received.
     #[inline]
     pub(crate) fn authenticated_received(&mut self, now: Instant) {
-        self.new_handshake = NEVER;
+        self.set(Due::NewHandshake, NEVER);
         self.traversed(now);
     }
 
     #[inline]
     fn traversed(&mut self, now: Instant) {
         if self.persistent_interval != 0 {
-            self.persistent = now + Duration::from_secs(self.persistent_interval.into());
+            self.set(Due::Persistent, now + Duration::from_secs(self.persistent_interval.into()));
         }
     }
 
-    /// Called after the passive keepalive was sent because it was due: data that came meanwhile arms it again.
-    pub(crate) fn keepalive_fired(&mut self, now: Instant) {
-        if core::mem::take(&mut self.another_keepalive) {
-            self.keepalive = now + KEEPALIVE_TIMEOUT;
+    /// Called when an initiation is wanted. Returns whether it may leave at once; otherwise it is due when REKEY_TIMEOUT
+    /// has passed since the last handshake message.
+    pub(crate) fn initiation_wanted(&mut self, now: Instant) -> bool {
+        let allowed = self.initiation_allowed(now);
+        if !allowed {
+            self.set(Due::Retransmit, self.last_handshake.unwrap_or(now) + REKEY_TIMEOUT);
         }
-    }
-
-    /// Called when a handshake is first wanted. Returns whether an initiation may leave at once; otherwise one is due
-    /// when REKEY_TIMEOUT has passed since the last.
-    pub(crate) fn handshake_wanted(&mut self, now: Instant) -> bool {
-        self.handshake_began = now;
-        let earliest = self.last_handshake.map_or(Instant::ZERO, |sent| sent + REKEY_TIMEOUT);
-        if earliest > now {
-            self.retransmit = earliest;
-        }
-        earliest <= now
-    }
-
-    /// Whether an initiation waits for its answer or its turn.
-    pub(crate) fn handshake_pending(&self) -> bool {
-        self.retransmit != NEVER
+        allowed
     }
 
     /// Called after an initiation was sent; `jitter` is up to REKEY_TIMEOUT_JITTER.
     pub(crate) fn initiation_sent(&mut self, now: Instant, jitter: Duration) {
         self.last_handshake = Some(now);
-        self.retransmit = now + (REKEY_TIMEOUT + jitter);
-    }
-
-    /// Called when an initiation was held back by what left less than REKEY_TIMEOUT ago: it leaves when that is over.
-    pub(crate) fn initiation_postponed(&mut self, now: Instant) {
-        self.retransmit = self.last_handshake.unwrap_or(now) + REKEY_TIMEOUT;
+        self.set(Due::Retransmit, now + (REKEY_TIMEOUT + jitter));
     }
 
     /// Called when an initiation could not leave for want of an endpoint: it is tried again later.
     pub(crate) fn initiation_delayed(&mut self, now: Instant) {
-        self.retransmit = now + REKEY_TIMEOUT;
+        self.set(Due::Retransmit, now + REKEY_TIMEOUT);
     }
 
-    /// Called when what held an initiation back is gone: whether it may leave at once.
+    /// Whether REKEY_TIMEOUT has passed since the last handshake message of ours.
     pub(crate) fn initiation_allowed(&self, now: Instant) -> bool {
         self.last_handshake.is_none_or(|sent| now.since(sent) >= REKEY_TIMEOUT)
+    }
+
+    /// Called when what held an initiation back is gone: it need not wait any longer.
+    pub(crate) fn initiation_released(&mut self) {
+        self.set(Due::Retransmit, NEVER);
     }
 
     /// Called after a response was sent: no initiation of ours follows at its heels.
@@ -175,35 +145,27 @@ impl Timers {
         self.last_handshake = Some(now);
     }
 
-    /// Called when our static key changed: a handshake under the new one need not wait for what was sent under the old.
+    /// Called when our static key or the network changed: what was sent before counts no more.
     pub(crate) fn forget_handshakes(&mut self) {
         self.last_handshake = None;
     }
 
-    /// Whether the handshake under way has gone unanswered for `time`.
-    pub(crate) fn handshake_lasts(&self, now: Instant, time: Duration) -> bool {
-        now.since(self.handshake_began) >= time
-    }
-
-    /// Whether the handshake has been tried for REKEY_ATTEMPT_TIME.
-    pub(crate) fn handshake_exhausted(&self, now: Instant) -> bool {
-        self.handshake_lasts(now, REKEY_ATTEMPT_TIME)
-    }
-
     /// Called when a handshake was given up: nothing more is owed. Keys of an older session keep their date for wiping.
     pub(crate) fn handshake_given_up(&mut self) {
-        self.retransmit = NEVER;
-        self.keepalive = NEVER;
+        self.set(Due::Retransmit, NEVER);
+        self.set(Due::Keepalive, NEVER);
     }
 
-    /// Called when a handshake completed: as initiator on the response, as responder on the first data.
-    pub(crate) fn handshake_complete(&mut self) {
-        self.retransmit = NEVER;
+    /// Called when the handshake that we began is over: answered, or wanted no more.
+    pub(crate) fn handshake_over(&mut self) {
+        self.set(Due::Retransmit, NEVER);
     }
 
-    /// Called when keys were derived.
-    pub(crate) fn session_derived(&mut self, now: Instant) {
-        self.wipe = now + WIPE_AFTER_TIME;
+    /// Called when keys were derived. `patience` (up to REKEY_TIMEOUT_JITTER) keeps both ends of a broken path from
+    /// initiating at the same moment.
+    pub(crate) fn session_derived(&mut self, now: Instant, patience: Duration) {
+        self.set(Due::Wipe, now + WIPE_AFTER_TIME);
+        self.patience = patience.as_millis() as u16;
     }
 
     /// Changes the persistent keepalive; returns whether one should leave at once. The next comes no later than the new
@@ -212,9 +174,9 @@ impl Timers {
         let starts = self.persistent_interval == 0 && seconds != 0;
         self.persistent_interval = seconds;
         if seconds == 0 {
-            self.persistent = NEVER;
-        } else if self.persistent != NEVER {
-            self.persistent = self.persistent.min(now + Duration::from_secs(seconds.into()));
+            self.set(Due::Persistent, NEVER);
+        } else if let Some(at) = self.at.get_mut(Due::Persistent as usize).filter(|at| **at != NEVER) {
+            *at = (*at).min(now + Duration::from_secs(seconds.into()));
         }
         starts
     }
@@ -226,20 +188,14 @@ impl Timers {
 
     /// Whether the persistent keepalive is switched on but waits to be able to leave for the first time.
     pub(crate) fn persistent_sleeps(&self) -> bool {
-        self.persistent_interval != 0 && self.persistent == NEVER
+        self.persistent_interval != 0 && !self.waits_for(Due::Persistent)
     }
 
     /// Called when the sessions' keys are gone: what was owed under them is owed no more.
     pub(crate) fn sessions_ended(&mut self) {
-        self.keepalive = NEVER;
-        self.new_handshake = NEVER;
-        self.wipe = NEVER;
-        self.another_keepalive = false;
-    }
-
-    /// Called when the handshake under way was abandoned.
-    pub(crate) fn handshake_abandoned(&mut self) {
-        self.retransmit = NEVER;
+        for due in [Due::Keepalive, Due::NewHandshake, Due::Wipe] {
+            self.set(due, NEVER);
+        }
     }
 }
 
@@ -264,8 +220,8 @@ mod tests {
             ("data received and answered", &[|t| t.data_received(at(0), 1), |t| t.authenticated_sent(at(1))], None),
             ("a keepalive received arms nothing", &[|t| t.authenticated_received(at(0))], None),
             ("initiation sent", &[|t| t.initiation_sent(at(0), Duration::from_millis(7))], Some(5_007)),
-            ("initiation answered", &[|t| t.initiation_sent(at(0), Duration::ZERO), Timers::handshake_complete], None),
-            ("keys derived", &[|t| t.session_derived(at(0))], Some(540_000)),
+            ("initiation answered", &[|t| t.initiation_sent(at(0), Duration::ZERO), Timers::handshake_over], None),
+            ("keys derived", &[|t| t.session_derived(at(0), Duration::ZERO)], Some(540_000)),
             (
                 "persistent keepalive, reset by any traffic",
                 &[
@@ -303,30 +259,24 @@ mod tests {
         }
     }
 
+    /// Both ends of a path that breaks sent data at the same moment: they do not initiate at the same moment.
     #[test]
-    fn data_that_came_while_a_keepalive_was_due_is_owed_another() {
+    fn the_wait_for_an_answer_has_jitter() {
         let mut timers = Timers::default();
-        timers.data_received(at(0), 1);
-        timers.data_received(at(5), 1);
-        assert_eq!(timers.take_due(at(9_999)), None);
-        assert_eq!(timers.take_due(at(10_000)), Some(Due::Keepalive));
-        timers.keepalive_fired(at(10_000));
-        assert_eq!(timers.next(), at(20_000));
-        assert_eq!(timers.take_due(at(20_000)), Some(Due::Keepalive));
-        timers.keepalive_fired(at(20_000));
-        assert_eq!(timers.next(), Instant::MAX);
+        timers.session_derived(at(0), Duration::from_millis(321));
+        timers.data_sent(at(1_000));
+        assert_eq!(timers.next(), at(16_321));
     }
 
     #[test]
     fn initiations_keep_their_distance() {
         let mut timers = Timers::default();
-        assert!(timers.handshake_wanted(at(0)));
+        assert!(timers.initiation_wanted(at(0)));
         timers.response_sent(at(1_000));
-        assert!(!timers.handshake_wanted(at(2_000)), "a response just left");
+        assert!(!timers.initiation_wanted(at(2_000)), "a response just left");
         assert_eq!(timers.next(), at(6_000));
-        assert!(
-            timers.handshake_pending() && !timers.initiation_allowed(at(5_999)) && timers.initiation_allowed(at(6_000))
-        );
-        assert!(!timers.handshake_exhausted(at(91_999)) && timers.handshake_exhausted(at(92_000)));
+        assert!(!timers.initiation_allowed(at(5_999)) && timers.initiation_allowed(at(6_000)));
+        timers.forget_handshakes();
+        assert!(timers.initiation_allowed(at(2_000)));
     }
 }

@@ -6,7 +6,8 @@ use super::{Event, Verdict};
 use crate::cookie::load::Admission;
 use crate::limits::INITIATION_INTERVAL;
 use crate::noise::{HandshakeError, Responder, TransportKeys, Unveiled};
-use crate::peer::{Path, Peer, Pending};
+use crate::peer::handshake::Handshake;
+use crate::peer::{Path, Peer};
 use crate::session::{Indices, Keypair, Role};
 use crate::stats::DropReason;
 use crate::time::Instant;
@@ -66,16 +67,15 @@ impl Call<'_> {
     fn handle_response(&mut self, path: Path, response: Response<'_>, datagram: &[u8]) -> Result<(), Refusal> {
         let (now, local) = (self.now, response.receiver());
         let slot = self.shared.indices.lookup(local).filter(|slot| {
-            let pending = self.peers.at(*slot).and_then(|peer| peer.pending.as_ref());
+            let pending = self.peers.at(*slot).and_then(|peer| peer.handshake.pending());
             pending.is_some_and(|pending| pending.local == local)
         });
         let slot = slot.ok_or(Refusal::Drop(DropReason::UnknownIndex))?;
         self.shared.admit(now, path, datagram)?;
         let outcome = self.with(slot, |peer, shared| {
             let keys = shared.finish_handshake(peer, response);
-            let (pending, keys) = keys.map_err(|reason| shared.refuse_handshake(peer, reason))?;
-            let indices = Indices { local: pending.local, remote: response.sender() };
-            let TransportKeys { send, receive } = keys;
+            let TransportKeys { send, receive } = keys.map_err(|reason| shared.refuse_handshake(peer, reason))?;
+            let indices = Indices { local, remote: response.sender() };
             let pair = Keypair::new(Role::Initiator, indices, send, receive, now);
             shared.start_session(peer, now, pair);
             shared.received(peer, now, datagram.len());
@@ -155,16 +155,11 @@ impl Shared {
         self.transmits.push(peer);
     }
 
-    /// What a response to our initiation yields. Changes nothing unless it is authentic.
-    fn finish_handshake(
-        &self,
-        peer: &mut Peer,
-        response: Response<'_>,
-    ) -> Result<(Pending, TransportKeys), DropReason> {
-        let (Some(local), Some(pending)) = (&self.local, &peer.pending) else { return Err(DropReason::UnknownIndex) };
-        let keys = pending.initiator.finish(&local.identity, &peer.preshared_key, response)?;
-        let pending = peer.pending.take().ok_or(DropReason::UnknownIndex)?;
-        Ok((*pending, keys))
+    /// The keys that a response to our initiation yields. Changes nothing.
+    fn finish_handshake(&self, peer: &Peer, response: Response<'_>) -> Result<TransportKeys, DropReason> {
+        let pending = peer.handshake.pending().ok_or(DropReason::UnknownIndex)?;
+        let local = self.local.as_ref().ok_or(DropReason::NoPrivateKey)?;
+        Ok(pending.initiator.finish(&local.identity, &peer.preshared_key, response)?)
     }
 
     /// We are the initiator of a new session and seal under it at once.
@@ -172,8 +167,10 @@ impl Shared {
         if let Some(dead) = peer.sessions.establish_as_initiator(pair) {
             self.indices.remove(dead);
         }
-        peer.intents.initiate = false;
-        peer.timers.session_derived(now);
+        peer.handshake = Handshake::Idle;
+        peer.timers.handshake_over();
+        let jitter = self.jitter();
+        peer.timers.session_derived(now, jitter);
         peer.latest_handshake = Some(self.wall.read(now));
         // The responder may not seal before we do: staged packets, or else a keepalive, confirm the session to it.
         peer.intents.flush = !peer.staged.is_empty();

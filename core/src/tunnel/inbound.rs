@@ -221,7 +221,7 @@ impl Shared {
             Confirmed::Yes(Some(index)) => self.indices.remove(index),
             Confirmed::Yes(None) => {}
         }
-        peer.abandon_initiation(&mut self.indices);
+        peer.abandon_handshake(&mut self.indices);
         peer.latest_handshake = Some(wall);
         if !peer.staged.is_empty() {
             peer.intents.flush = true;

@@ -78,7 +78,7 @@ pub(super) struct TransmitQueue(pub(super) VecDeque<PeerId>);
 impl TransmitQueue {
     /// Puts the peer at the end, if it has intents and does not stand in the queue yet.
     pub(super) fn push(&mut self, peer: &mut Peer) {
-        if !peer.queued && peer.intents.any() {
+        if !peer.queued && peer.has_intents() {
             peer.queued = true;
             self.0.push_back(peer.id);
         }
@@ -162,13 +162,9 @@ impl Shared {
         }
     }
 
-    /// Starts a handshake with `peer` unless one is under way.
+    /// Starts a handshake with `peer`. One that is under way is tried for longer.
     pub(super) fn want_handshake(&mut self, peer: &mut Peer, now: Instant) {
-        if peer.intents.initiate || peer.timers.handshake_pending() {
-            return;
-        }
-        if peer.timers.handshake_wanted(now) {
-            peer.intents.initiate = true;
+        if peer.handshake.request(now) && peer.timers.initiation_wanted(now) {
             self.transmits.push(peer);
         }
     }
@@ -210,9 +206,7 @@ impl Shared {
 
     /// A session is live, as initiator or as responder.
     pub(super) fn established(&mut self, peer: &mut Peer, now: Instant) {
-        peer.given_up = false;
         peer.unanswered = false;
-        peer.timers.handshake_complete();
         peer.stats.handshakes = peer.stats.handshakes.wrapping_add(1);
         self.stats.handshakes = self.stats.handshakes.wrapping_add(1);
         self.events.push(Event::SessionEstablished { peer: peer.id });

@@ -1,8 +1,9 @@
 //! Deadlines that have come, and changes of the world that are no packets: wall clock, network.
 use super::shared::{Shared, WallClock};
 use super::{Event, Tunnel};
-use crate::limits::REKEY_TIMEOUT;
+use crate::limits::{REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
 use crate::peer::Peer;
+use crate::peer::handshake::Handshake;
 use crate::peer::timers::Due;
 use crate::stats::DropReason;
 use crate::time::{Instant, UnixTime};
@@ -57,7 +58,7 @@ impl Shared {
     fn network_changed(&mut self, peer: &mut Peer, now: Instant) {
         peer.endpoint.forget_local();
         let live = peer.sessions.is_live(now);
-        if live || peer.timers.handshake_pending() {
+        if live || peer.handshake.is_under_way() {
             self.ask_to_resolve(peer, now, Duration::ZERO);
         }
         if live && peer.endpoint.path().is_some() {
@@ -67,18 +68,8 @@ impl Shared {
 
     fn fire(&mut self, peer: &mut Peer, now: Instant, due: Due) {
         match due {
-            Due::Retransmit if peer.timers.handshake_exhausted(now) => self.give_up(peer, now),
-            Due::Retransmit => {
-                // The address we send from may be what keeps the answer away.
-                peer.endpoint.forget_local();
-                peer.intents.initiate = true;
-                self.transmits.push(peer);
-                if peer.timers.handshake_lasts(now, RESOLVE_AGAIN) {
-                    self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
-                }
-            }
+            Due::Retransmit => self.retry(peer, now),
             Due::Keepalive => {
-                peer.timers.keepalive_fired(now);
                 if peer.sessions.is_live(now) {
                     self.want_keepalive(peer);
                 }
@@ -100,12 +91,27 @@ impl Shared {
         }
     }
 
+    /// Our initiation went unanswered, or its turn has come.
+    fn retry(&mut self, peer: &mut Peer, now: Instant) {
+        let Some(attempt) = peer.handshake.attempt() else { return };
+        if attempt.lasts(now, REKEY_ATTEMPT_TIME) {
+            return self.give_up(peer, now);
+        }
+        // The address we send from may be what keeps the answer away.
+        peer.endpoint.forget_local();
+        peer.handshake.repeat();
+        self.transmits.push(peer);
+        if attempt.lasts(now, RESOLVE_AGAIN) {
+            self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
+        }
+    }
+
     /// No answer for REKEY_ATTEMPT_TIME: staged packets go, one event, and silence until there is traffic.
     fn give_up(&mut self, peer: &mut Peer, now: Instant) {
-        peer.abandon_initiation(&mut self.indices);
+        peer.abandon_handshake(&mut self.indices);
+        peer.handshake = Handshake::GivenUp;
         peer.timers.handshake_given_up();
         self.drop_staged(peer, DropReason::HandshakeFailed);
-        peer.given_up = true;
         self.events.push(Event::HandshakeFailed { peer: peer.id });
         self.tell_health(peer, now);
         self.ask_to_resolve(peer, now, RESOLVE_AGAIN);

@@ -8,12 +8,12 @@ use crate::limits::{MIN_TRANSMIT_BUFFER, REKEY_TIMEOUT_JITTER};
 use crate::noise::{Initiator, Tai64N, TransportKeys};
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
-use crate::peer::{Path, Peer, Pending};
+use crate::peer::handshake::Pending;
+use crate::peer::{Path, Peer};
 use crate::session::{Indices, Keypair, Role};
 use crate::stats::DropReason;
 use crate::time::Instant;
 use crate::wire::{INITIATION_LEN, RESPONSE_LEN};
-use alloc::boxed::Box;
 use core::time::Duration;
 
 impl Tunnel {
@@ -45,7 +45,7 @@ impl super::call::Call<'_> {
     /// Takes the first of the transmit queue out of it if nothing is to be sent to it any more.
     fn leave_queue(&mut self, id: crate::peer::PeerId) {
         let peer = self.peers.find_mut(id);
-        if peer.as_ref().is_some_and(|peer| peer.intents.any()) {
+        if peer.as_ref().is_some_and(|peer| peer.has_intents()) {
             return;
         }
         self.shared.transmits.0.pop_front();
@@ -60,7 +60,7 @@ impl Shared {
     fn transmit_for(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
         if core::mem::take(&mut peer.intents.respond) {
             self.respond(peer, now, buf)
-        } else if core::mem::take(&mut peer.intents.initiate) {
+        } else if peer.initiates() {
             self.initiate(peer, now, buf)
         } else if peer.intents.flush {
             self.flush(peer, now, buf)
@@ -88,7 +88,8 @@ impl Shared {
         if let Some(dead) = peer.sessions.establish_as_responder(pair) {
             self.indices.remove(dead);
         }
-        peer.timers.session_derived(now);
+        let jitter = self.jitter();
+        peer.timers.session_derived(now, jitter);
         peer.timers.response_sent(now);
         self.sent(peer, now, RESPONSE_LEN);
         Step::sent(peer, path, RESPONSE_LEN)
@@ -97,18 +98,22 @@ impl Shared {
     /// Sends an initiation with a timestamp later than every one before; never within REKEY_TIMEOUT of another, nor of a
     /// response of ours, which may have left since this one was wanted.
     fn initiate(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
-        let Some(local) = &self.local else { return Step::Nothing };
+        let Some(local) = &self.local else {
+            peer.abandon_handshake(&mut self.indices);
+            return Step::Nothing;
+        };
         let Some(path) = peer.endpoint.path() else {
             peer.timers.initiation_delayed(now);
             self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
             return Step::Nothing;
         };
-        if !peer.timers.initiation_allowed(now) {
-            peer.timers.initiation_postponed(now);
+        if !peer.timers.initiation_wanted(now) {
             return Step::Nothing;
         }
         let Some(out) = buf.first_chunk_mut::<INITIATION_LEN>() else { return Step::NoRoom };
-        peer.abandon_initiation(&mut self.indices);
+        if let Some(index) = peer.handshake.forget_pending() {
+            self.indices.remove(index);
+        }
         let timestamp = Tai64N::from_wall(self.wall.read(now)).after(peer.timestamp_sent);
         let public_key = peer.public_key;
         let index = self.indices.insert(&mut *self.rng, peer.id.slot);
@@ -117,14 +122,17 @@ impl Shared {
         });
         let Some(initiator) = initiator else {
             self.indices.remove(index);
+            peer.abandon_handshake(&mut self.indices);
             self.count_drops(Some(peer), DropReason::LowOrderKey, 1);
+            self.drop_staged(peer, DropReason::LowOrderKey);
             return Step::Nothing;
         };
         peer.stamp.stamp(now, &peer.mac_keys, out);
-        peer.pending = Some(Box::new(Pending { initiator, local: index }));
+        peer.handshake.sent(Pending { initiator, local: index });
         peer.timestamp_sent = timestamp;
         self.timestamp_sent = self.timestamp_sent.max(timestamp);
-        peer.timers.initiation_sent(now, jitter(random_u32(&mut *self.rng)));
+        let jitter = self.jitter();
+        peer.timers.initiation_sent(now, jitter);
         self.sent(peer, now, INITIATION_LEN);
         Step::sent(peer, path, INITIATION_LEN)
     }
@@ -184,6 +192,14 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Uniform in 0..=REKEY_TIMEOUT_JITTER.
+    pub(super) fn jitter(&mut self) -> Duration {
+        let range = REKEY_TIMEOUT_JITTER.as_nanos() as u64;
+        Duration::from_nanos(((range + 1) * u64::from(random_u32(&mut *self.rng))) >> 32)
+    }
+}
+
 /// What became of an intent.
 enum Step {
     Sent(Transmit),
@@ -197,10 +213,4 @@ impl Step {
     const fn sent(peer: &Peer, path: Path, len: usize) -> Self {
         Self::Sent(Transmit { peer: Some(peer.id), path, len, ecn: Ecn::NotCapable })
     }
-}
-
-/// Uniform in 0..=REKEY_TIMEOUT_JITTER, from 32 random bits.
-fn jitter(random: u32) -> Duration {
-    let range = REKEY_TIMEOUT_JITTER.as_nanos() as u64;
-    Duration::from_nanos(((range + 1) * u64::from(random)) >> 32)
 }

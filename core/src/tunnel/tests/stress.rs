@@ -3,6 +3,7 @@
 //! itself; in the end, when the network is mended, packets must flow both ways.
 use super::*;
 use crate::limits::REKEY_TIMEOUT;
+use crate::peer::timers::Due;
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
@@ -72,7 +73,7 @@ impl Story {
             self.wire.push((1 - who, Path { local, remote: from }, buf[..transmit.len].to_vec()));
         }
         while self.hosts[who].tunnel.poll_event().is_some() {}
-        let intents = self.hosts[who].tunnel.peers.iter().filter(|peer| peer.intents.any() || peer.queued).count();
+        let intents = self.hosts[who].tunnel.peers.iter().filter(|peer| peer.has_intents() || peer.queued).count();
         assert_eq!((intents, self.hosts[who].tunnel.shared.transmits.0.len()), (0, 0), "drained");
     }
 
@@ -285,23 +286,24 @@ fn check(tunnel: &Tunnel, drained: bool) {
         let Peer { id, intents, queued, timers, staged, .. } = peer;
         let standing = tunnel.shared.transmits.0.iter().filter(|id| **id == peer.id).count();
         assert_eq!(standing, usize::from(*queued), "{peer:?}");
-        assert!(*queued || !intents.any(), "{peer:?}");
-        indices += peer.sessions.len() + usize::from(peer.pending.is_some());
+        assert!(*queued || !peer.has_intents(), "{peer:?}");
+        indices += peer.sessions.len() + usize::from(peer.handshake.pending().is_some());
         bytes += staged.bytes();
         next = next.min(timers.next());
-        let handshake = intents.initiate || timers.handshake_pending();
-        assert!(peer.pending.is_none() || handshake, "an initiation that nobody repeats: {peer:?}");
+        let handshake = peer.handshake.is_under_way();
+        let repeated = peer.initiates() || timers.waits_for(Due::Retransmit);
+        assert!(repeated == handshake, "an initiation that nobody sends or repeats: {peer:?}");
         assert!(peer.responder.is_some() == intents.respond, "{peer:?}");
         assert_eq!(tunnel.shared.deadlines.bound_of(id.slot).unwrap_or(Instant::MAX), peer.bound, "{peer:?}");
         assert!(peer.bound <= timers.next(), "a deadline that nobody keeps: {peer:?}");
-        assert!(peer.sessions.len() == 0 || timers.wipes(), "keys that nobody wipes: {peer:?}");
+        assert!(peer.sessions.len() == 0 || timers.waits_for(Due::Wipe), "keys that nobody wipes: {peer:?}");
         if drained {
             assert!(staged.is_empty() || handshake, "packets that nobody sends: {peer:?}");
             let able = tunnel.shared.local.is_some() && peer.endpoint.path().is_some();
             assert!(!(able && timers.persistent_sleeps()), "a keepalive that nobody wakes: {peer:?}");
         }
         if tunnel.shared.local.is_none() {
-            assert!(peer.sessions.len() == 0 && staged.is_empty() && peer.pending.is_none(), "{peer:?}");
+            assert!(peer.sessions.len() == 0 && staged.is_empty() && !handshake, "{peer:?}");
         }
     }
     assert_eq!(tunnel.shared.indices.len(), indices);
