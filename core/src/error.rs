@@ -28,6 +28,21 @@ pub enum ConfigError {
     LimitOutOfRange,
 }
 
+/// The buffer given to [`poll_transmit`](crate::Tunnel::poll_transmit) is too short for what is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShortBuffer {
+    /// Bytes that it must have at least.
+    pub needed: usize,
+}
+
+impl fmt::Display for ShortBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the buffer is too short: {} bytes are needed", self.needed)
+    }
+}
+
+impl core::error::Error for ShortBuffer {}
+
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

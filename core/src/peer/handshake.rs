@@ -48,6 +48,11 @@ impl Attempt {
         now.since(self.since) >= time
     }
 
+    /// Whether a session that began at `began` is what it was wanted for.
+    pub(crate) fn is_answered_by(&self, began: Instant) -> bool {
+        began >= self.since
+    }
+
     /// Whether nobody has asked for it for REKEY_ATTEMPT_TIME.
     pub(crate) fn is_exhausted(&self, now: Instant) -> bool {
         now.since(self.requested) >= REKEY_ATTEMPT_TIME

@@ -3,24 +3,53 @@ use crate::limits::REKEY_TIMEOUT;
 use crate::session::{Keypair, Role};
 use crate::time::Instant;
 use alloc::boxed::Box;
+use core::time::Duration;
 
 /// Current, previous and next keypair.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Sessions {
     current: Option<Box<Keypair>>,
     previous: Option<Box<Keypair>>,
     /// Made by answering an initiation; becomes current when the peer proves it has the keys.
     next: Option<Box<Keypair>>,
+    /// When the peer confirmed the previous keypair, which is its own, while the current one, which is ours, stayed;
+    /// `NEVER` otherwise.
+    kept: Instant,
 }
 
-/// What opening a datagram under the next keypair meant.
+/// What opening a datagram under the next keypair meant. The index, if any, is that of a keypair that was displaced.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Confirmed {
     /// It was not the next keypair.
     No,
-    /// The next keypair is confirmed; this session index, if any, died with the keypair it displaced.
-    Yes(Option<u32>),
+    /// It is current.
+    Current(Option<u32>),
+    /// We go on sealing under our own; this one only opens.
+    OursStays(Option<u32>),
+}
+
+/// "Not so", as an instant.
+const NEVER: Instant = Instant::MAX;
+
+/// Initiations of both sides count as simultaneous when the session that the peer began is at most this much newer than
+/// ours. A peer that restarts begins a newer one as well, so it must be short.
+const TIE: Duration = Duration::from_secs(1);
+
+/// Whether `current` stays although the peer has confirmed `next`: if it is ours and newer, or if both were begun at once
+/// and ours prevails.
+fn stays(current: &Keypair, next: &Keypair, we_prevail: bool) -> bool {
+    let (older_by, newer_by) =
+        (next.established.since(current.established), current.established.since(next.established));
+    let tie = older_by < TIE && newer_by < REKEY_TIMEOUT;
+    let newer = current.established >= next.established;
+    current.role == Role::Initiator && if tie { we_prevail } else { newer }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { current: None, previous: None, next: None, kept: NEVER }
+    }
 }
 
 impl Sessions {
@@ -51,6 +80,7 @@ impl Sessions {
 
     /// A response came for our initiation: the new keypair seals at once. Returns the index that died.
     pub(crate) fn establish_as_initiator(&mut self, pair: Keypair) -> Option<u32> {
+        self.kept = NEVER;
         let displaced = core::mem::replace(&mut self.previous, self.current.take());
         self.current = Some(Box::new(pair));
         displaced.map(|old| old.indices.local)
@@ -61,30 +91,35 @@ impl Sessions {
         self.next.replace(Box::new(pair)).map(|old| old.indices.local)
     }
 
-    /// Whether the keypair that goes by our session index `local` waits for its confirmation.
-    pub(crate) fn is_next(&self, local: u32) -> bool {
-        self.next.as_ref().is_some_and(|next| next.indices.local == local)
-    }
-
     /// A datagram was opened under the keypair `local`: if that is the next one, it becomes current.
     ///
     /// When both sides initiated at once there are two new sessions, and each side would come to seal under the other's.
     /// Then nobody would be the initiator of what it uses, and nobody would replace it in time. So the session
     /// of the side with the greater static public key stays (`we_prevail`).
-    pub(crate) fn confirm(&mut self, local: u32, we_prevail: bool) -> Confirmed {
+    pub(crate) fn confirm(&mut self, local: u32, we_prevail: bool, now: Instant) -> Confirmed {
         let Some(next) = self.next.take_if(|next| next.indices.local == local) else { return Confirmed::No };
-        let ours_stays = self.current.as_ref().is_some_and(|current| {
-            let is_ours_and_newer = current.role == Role::Initiator && current.established >= next.established;
-            let at_once = current.established.since(next.established) < REKEY_TIMEOUT;
-            is_ours_and_newer && (we_prevail || !at_once)
-        });
-        let displaced = if ours_stays {
-            self.previous.replace(next)
-        } else {
-            let current = self.current.replace(next);
-            core::mem::replace(&mut self.previous, current)
-        };
-        Confirmed::Yes(displaced.map(|old| old.indices.local))
+        let index_of = |old: Option<Box<Keypair>>| old.map(|old| old.indices.local);
+        if self.current.as_ref().is_some_and(|current| stays(current, &next, we_prevail)) {
+            self.kept = now;
+            return Confirmed::OursStays(index_of(self.previous.replace(next)));
+        }
+        self.kept = NEVER;
+        let current = self.current.replace(next);
+        Confirmed::Current(index_of(core::mem::replace(&mut self.previous, current)))
+    }
+
+    /// A datagram was opened under the keypair `local`. When that is the one which lost a tie, and the peer still seals
+    /// under it long after we began to seal under ours, the peer does not have ours: it may have restarted. Then its
+    /// session becomes current after all. Returns whether it did.
+    pub(crate) fn concede(&mut self, local: u32, now: Instant) -> bool {
+        let (Some(current), Some(previous)) = (&mut self.current, &mut self.previous) else { return false };
+        let long_ago = self.kept != NEVER && now.since(self.kept) >= TIE;
+        if !long_ago || previous.indices.local != local || !current.has_sealed() {
+            return false;
+        }
+        core::mem::swap(current, previous);
+        self.kept = NEVER;
+        true
     }
 
     /// Whether a session is live at `now`: it may seal.
@@ -110,50 +145,72 @@ mod tests {
     use crate::session::Indices;
     use core::time::Duration;
 
-    fn pair(local: u32, role: Role, established: u64) -> Keypair {
+    fn at(secs: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(secs)
+    }
+
+    fn pair(local: u32, role: Role, established: Instant) -> Keypair {
         let key = || TransportKey::from_bytes([0; 32]);
-        let at = Instant::ZERO + Duration::from_secs(established);
-        Keypair::new(role, Indices { local, remote: 0 }, key(), key(), at)
+        Keypair::new(role, Indices { local, remote: 0 }, key(), key(), established)
     }
 
     /// Lesson 1: a session made by answering is sealed under only once the peer has shown that it holds the keys.
     #[test]
     fn the_next_session_waits_for_its_confirmation() {
         let mut sessions = Sessions::default();
-        assert_eq!(sessions.establish_as_initiator(pair(1, Role::Initiator, 0)), None);
+        assert_eq!(sessions.establish_as_initiator(pair(1, Role::Initiator, at(0))), None);
         // Eight answers whose responses were lost: the peer never confirms.
         for local in 2..10 {
-            let dead = sessions.establish_as_responder(pair(local, Role::Responder, local.into()));
+            let dead = sessions.establish_as_responder(pair(local, Role::Responder, at(local.into())));
             assert_eq!(dead, (local > 2).then(|| local - 1));
             assert_eq!(sessions.current().map(|pair| pair.indices.local), Some(1));
         }
-        assert_eq!(sessions.confirm(1, false), Confirmed::No);
-        assert_eq!(sessions.confirm(9, false), Confirmed::Yes(None));
+        assert_eq!(sessions.confirm(1, false, at(10)), Confirmed::No);
+        assert_eq!(sessions.confirm(9, false, at(10)), Confirmed::Current(None));
         assert_eq!(sessions.current().map(|pair| pair.indices.local), Some(9));
         assert!(sessions.find(1).is_some(), "what was current still opens");
-        assert_eq!(sessions.establish_as_initiator(pair(10, Role::Initiator, 20)), Some(1));
+        assert_eq!(sessions.establish_as_initiator(pair(10, Role::Initiator, at(20))), Some(1));
     }
 
     /// Lesson 7: both initiated at once. The session of the greater key stays, on both sides.
     #[test]
     fn simultaneous_initiations_settle_on_one_session() {
         let table = [
-            // ours established at, theirs at, we prevail, current afterwards
-            (10, 10, true, 1),
-            (10, 10, false, 2),
-            (12, 10, true, 1),
-            (12, 10, false, 2),
-            (9, 10, true, 2), // no tie: theirs is the newer
-            (9, 10, false, 2),
-            (16, 10, false, 1), // no tie: a straggler under a session long replaced
+            // milliseconds: ours established at, theirs at; we prevail, current afterwards
+            (10_000, 10_000, true, 1),
+            (10_000, 10_000, false, 2),
+            (12_000, 10_000, true, 1),
+            (12_000, 10_000, false, 2),
+            (9_500, 10_000, true, 1),
+            (9_500, 10_000, false, 2),
+            (9_000, 10_000, true, 2), // no tie: theirs is the newer, the peer may have restarted
+            (9_000, 10_000, false, 2),
+            (16_000, 10_000, false, 1), // no tie: a straggler under a session long replaced
         ];
         for (row, (ours, theirs, we_prevail, current)) in table.into_iter().enumerate() {
+            let millis = |millis| Instant::ZERO + Duration::from_millis(millis);
             let mut sessions = Sessions::default();
-            sessions.establish_as_responder(pair(2, Role::Responder, theirs));
-            sessions.establish_as_initiator(pair(1, Role::Initiator, ours));
-            assert_eq!(sessions.confirm(2, we_prevail), Confirmed::Yes(None), "row {row}");
+            sessions.establish_as_responder(pair(2, Role::Responder, millis(theirs)));
+            sessions.establish_as_initiator(pair(1, Role::Initiator, millis(ours)));
+            let want = if current == 1 { Confirmed::OursStays(None) } else { Confirmed::Current(None) };
+            assert_eq!(sessions.confirm(2, we_prevail, at(17)), want, "row {row}");
             assert_eq!(sessions.current().map(|pair| pair.indices.local), Some(current), "row {row}");
             assert!(sessions.find(1).is_some() && sessions.find(2).is_some(), "row {row}: both still open");
         }
+    }
+
+    /// Ours stayed, and the peer goes on under its own: after a second it is believed not to have ours.
+    #[test]
+    fn a_peer_that_does_not_switch_is_followed() {
+        let mut sessions = Sessions::default();
+        sessions.establish_as_responder(pair(2, Role::Responder, at(10)));
+        sessions.establish_as_initiator(pair(1, Role::Initiator, at(10)));
+        assert_eq!(sessions.confirm(2, true, at(10)), Confirmed::OursStays(None));
+        assert!(!sessions.concede(2, at(11)), "nothing was sealed under ours that could have told it");
+        sessions.current_mut().expect("ours").next_counter();
+        assert!(!sessions.concede(2, at(10)) && !sessions.concede(1, at(11)));
+        assert!(sessions.concede(2, at(11)));
+        assert_eq!(sessions.current().map(|pair| pair.indices.local), Some(2));
+        assert!(!sessions.concede(1, at(20)), "once");
     }
 }

@@ -1,19 +1,87 @@
 //! Packets that wait for a session: order kept, the oldest dropped at the caps.
 use crate::limits::Limits;
+use crate::peer::PeerId;
+use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 /// The staged packets of one peer.
 #[derive(Default)]
 pub(crate) struct Staged {
-    packets: VecDeque<Box<[u8]>>,
+    packets: VecDeque<Waiting>,
     bytes: u32,
+    /// Whether the peer stands among the holders.
+    listed: bool,
 }
 
-/// Bytes staged by all peers of a tunnel.
+/// A packet and since when it waits.
+struct Waiting {
+    since: Instant,
+    packet: Box<[u8]>,
+}
+
+/// What all peers of a tunnel have staged.
 #[derive(Debug, Default)]
 pub(crate) struct StagedTotal {
     pub(crate) bytes: u32,
+    /// How many peers have packets staged.
+    peers: usize,
+    /// Those peers, and some that have none any more: they are taken out when they are met.
+    holders: Vec<PeerId>,
+    /// Where among them the next sample begins.
+    cursor: usize,
+}
+
+/// Holders that are compared when one of them has to give way.
+const SAMPLE: usize = 8;
+
+impl StagedTotal {
+    /// Whether `size` more bytes exceed what the tunnel may stage.
+    pub(crate) fn is_full(&self, size: usize, limits: &Limits) -> bool {
+        let bytes = u32::try_from(size).ok().and_then(|size| self.bytes.checked_add(size));
+        bytes.is_none_or(|bytes| bytes > limits.staged_bytes)
+    }
+
+    /// Lists `peer`, which has packets staged.
+    pub(crate) fn list(&mut self, id: PeerId, staged: &mut Staged) {
+        if !staged.is_empty() && !core::mem::replace(&mut staged.listed, true) {
+            self.holders.push(id);
+        }
+    }
+
+    /// Who is to give way when the tunnel is full: of a few holders, which differ from call to call, the one with the most
+    /// bytes, and how many these are. `held_by` finds the peer and asks [`Staged::still_listed`].
+    pub(crate) fn largest_of_a_few(&mut self, mut held_by: impl FnMut(PeerId) -> Option<u32>) -> Option<(PeerId, u32)> {
+        let mut largest = None;
+        let mut looked = 0;
+        while looked < SAMPLE.min(self.holders.len()) {
+            self.cursor = self.cursor.checked_add(1).filter(|next| *next < self.holders.len()).unwrap_or(0);
+            let id = *self.holders.get(self.cursor)?;
+            match held_by(id) {
+                Some(bytes) => {
+                    looked += 1;
+                    largest = largest.filter(|(_, most)| *most >= bytes).or(Some((id, bytes)));
+                }
+                None => drop(self.holders.swap_remove(self.cursor)),
+            }
+        }
+        largest
+    }
+
+    /// Peers in the list.
+    #[cfg(test)]
+    pub(crate) fn listed(&self) -> usize {
+        self.holders.len()
+    }
+
+    /// Takes out who has nothing staged any more, when these are the most.
+    pub(crate) fn tidy(&mut self, mut held_by: impl FnMut(PeerId) -> Option<u32>) {
+        if self.holders.len() > 2 * self.peers + SAMPLE {
+            self.holders.retain(|id| held_by(*id).is_some());
+        }
+    }
 }
 
 impl Staged {
@@ -25,19 +93,24 @@ impl Staged {
         self.packets.len()
     }
 
-    #[cfg(test)]
     pub(crate) fn bytes(&self) -> u32 {
         self.bytes
     }
 
     /// The oldest packet.
     pub(crate) fn front(&self) -> Option<&[u8]> {
-        self.packets.front().map(AsRef::as_ref)
+        self.packets.front().map(|waiting| waiting.packet.as_ref())
+    }
+
+    /// The bytes of a peer that stands among the holders; `None`, and it is to be taken out, when it has none.
+    pub(crate) fn still_listed(&mut self) -> Option<u32> {
+        self.listed = !self.is_empty();
+        self.listed.then_some(self.bytes)
     }
 
     /// Copies `packet` to the end, dropping this peer's oldest packets to stay within the caps. Returns how many packets
     /// were dropped: `packet` alone when it would not fit even if all others went.
-    pub(crate) fn push(&mut self, packet: &[u8], limits: &Limits, total: &mut StagedTotal) -> u32 {
+    pub(crate) fn push(&mut self, now: Instant, packet: &[u8], limits: &Limits, total: &mut StagedTotal) -> u32 {
         let others = total.bytes.saturating_sub(self.bytes);
         let size = match u32::try_from(packet.len()) {
             Ok(size) if fits(0, 0, others, size, limits) => size,
@@ -47,7 +120,8 @@ impl Staged {
         while !fits(self.packets.len(), self.bytes, total.bytes, size, limits) && self.pop(total) {
             dropped += 1;
         }
-        self.packets.push_back(packet.into());
+        total.peers += usize::from(self.is_empty());
+        self.packets.push_back(Waiting { since: now, packet: packet.into() });
         self.bytes = self.bytes.saturating_add(size);
         total.bytes = total.bytes.saturating_add(size);
         dropped
@@ -55,14 +129,24 @@ impl Staged {
 
     /// Removes the oldest packet; `false` when there is none. The last one gone, the queue's memory is given back.
     pub(crate) fn pop(&mut self, total: &mut StagedTotal) -> bool {
-        let Some(packet) = self.packets.pop_front() else { return false };
+        let Some(Waiting { packet, .. }) = self.packets.pop_front() else { return false };
         let size = u32::try_from(packet.len()).unwrap_or(u32::MAX);
         self.bytes = self.bytes.saturating_sub(size);
         total.bytes = total.bytes.saturating_sub(size);
         if self.packets.is_empty() {
             self.packets = VecDeque::new();
+            total.peers = total.peers.saturating_sub(1);
         }
         true
+    }
+
+    /// Removes the packets that have waited for `time`; returns how many.
+    pub(crate) fn drop_older(&mut self, now: Instant, time: Duration, total: &mut StagedTotal) -> u32 {
+        let mut count = 0;
+        while self.packets.front().is_some_and(|waiting| now.since(waiting.since) >= time) && self.pop(total) {
+            count += 1;
+        }
+        count
     }
 
     /// Removes every packet and returns how many there were.
@@ -119,7 +203,7 @@ mod tests {
             let mut count = 0;
             for (number, size) in sizes.iter().enumerate() {
                 let packet = std::vec![u8::try_from(number).expect("small"); *size];
-                count += staged.push(&packet, &limits, &mut total);
+                count += staged.push(Instant::ZERO, &packet, &limits, &mut total);
             }
             assert_eq!(count, dropped, "row {row}");
             for want in left {
@@ -134,17 +218,21 @@ mod tests {
     fn a_tunnel_that_is_full_of_others_packets_costs_nobody_its_own() {
         let limits = limits(9, 1000, 25);
         let (mut ours, mut others, mut total) = (Staged::default(), Staged::default(), StagedTotal::default());
-        assert_eq!(ours.push(&[1; 5], &limits, &mut total) + others.push(&[2; 18], &limits, &mut total), 0);
-        assert_eq!(ours.push(&[3; 8], &limits, &mut total), 1);
+        assert_eq!(
+            ours.push(Instant::ZERO, &[1; 5], &limits, &mut total)
+                + others.push(Instant::ZERO, &[2; 18], &limits, &mut total),
+            0
+        );
+        assert_eq!(ours.push(Instant::ZERO, &[3; 8], &limits, &mut total), 1);
         assert_eq!((ours.front(), ours.len(), total.bytes), (Some(&[1; 5][..]), 1, 23));
-        assert_eq!(ours.push(&[4; 7], &limits, &mut total), 1, "its own oldest gives way");
+        assert_eq!(ours.push(Instant::ZERO, &[4; 7], &limits, &mut total), 1, "its own oldest gives way");
         assert_eq!((ours.front(), ours.len(), total.bytes), (Some(&[4; 7][..]), 1, 25));
     }
 
     #[test]
     fn debug_shows_no_packet() {
         let (mut staged, mut total) = (Staged::default(), StagedTotal::default());
-        staged.push(&[77; 20], &Limits::default(), &mut total);
+        staged.push(Instant::ZERO, &[77; 20], &Limits::default(), &mut total);
         assert_eq!(std::format!("{staged:?}"), "Staged { packets: 1, bytes: 20 }");
     }
 }

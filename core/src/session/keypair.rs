@@ -114,6 +114,12 @@ impl Keypair {
         counter
     }
 
+    /// Whether a message was sealed under the keypair.
+    #[must_use]
+    pub fn has_sealed(&self) -> bool {
+        self.send_counter > 0
+    }
+
     /// Whether sending asks for a new handshake: enough messages, or, for the initiator, enough time (paper § 6.2).
     #[must_use]
     #[inline]

@@ -112,8 +112,10 @@ impl Tunnel {
             staged_bytes: self.shared.staged.bytes as usize,
             session_indices: self.shared.indices.len(),
             keypairs: count(|peer| peer.sessions.len()),
-            handshakes: count(|peer| usize::from(peer.handshake.pending().is_some()) + usize::from(peer.responder.is_some())),
-            intents: self.shared.transmits.0.len(),
+            handshakes: count(|peer| {
+                usize::from(peer.handshake.pending().is_some()) + usize::from(peer.responder.is_some())
+            }),
+            intents: self.shared.transmits.len(),
             events: self.shared.events.len(),
         }
     }

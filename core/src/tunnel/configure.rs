@@ -94,11 +94,7 @@ impl Call<'_> {
     fn apply(&mut self, change: &Change) {
         match change {
             Change::PrivateKey(key) => self.set_private_key(key.as_ref()),
-            Change::RemoveAllPeers => {
-                // First, so that no peer looks for itself in it.
-                self.shared.transmits.0.clear();
-                self.peers.slots().for_each(|slot| self.remove_peer(slot));
-            }
+            Change::RemoveAllPeers => self.peers.slots().for_each(|slot| self.remove_peer(slot)),
             Change::Mtu(mtu) => self.shared.mtu = *mtu,
             Change::Peer(change) => self.change_peer(change),
         }
@@ -132,9 +128,7 @@ impl Call<'_> {
         shared.drop_staged(&mut peer, DropReason::StagedOverflow);
         shared.routes.remove_all(slot);
         shared.deadlines.remove(slot);
-        if peer.queued {
-            shared.transmits.0.retain(|id| *id != peer.id);
-        }
+        shared.transmits.forget(&peer, self.peers);
     }
 
     fn change_peer(&mut self, change: &PeerChange) {

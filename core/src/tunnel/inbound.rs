@@ -165,9 +165,7 @@ impl Shared {
             Some(false) => return self.drop_of(peer, DropReason::Replay),
             None => return self.drop_of(peer, DropReason::UnknownIndex),
         }
-        if peer.sessions.is_next(header.receiver) {
-            self.confirm(peer, now, header.receiver);
-        }
+        self.confirm(peer, now, header.receiver);
         let mut arrivals = Arrivals::default();
         let verdict = self.arrived(peer, now, &mut arrivals, slot);
         self.account_arrivals(peer, now, arrivals);
@@ -211,18 +209,29 @@ impl Shared {
         }
     }
 
-    /// A datagram under the next keypair proves that the peer has it: it becomes current.
+    /// A datagram was opened under a keypair that is not current. If that is the next one, the peer has shown that it has
+    /// it, and it becomes current unless ours stays.
     #[cold]
     fn confirm(&mut self, peer: &mut Peer, now: Instant, local: u32) {
-        let wall = self.wall.read(now);
         let we_prevail = self.prevails_over(peer);
-        match peer.sessions.confirm(local, we_prevail) {
-            Confirmed::No => return,
-            Confirmed::Yes(Some(index)) => self.indices.remove(index),
-            Confirmed::Yes(None) => {}
+        let displaced = match peer.sessions.confirm(local, we_prevail, now) {
+            Confirmed::No => {
+                peer.sessions.concede(local, now);
+                return;
+            }
+            Confirmed::OursStays(displaced) => {
+                displaced.into_iter().for_each(|index| self.indices.remove(index));
+                return;
+            }
+            Confirmed::Current(displaced) => displaced,
+        };
+        displaced.into_iter().for_each(|index| self.indices.remove(index));
+        // A handshake that was wanted after this session began goes on: it replaces it.
+        let began = peer.sessions.current().map_or(now, |pair| pair.established);
+        if peer.handshake.attempt().is_none_or(|attempt| attempt.is_answered_by(began)) {
+            peer.abandon_handshake(&mut self.indices);
         }
-        peer.abandon_handshake(&mut self.indices);
-        peer.latest_handshake = Some(wall);
+        peer.latest_handshake = Some(self.wall.read(now));
         if !peer.staged.is_empty() {
             peer.intents.flush = true;
             self.transmits.push(peer);

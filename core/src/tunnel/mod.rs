@@ -24,6 +24,7 @@ mod inbound;
 mod job;
 mod outbound;
 mod shared;
+mod stage;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ use crate::timers::DeadlineQueue;
 use alloc::boxed::Box;
 use shared::{Bounces, Shared, TransmitQueue, WallClock};
 
+pub use crate::error::ShortBuffer;
 pub use crate::peer::{Health, Path};
 pub use crate::stats::{DropCounts, PeerStats};
 use event::EventQueue;

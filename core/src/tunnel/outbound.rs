@@ -15,12 +15,9 @@ use crate::session::Keypair;
 use crate::stats::DropReason;
 use crate::time::Instant;
 use crate::wire::{TRANSPORT_HEADER_LEN, Transport};
-use core::time::Duration;
 
 /// Transport messages are padded to a multiple of this (paper § 5.4.6).
 const PADDING: usize = 16;
-/// How long the host has to resolve an endpoint name before packets make the tunnel ask again.
-const RESOLVE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Where a packet goes, found before anything is done to it. Two words, for batches hold many of them.
 #[derive(Clone, Copy)]
@@ -129,10 +126,10 @@ impl Call<'_> {
             return 1;
         };
         let taken = self.shared.seal_for(peer, now, slots, routes, crypt);
-        if let (0, [slot, ..]) = (taken, slots) {
-            slot.verdict = self.shared.keep(peer, now, &mut slot.packet, first.len as usize);
-        }
         self.shared.reschedule(peer);
+        if let (0, [slot, ..]) = (taken, slots) {
+            slot.verdict = self.keep(first.slot, &mut slot.packet, first.len as usize);
+        }
         taken.max(1)
     }
 }
@@ -207,42 +204,16 @@ impl Shared {
             _ => self.bounce(packet, len, DropReason::NoRoute, icmp::Error::NoRoute),
         }
     }
-
-    /// What becomes of a packet of `len` bytes that cannot be sealed now: a copy waits for a handshake, or for the
-    /// endpoint.
-    #[cold]
-    fn keep(&mut self, peer: &mut Peer, now: Instant, packet: &mut PacketBuf<'_>, len: usize) -> Verdict {
-        if peer.staged.is_empty() && peer.endpoint.path().is_some() && peer.sessions.sealing(now).is_some() {
-            return self.drop_of(peer, DropReason::NoRoom);
-        }
-        if self.local.is_none() {
-            return self.drop_of(peer, DropReason::NoPrivateKey);
-        }
-        if peer.endpoint.path().is_none() {
-            if !peer.endpoint.is_named() {
-                peer.count_drops(DropReason::NoEndpoint, 1);
-                return self.bounce(packet, len as u32, DropReason::NoEndpoint, icmp::Error::NoEndpoint);
-            }
-            self.ask_to_resolve(peer, now, RESOLVE_PAUSE);
-        }
-        let Some(bytes) = packet.buf.get(packet.packet.start..).and_then(|rest| rest.get(..len)) else {
-            return self.drop_of(peer, DropReason::NoRoom);
-        };
-        let lost = peer.staged.push(bytes, &self.limits, &mut self.staged);
-        self.count_drops(Some(peer), DropReason::StagedOverflow, lost);
-        if peer.sessions.is_live(now) {
-            peer.intents.flush = true;
-            self.transmits.push(peer);
-        } else {
-            self.want_handshake(peer, now);
-        }
-        Verdict::Staged
-    }
 }
 
 /// The packet's length when padded: to a multiple of 16, but never beyond the MTU (paper § 5.4.6).
 fn padded(len: usize, mtu: u16) -> usize {
     len.next_multiple_of(PADDING).min(len.max(mtu.into()))
+}
+
+/// Bytes of the datagram that a packet of `len` bytes becomes.
+pub(super) fn datagram_len(len: usize, mtu: u16) -> usize {
+    HEADROOM + padded(len, mtu) + TAG_LEN
 }
 
 /// The datagram around the packet of `len` bytes at `start`, padding zeroed, and where it begins. `None`: no room, or
@@ -251,7 +222,7 @@ fn padded(len: usize, mtu: u16) -> usize {
 fn frame(buf: &mut [u8], start: usize, len: usize, mtu: u16) -> Option<(u32, &mut [u8])> {
     let begin = start.checked_sub(HEADROOM)?;
     let named = u32::try_from(begin).ok()?;
-    let datagram = buf.get_mut(begin..)?.get_mut(..HEADROOM + padded(len, mtu) + TAG_LEN)?;
+    let datagram = buf.get_mut(begin..)?.get_mut(..datagram_len(len, mtu))?;
     // There is less padding than this, and the tag comes behind it.
     *datagram.get_mut(HEADROOM + len..)?.first_chunk_mut::<PADDING>()? = [0; PADDING];
     Some((named, datagram))
@@ -278,10 +249,10 @@ fn head(pair: &mut Keypair, datagram: &mut [u8]) -> (u64, Ecn) {
 /// Seals `text` (a packet, or nothing for a keepalive) into `out` as one datagram; returns its length. `None`: `out` is
 /// too short, and nothing happened. `pair` comes from [`Sessions::sealing`](crate::peer::sessions::Sessions::sealing).
 pub(super) fn seal_into(pair: &mut Keypair, text: &[u8], mtu: u16, out: &mut [u8]) -> Option<usize> {
-    let room = out.get_mut(HEADROOM..)?;
-    if room.len() < padded(text.len(), mtu) + TAG_LEN {
+    if out.len() < datagram_len(text.len(), mtu) {
         return None;
     }
+    let room = out.get_mut(HEADROOM..)?;
     room.get_mut(..text.len())?.copy_from_slice(text);
     let (_, datagram) = frame(out, HEADROOM, text.len(), mtu)?;
     let (counter, _) = head(pair, datagram);

@@ -61,6 +61,10 @@ impl Shared {
         if live || peer.handshake.is_under_way() {
             self.ask_to_resolve(peer, now, Duration::ZERO);
         }
+        // What was sent over the old network may be lost, and its answer too.
+        peer.timers.forget_handshakes();
+        peer.hurry_handshake();
+        self.transmits.push(peer);
         if live && peer.endpoint.path().is_some() {
             self.want_keepalive(peer);
         }
@@ -91,29 +95,33 @@ impl Shared {
         }
     }
 
-    /// Our initiation went unanswered, or its turn has come.
+    /// Our initiation went unanswered, or its turn has come. It is tried again until nobody has asked for it for
+    /// REKEY_ATTEMPT_TIME; packets that have waited that long are dropped.
     fn retry(&mut self, peer: &mut Peer, now: Instant) {
+        let lost = peer.staged.drop_older(now, REKEY_ATTEMPT_TIME, &mut self.staged);
+        self.count_drops(Some(peer), DropReason::HandshakeFailed, lost);
         let Some(attempt) = peer.handshake.attempt() else { return };
-        if attempt.lasts(now, REKEY_ATTEMPT_TIME) {
-            return self.give_up(peer, now);
+        if peer.handshake.take_failure(now) {
+            self.events.push(Event::HandshakeFailed { peer: peer.id });
+            self.tell_health(peer, now);
+        }
+        if attempt.lasts(now, RESOLVE_AGAIN) {
+            self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
+        }
+        if attempt.is_exhausted(now) {
+            return self.give_up(peer);
         }
         // The address we send from may be what keeps the answer away.
         peer.endpoint.forget_local();
         peer.handshake.repeat();
         self.transmits.push(peer);
-        if attempt.lasts(now, RESOLVE_AGAIN) {
-            self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
-        }
     }
 
-    /// No answer for REKEY_ATTEMPT_TIME: staged packets go, one event, and silence until there is traffic.
-    fn give_up(&mut self, peer: &mut Peer, now: Instant) {
+    /// Staged packets go, and there is silence until there is traffic.
+    fn give_up(&mut self, peer: &mut Peer) {
         peer.abandon_handshake(&mut self.indices);
         peer.handshake = Handshake::GivenUp;
         peer.timers.handshake_given_up();
         self.drop_staged(peer, DropReason::HandshakeFailed);
-        self.events.push(Event::HandshakeFailed { peer: peer.id });
-        self.tell_health(peer, now);
-        self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
     }
 }

@@ -1,56 +1,64 @@
 //! Intents become bytes: responses, initiations, staged packets, keepalives.
-use super::outbound::seal_into;
+use super::call::Call;
+use super::outbound::{datagram_len, seal_into};
 use super::shared::Shared;
 use super::timeout::RESOLVE_AGAIN;
-use super::{Transmit, Tunnel};
+use super::{ShortBuffer, Transmit, Tunnel};
 use crate::crypto::rng::random_u32;
 use crate::limits::{MIN_TRANSMIT_BUFFER, REKEY_TIMEOUT_JITTER};
 use crate::noise::{Initiator, Tai64N, TransportKeys};
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
 use crate::peer::handshake::Pending;
-use crate::peer::{Path, Peer};
+use crate::peer::{Path, Peer, PeerId};
 use crate::session::{Indices, Keypair, Role};
 use crate::stats::DropReason;
 use crate::time::Instant;
-use crate::wire::{INITIATION_LEN, RESPONSE_LEN};
+use crate::wire::{INITIATION_LEN, RESPONSE_LEN, TRANSPORT_MIN_LEN};
 use core::time::Duration;
 
 impl Tunnel {
-    /// The next datagram to send, written into `buf`: at least `mtu + HEADROOM + TAILROOM` bytes and
-    /// [`MIN_TRANSMIT_BUFFER`]. A shorter `buf` yields `None` and changes nothing.
-    #[must_use]
-    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Transmit> {
+    /// The next datagram to send, written into `buf`; `None` when there is none. `buf` should have at least
+    /// `mtu + HEADROOM + TAILROOM` bytes and [`MIN_TRANSMIT_BUFFER`].
+    ///
+    /// # Errors
+    /// [`ShortBuffer`]: what is left to send is longer than `buf`. It stays, and leaves when a call brings more room. All
+    /// that fits has left before.
+    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, ShortBuffer> {
         let mut call = self.enter(now);
         if buf.len() < MIN_TRANSMIT_BUFFER {
-            return None;
+            let nothing = call.shared.transmits.len() == 0;
+            return if nothing { Ok(None) } else { Err(ShortBuffer { needed: MIN_TRANSMIT_BUFFER }) };
         }
         let now = call.now;
-        loop {
-            let id = call.shared.transmits.0.front().copied()?;
-            let step = call.with(id.slot, |peer, shared| shared.transmit_for(peer, now, buf));
-            match step {
-                Some(Step::Sent(transmit)) => {
-                    call.leave_queue(id);
-                    return Some(transmit);
+        // Peers whose datagram is too long go to the end of the queue: once round is enough.
+        let mut short = None;
+        for _ in 0..call.shared.transmits.peers.len() {
+            while let Some(id) = call.shared.transmits.peers.front().copied() {
+                match call.with_known(id, |peer, shared| shared.transmit_for(peer, now, buf)) {
+                    Some(Step::Sent(transmit)) => {
+                        call.leave_queue(id);
+                        return Ok(Some(transmit));
+                    }
+                    Some(Step::NoRoom(needed)) => {
+                        short = short.max(Some(ShortBuffer { needed }));
+                        call.shared.transmits.peers.rotate_left(1);
+                        break;
+                    }
+                    Some(Step::Nothing) | None => call.leave_queue(id),
                 }
-                Some(Step::NoRoom) => return None,
-                Some(Step::Nothing) | None => call.leave_queue(id),
             }
         }
+        short.map_or(Ok(None), Err)
     }
 }
 
-impl super::call::Call<'_> {
+impl Call<'_> {
     /// Takes the first of the transmit queue out of it if nothing is to be sent to it any more.
-    fn leave_queue(&mut self, id: crate::peer::PeerId) {
+    fn leave_queue(&mut self, id: PeerId) {
         let peer = self.peers.find_mut(id);
-        if peer.as_ref().is_some_and(|peer| peer.has_intents()) {
-            return;
-        }
-        self.shared.transmits.0.pop_front();
-        if let Some(peer) = peer {
-            peer.queued = false;
+        if peer.as_ref().is_none_or(|peer| !peer.has_intents()) {
+            self.shared.transmits.pop(peer);
         }
     }
 }
@@ -58,14 +66,15 @@ impl super::call::Call<'_> {
 impl Shared {
     /// One intent of the peer, if it has any.
     fn transmit_for(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
-        if core::mem::take(&mut peer.intents.respond) {
-            self.respond(peer, now, buf)
-        } else if peer.initiates() {
-            self.initiate(peer, now, buf)
-        } else if peer.intents.flush {
+        // Data first: when both sides initiated at once, it tells the peer of our session before it hears of its own.
+        if peer.intents.flush {
             self.flush(peer, now, buf)
         } else if core::mem::take(&mut peer.intents.keepalive) {
             self.keep_alive(peer, now, buf)
+        } else if core::mem::take(&mut peer.intents.respond) {
+            self.respond(peer, now, buf)
+        } else if peer.initiates() {
+            self.initiate(peer, now, buf)
         } else {
             Step::Nothing
         }
@@ -74,7 +83,7 @@ impl Shared {
     /// Answers the peer's initiation: the new session waits for its confirmation.
     fn respond(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
         let (Some(responder), Some(path)) = (peer.responder.take(), peer.endpoint.path()) else { return Step::Nothing };
-        let Some(out) = buf.first_chunk_mut::<RESPONSE_LEN>() else { return Step::NoRoom };
+        let Some(out) = buf.first_chunk_mut::<RESPONSE_LEN>() else { return Step::NoRoom(RESPONSE_LEN) };
         let remote = responder.remote_index();
         let local = self.indices.insert(&mut *self.rng, peer.id.slot);
         let keys = responder.respond(&peer.preshared_key, local, &mut *self.rng, out);
@@ -110,7 +119,7 @@ impl Shared {
         if !peer.timers.initiation_wanted(now) {
             return Step::Nothing;
         }
-        let Some(out) = buf.first_chunk_mut::<INITIATION_LEN>() else { return Step::NoRoom };
+        let Some(out) = buf.first_chunk_mut::<INITIATION_LEN>() else { return Step::NoRoom(INITIATION_LEN) };
         if let Some(index) = peer.handshake.forget_pending() {
             self.indices.remove(index);
         }
@@ -151,7 +160,9 @@ impl Shared {
             return Step::Nothing;
         };
         let ecn = ecn::encapsulate(packet);
-        let Some(len) = seal_into(pair, packet, self.mtu, buf) else { return Step::NoRoom };
+        let Some(len) = seal_into(pair, packet, self.mtu, buf) else {
+            return Step::NoRoom(datagram_len(packet.len(), self.mtu));
+        };
         let rekey = pair.wants_rekey_on_send(now);
         peer.staged.pop(&mut self.staged);
         peer.intents.flush = !peer.staged.is_empty();
@@ -182,7 +193,7 @@ impl Shared {
     /// An empty packet: keeps NAT mappings, confirms sessions, tells the peer that we live.
     fn keep_alive(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
         let (Some(path), Some(pair)) = (peer.endpoint.path(), peer.sessions.sealing(now)) else { return Step::Nothing };
-        let Some(len) = seal_into(pair, &[], self.mtu, buf) else { return Step::NoRoom };
+        let Some(len) = seal_into(pair, &[], self.mtu, buf) else { return Step::NoRoom(TRANSPORT_MIN_LEN) };
         let rekey = pair.wants_rekey_on_send(now);
         self.sent(peer, now, len);
         if rekey {
@@ -203,8 +214,8 @@ impl Shared {
 /// What became of an intent.
 enum Step {
     Sent(Transmit),
-    /// The caller's buffer is too short; the intent stays.
-    NoRoom,
+    /// The caller's buffer is shorter than this; the intent stays.
+    NoRoom(usize),
     Nothing,
 }
 

@@ -57,6 +57,8 @@ fn sleep_with_a_persistent_keepalive() {
 fn a_nap_keeps_the_session() {
     let (mut world, phone, gateway) = World::pair(3);
     world.meet(phone, gateway);
+    // Long enough that nobody waits for an answer: the gateway would rightly try again.
+    world.run_for(20 * SECOND);
     world.sleep(phone);
     world.run_for(60 * SECOND);
     world.wake(phone);

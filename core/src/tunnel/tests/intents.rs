@@ -24,7 +24,11 @@ fn change_peer(host: &mut Host, now: Instant, edit: impl FnOnce(&mut PeerChange)
 /// Everything that the tunnel wants to send: for each datagram its type and where it goes.
 fn drain(host: &mut Host, now: Instant) -> Vec<(u8, SocketAddr)> {
     let mut buf = vec![0; 2048];
-    core::iter::from_fn(|| host.tunnel.poll_transmit(now, &mut buf).map(|t| (buf[0], t.path.remote))).collect()
+    core::iter::from_fn(|| {
+        let transmit = host.tunnel.poll_transmit(now, &mut buf).expect("room");
+        transmit.map(|transmit| (buf[0], transmit.path.remote))
+    })
+    .collect()
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn icmp_errors_have_a_rate() {
 /// Carries what `from` wants to send to `to`; returns how many datagrams went.
 fn carry(now: Instant, from: &mut Host, to: &mut Host) -> usize {
     let (mut buf, mut carried) = (vec![0; 2048], 0);
-    while let Some(transmit) = from.tunnel.poll_transmit(now, &mut buf) {
+    while let Ok(Some(transmit)) = from.tunnel.poll_transmit(now, &mut buf) {
         let _ = to.tunnel.handle_datagram(now, from.path, transmit.ecn, &mut buf[..transmit.len]);
         carried += 1;
     }
@@ -243,7 +247,7 @@ fn a_repeated_initiation_leaves_from_anywhere() {
     for (due, from) in [(false, local), (true, None)] {
         let now = if due { a.tunnel.poll_timeout().expect("unanswered") } else { secs(200) };
         a.tunnel.handle_timeout(now);
-        let transmit = a.tunnel.poll_transmit(now, &mut [0; 2048]).expect("an initiation");
+        let transmit = a.tunnel.poll_transmit(now, &mut [0; 2048]).expect("room").expect("an initiation");
         assert_eq!(transmit.path.local, from);
     }
 }

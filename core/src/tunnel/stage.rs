@@ -1,0 +1,92 @@
+//! Packets that cannot be sealed yet wait at their peer, within bounds.
+use super::call::Call;
+use super::shared::Shared;
+use super::{PacketBuf, Verdict};
+use crate::packet::icmp;
+use crate::peer::Peer;
+use crate::stats::DropReason;
+use crate::time::Instant;
+use core::time::Duration;
+
+/// How long the host has to resolve an endpoint name before packets make the tunnel ask again.
+const RESOLVE_PAUSE: Duration = Duration::from_secs(5);
+
+impl Call<'_> {
+    /// What becomes of a packet of `len` bytes that cannot be sealed now: a copy waits for a handshake, or for the
+    /// endpoint.
+    #[cold]
+    pub(super) fn keep(&mut self, slot: u32, packet: &mut PacketBuf<'_>, len: usize) -> Verdict {
+        let now = self.now;
+        let refusal = self.with(slot, |peer, shared| shared.refuse_to_stage(peer, now, packet, len));
+        if let Some(verdict) = refusal.unwrap_or(Some(Verdict::Dropped(DropReason::NoRoute))) {
+            return verdict;
+        }
+        self.make_room(slot, len);
+        let verdict = self.with(slot, |peer, shared| {
+            let bytes = packet.buf.get(packet.packet.start..).and_then(|rest| rest.get(..len));
+            match bytes {
+                Some(bytes) => shared.stage(peer, now, bytes),
+                None => shared.drop_of(peer, DropReason::NoRoom),
+            }
+        });
+        let Self { peers, shared, .. } = self;
+        shared.staged.tidy(|id| peers.find_mut(id)?.staged.still_listed());
+        verdict.unwrap_or(Verdict::Dropped(DropReason::NoRoute))
+    }
+
+    /// When the tunnel has no room for `size` more staged bytes, whoever has most of it gives its oldest packets: peers
+    /// that never answer must not keep others from staging. One that has most itself makes room by itself.
+    fn make_room(&mut self, slot: u32, size: usize) {
+        let Self { peers, shared, .. } = self;
+        let own = peers.at(slot).map_or(0, |peer| peer.staged.bytes());
+        while shared.staged.is_full(size, &shared.limits) {
+            let largest = shared.staged.largest_of_a_few(|id| peers.find_mut(id)?.staged.still_listed());
+            let Some((holder, _)) = largest.filter(|(_, bytes)| *bytes > own) else { return };
+            let Some(peer) = peers.find_mut(holder) else { return };
+            peer.staged.pop(&mut shared.staged);
+            shared.count_drops(Some(peer), DropReason::StagedOverflow, 1);
+        }
+    }
+}
+
+impl Shared {
+    /// Why the packet may not wait, if so: it is dropped then.
+    fn refuse_to_stage(
+        &mut self,
+        peer: &mut Peer,
+        now: Instant,
+        packet: &mut PacketBuf<'_>,
+        len: usize,
+    ) -> Option<Verdict> {
+        let sealable = peer.staged.is_empty() && peer.endpoint.path().is_some() && peer.sessions.is_live(now);
+        if sealable {
+            // It was not sealed all the same: the buffer is too short.
+            return Some(self.drop_of(peer, DropReason::NoRoom));
+        }
+        if self.local.is_none() {
+            return Some(self.drop_of(peer, DropReason::NoPrivateKey));
+        }
+        if peer.endpoint.path().is_none() {
+            if !peer.endpoint.is_named() {
+                peer.count_drops(DropReason::NoEndpoint, 1);
+                return Some(self.bounce(packet, len as u32, DropReason::NoEndpoint, icmp::Error::NoEndpoint));
+            }
+            self.ask_to_resolve(peer, now, RESOLVE_PAUSE);
+        }
+        None
+    }
+
+    /// Keeps a copy until there is a session.
+    fn stage(&mut self, peer: &mut Peer, now: Instant, packet: &[u8]) -> Verdict {
+        let lost = peer.staged.push(now, packet, &self.limits, &mut self.staged);
+        self.staged.list(peer.id, &mut peer.staged);
+        self.count_drops(Some(peer), DropReason::StagedOverflow, lost);
+        if peer.sessions.is_live(now) {
+            peer.intents.flush = true;
+            self.transmits.push(peer);
+        } else {
+            self.want_handshake(peer, now);
+        }
+        Verdict::Staged
+    }
+}
