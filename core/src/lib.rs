@@ -42,7 +42,7 @@
 //!
 //! /// After either, and after `handle_timeout`. Returns when `handle_timeout` is due; `None`: nothing is.
 //! fn drain(tunnel: &mut Tunnel, host: &mut impl Host, now: Instant, buf: &mut [u8]) -> Option<Instant> {
-//!     while let Some(transmit) = tunnel.poll_transmit(now, buf) {
+//!     while let Ok(Some(transmit)) = tunnel.poll_transmit(now, buf) {
 //!         host.send(transmit.path, transmit.ecn, &buf[..transmit.len]);
 //!     }
 //!     while let Some(event) = tunnel.poll_event() {

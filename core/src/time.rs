@@ -6,7 +6,7 @@ use core::time::Duration;
 ///
 /// The clock behind it must keep counting while the machine sleeps (CLOCK_BOOTTIME on Linux,
 /// `elapsedRealtimeNanos` on Android, `mach_continuous_time` on Apple systems). It may jump forward
-/// by hours; a step backward is clamped by the tunnel. All arithmetic saturates.
+/// by hours; what the tunnel makes of a clock that errs is said in [`tunnel`](crate::tunnel). All arithmetic saturates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 

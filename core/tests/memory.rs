@@ -85,10 +85,10 @@ fn packet(buf: &mut [u8], len: usize, from: u32, to: u32) -> PacketBuf<'_> {
 fn exchange(a: &mut Tunnel, b: &mut Tunnel) {
     let mut buf = [0; 2048];
     for _ in 0..3 {
-        while let Some(transmit) = a.poll_transmit(NOW, &mut buf) {
+        while let Some(transmit) = a.poll_transmit(NOW, &mut buf).expect("room") {
             let _ = b.handle_datagram(NOW, path(), Ecn::NotCapable, &mut buf[..transmit.len]);
         }
-        while let Some(transmit) = b.poll_transmit(NOW, &mut buf) {
+        while let Some(transmit) = b.poll_transmit(NOW, &mut buf).expect("room") {
             let _ = a.handle_datagram(NOW, path(), Ecn::NotCapable, &mut buf[..transmit.len]);
         }
     }

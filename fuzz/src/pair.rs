@@ -74,7 +74,7 @@ pub fn only_peer(tunnel: &Tunnel) -> PeerId {
 /// The next datagram that `tunnel`, whose MTU is the usual one, wants to send.
 pub fn next_datagram(tunnel: &mut Tunnel, now: Instant) -> Option<Vec<u8>> {
     let mut buf = vec![0; 1500];
-    let transmit = tunnel.poll_transmit(now, &mut buf)?;
+    let transmit = tunnel.poll_transmit(now, &mut buf).ok()??;
     buf.truncate(transmit.len);
     Some(buf)
 }

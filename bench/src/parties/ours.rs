@@ -180,7 +180,7 @@ impl OursGreeting {
         let mut buf = vec![0; 256];
         let mut stranger = tunnel_with(0, vec![as_peer(1)], DEFAULT_MTU, boundless());
         stranger.connect(NOW, stranger.peer_by_key(b.public_key().expect("a key")).expect("known"));
-        let transmit = stranger.poll_transmit(NOW, &mut buf).expect("an initiation");
+        let transmit = stranger.poll_transmit(NOW, &mut buf).expect("room").expect("an initiation");
         buf.truncate(transmit.len);
         // The one initiation that is answered without a cookie. Time stands still for this tunnel: it gets no other.
         let _ = loaded.handle_datagram(NOW, path(0), Ecn::NotCapable, &mut buf.clone());
@@ -199,22 +199,22 @@ impl Greeter for OursGreeting {
         let Self { a, b, now, .. } = self;
         for tunnel in [&mut *a, &mut *b] {
             tunnel.handle_timeout(*now);
-            while tunnel.poll_transmit(*now, &mut buf).is_some() {}
+            while tunnel.poll_transmit(*now, &mut buf).expect("room").is_some() {}
             forget_events(tunnel);
         }
         let before = b.stats().handshakes;
         let id = a.peer_by_key(b.public_key().expect("a key")).expect("known");
         let (one, sent) = timed(|| {
             a.connect(*now, id);
-            a.poll_transmit(*now, &mut buf).expect("an initiation")
+            a.poll_transmit(*now, &mut buf).expect("room").expect("an initiation")
         });
         let (two, sent) = timed(|| {
             let _ = b.handle_datagram(*now, path(0), Ecn::NotCapable, &mut buf[..sent.len]);
-            b.poll_transmit(*now, &mut buf).expect("a response")
+            b.poll_transmit(*now, &mut buf).expect("room").expect("a response")
         });
         let (three, sent) = timed(|| {
             let _ = a.handle_datagram(*now, path(1), Ecn::NotCapable, &mut buf[..sent.len]);
-            a.poll_transmit(*now, &mut buf).expect("a keepalive")
+            a.poll_transmit(*now, &mut buf).expect("room").expect("a keepalive")
         });
         let (four, _) = timed(|| drop(b.handle_datagram(*now, path(0), Ecn::NotCapable, &mut buf[..sent.len])));
         assert_eq!(b.stats().handshakes, before + 1);

@@ -123,7 +123,7 @@ impl World {
     /// Sends what the gateway has to send, and what is answered.
     fn settle(&mut self, now: Instant) {
         let mut buf = [0; 2048];
-        while let Some(transmit) = self.gateway.poll_transmit(now, &mut buf) {
+        while let Some(transmit) = self.gateway.poll_transmit(now, &mut buf).expect("room") {
             let Some(place) = self.numbers.get(&transmit.path.remote).copied() else { continue };
             let _ = self.others[place].handle_datagram(now, path(0), Ecn::NotCapable, &mut buf[..transmit.len]);
             self.settle_with(now, place);
@@ -135,7 +135,7 @@ impl World {
     fn settle_with(&mut self, now: Instant, place: usize) {
         let mut buf = [0; 2048];
         let other = &mut self.others[place];
-        while let Some(transmit) = other.poll_transmit(now, &mut buf) {
+        while let Some(transmit) = other.poll_transmit(now, &mut buf).expect("room") {
             let number = place as u32 + 1;
             let _ = self.gateway.handle_datagram(now, path(number), Ecn::NotCapable, &mut buf[..transmit.len]);
         }

@@ -106,7 +106,8 @@ pub extern "C" fn underpass_poll_transmit(
             return Err(Status::Buffer);
         }
         let buf = caller.buffer(buf, cap)?;
-        let transmit = tunnel.poll_transmit(Instant::from_nanos(now), buf).ok_or(Status::Nothing)?;
+        let transmit = tunnel.poll_transmit(Instant::from_nanos(now), buf).map_err(|_| Status::Buffer)?;
+        let transmit = transmit.ok_or(Status::Nothing)?;
         out.put(underpass_transmit {
             size: 0,
             len: transmit.len as u32,

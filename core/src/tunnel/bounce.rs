@@ -17,11 +17,12 @@ impl Shared {
     ) -> Verdict {
         let verdict = self.drop(reason);
         let rate = Rate::new(ICMP_ERRORS_PER_SECOND, ICMP_ERRORS_PER_SECOND);
+        let now = self.clock.now();
         let bucket = match error {
             icmp::Error::TooBig { .. } => &mut self.bounces.too_big,
             icmp::Error::NoRoute | icmp::Error::NoEndpoint => &mut self.bounces.unreachable,
         };
-        if bucket.is_empty(self.now, rate) {
+        if bucket.is_empty(now, rate) {
             return verdict;
         }
         // The packet moves to the front of the buffer: its headroom becomes room for the error's headers.
@@ -32,7 +33,7 @@ impl Shared {
         buf.copy_within(start..start + len, 0);
         match icmp::write_error(buf, len, error).and_then(|len| u32::try_from(len).ok()) {
             Some(len) => {
-                bucket.take(self.now, rate);
+                bucket.take(now, rate);
                 Verdict::Bounce { reason, start: 0, len }
             }
             None => verdict,

@@ -1,10 +1,11 @@
 //! One call of the host.
-use super::Tunnel;
+use super::clock::Tick;
 use super::shared::Shared;
+use super::{Event, Tunnel};
 use crate::peer::{Peer, PeerId, PeerTable};
 use crate::time::Instant;
 
-/// One call of the host: the time at which it is made, the peers, and the rest of the tunnel. When it ends, the earliest
+/// One call of the host: the internal time at which it is made, the peers, and the rest of the tunnel. When it ends, the earliest
 /// deadline is exact again.
 pub(super) struct Call<'t> {
     pub(super) now: Instant,
@@ -13,12 +14,23 @@ pub(super) struct Call<'t> {
 }
 
 impl Tunnel {
-    /// Begins a call at `now`, or at the time of the call before if that was later.
+    /// Begins a call when the host's clock shows `now`.
     #[inline]
     pub(super) fn enter(&mut self, now: Instant) -> Call<'_> {
         let Self { peers, shared } = self;
-        shared.now = shared.now.max(now);
-        Call { now: shared.now, peers, shared }
+        if shared.clock.advance(now) == Tick::Leapt {
+            shared.clock_leapt();
+        }
+        Call { now: shared.clock.now(), peers, shared }
+    }
+}
+
+impl Shared {
+    /// The host's clock leapt by more than a day: the host should know, and the wall clock does not follow.
+    #[cold]
+    fn clock_leapt(&mut self) {
+        self.wall.stay();
+        self.events.push(Event::ClockLeapt);
     }
 }
 

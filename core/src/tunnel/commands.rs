@@ -2,7 +2,7 @@
 use super::{Event, Footprint, PeerView, Tunnel};
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::noise::Tai64N;
-use crate::peer::{Path, PeerId};
+use crate::peer::{Path, Peer, PeerId};
 use crate::stats::TunnelStats;
 use crate::time::Instant;
 use core::net::SocketAddr;
@@ -69,12 +69,16 @@ impl Tunnel {
     /// What is known of a peer.
     #[must_use]
     pub fn peer(&self, id: PeerId) -> Option<PeerView<'_>> {
-        self.peers.find(id).map(|peer| PeerView { peer, routes: &self.shared.routes })
+        self.peers.find(id).map(|peer| self.view(peer))
     }
 
     /// All peers, in the order of their slots.
     pub fn peers(&self) -> impl Iterator<Item = PeerView<'_>> + '_ {
-        self.peers.iter().map(|peer| PeerView { peer, routes: &self.shared.routes })
+        self.peers.iter().map(|peer| self.view(peer))
+    }
+
+    fn view<'t>(&'t self, peer: &'t Peer) -> PeerView<'t> {
+        PeerView { peer, routes: &self.shared.routes, clock: self.shared.clock }
     }
 
     /// Our private key, clamped.

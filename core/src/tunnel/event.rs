@@ -46,6 +46,9 @@ pub enum Event {
         /// Whose.
         peer: PeerId,
     },
+    /// The host's clock leapt ahead by more than a day: every session has expired. If the machine has not slept for so
+    /// long, a reading of the clock failed.
+    ClockLeapt,
     /// This many events were lost because nobody polled.
     Lost(u32),
 }
@@ -87,6 +90,8 @@ kinds! {
     TimestampAhead = 7, "timestamp_ahead";
     /// [`Event::Lost`].
     Lost = 8, "lost";
+    /// [`Event::ClockLeapt`].
+    ClockLeapt = 9, "clock_leapt";
 }
 
 impl Event {
@@ -102,6 +107,7 @@ impl Event {
             Self::HealthChanged { .. } => EventKind::HealthChanged,
             Self::TimestampAhead { .. } => EventKind::TimestampAhead,
             Self::Lost(_) => EventKind::Lost,
+            Self::ClockLeapt => EventKind::ClockLeapt,
         }
     }
 
@@ -116,7 +122,7 @@ impl Event {
             | Self::ResolveEndpoint { peer }
             | Self::HealthChanged { peer, .. }
             | Self::TimestampAhead { peer } => Some(*peer),
-            Self::Lost(_) => None,
+            Self::ClockLeapt | Self::Lost(_) => None,
         }
     }
 }

@@ -8,7 +8,9 @@
 //!   [`poll_event`](Tunnel::poll_event), [`poll_timeout`](Tunnel::poll_timeout), after every A, B and D.
 //! - **D. commands and getters**.
 //!
-//! Time is the `now` of each call. A `now` earlier than the latest one is taken for the latest.
+//! Time is the `now` of each call, a reading of the host's clock. Readings may come out of order by a second. A clock that
+//! steps back by more does no harm: time goes on from where it was. One that leaps ahead by more than a day makes all
+//! sessions expire, once, and is told as [`Event::ClockLeapt`].
 //!
 //! A packet: route, then staged or sealed (`outbound`). A datagram: wire type, then a handshake message
 //! (`handshakes`) or transport data (`inbound`). Handshakes, keepalives and replies are intents of a peer that become
@@ -16,6 +18,7 @@
 mod ahead;
 mod bounce;
 mod call;
+mod clock;
 mod commands;
 mod configure;
 mod event;
@@ -46,7 +49,8 @@ use crate::stats::TunnelStats;
 use crate::time::{Instant, UnixTime};
 use crate::timers::DeadlineQueue;
 use alloc::boxed::Box;
-use shared::{Bounces, Shared, TransmitQueue, WallClock};
+use clock::{Clock, WallClock};
+use shared::{Bounces, Shared, TransmitQueue};
 
 pub use crate::error::ShortBuffer;
 pub use crate::peer::{Health, Path};
@@ -73,9 +77,10 @@ impl Tunnel {
     pub fn new(config: TunnelConfig, mut rng: Box<dyn Rng>, now: Instant, wall: UnixTime) -> Result<Self, ConfigError> {
         let mut secret = [0; 16];
         rng.fill(&mut secret);
+        let clock = Clock::new(now);
         let shared = Shared {
-            now,
-            wall: WallClock { at: now, wall },
+            clock,
+            wall: WallClock::new(clock.now(), wall),
             load: Load::new(&config.limits, secret),
             events: EventQueue::new(config.limits.events),
             limits: config.limits,
@@ -102,7 +107,7 @@ impl Tunnel {
 impl core::fmt::Debug for Tunnel {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Tunnel")
-            .field("now", &self.shared.now)
+            .field("now", &self.shared.clock.now())
             .field("mtu", &self.shared.mtu)
             .field("peers", &self.peers.len())
             .field("stats", &self.shared.stats)

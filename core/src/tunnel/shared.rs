@@ -1,5 +1,6 @@
 //! Everything of a tunnel but its peers. What concerns one peer takes it as an argument, looked up once by the
 //! caller.
+use super::clock::{Clock, WallClock};
 use super::{Event, EventQueue, Verdict};
 use crate::cookie::bucket::Bucket;
 use crate::cookie::load::Load;
@@ -12,7 +13,7 @@ use crate::peer::{Peer, PeerId, PeerTable};
 use crate::route::{Memo, RoutingTable};
 use crate::session::IndexTable;
 use crate::stats::{DropReason, TunnelStats};
-use crate::time::{Instant, UnixTime};
+use crate::time::Instant;
 use crate::timers::DeadlineQueue;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -21,8 +22,7 @@ use core::time::Duration;
 
 /// Everything of a tunnel but its peers.
 pub(super) struct Shared {
-    /// The latest `now` of any call.
-    pub(super) now: Instant,
+    pub(super) clock: Clock,
     pub(super) wall: WallClock,
     pub(super) rng: Box<dyn Rng>,
     pub(super) limits: Limits,
@@ -56,19 +56,6 @@ pub(super) struct Local {
 pub(super) struct Bounces {
     pub(super) unreachable: Bucket,
     pub(super) too_big: Bucket,
-}
-
-/// Wall time, carried on by the monotonic clock between two readings.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WallClock {
-    pub(super) at: Instant,
-    pub(super) wall: UnixTime,
-}
-
-impl WallClock {
-    pub(super) fn read(self, now: Instant) -> UnixTime {
-        self.wall + now.since(self.at)
-    }
 }
 
 /// Peers with intents, each at most once. One that was removed stays until it is met, or until most are such.

@@ -1,5 +1,6 @@
 //! Deadlines that have come, and changes of the world that are no packets: wall clock, network.
-use super::shared::{Shared, WallClock};
+use super::clock::WallClock;
+use super::shared::Shared;
 use super::{Event, Tunnel};
 use crate::limits::{REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
 use crate::peer::Peer;
@@ -33,16 +34,17 @@ impl Tunnel {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due; `None`: sleep until a packet or datagram comes. O(1).
+    /// When [`handle_timeout`](Self::handle_timeout) is due; `None`: sleep until a packet or datagram comes. It is a time on
+    /// the host's clock. O(1).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.shared.deadlines.top().map(|(_, at)| at)
+        self.shared.deadlines.top().and_then(|(_, at)| self.shared.clock.on_host(at))
     }
 
     /// The wall clock was set, or the machine woke up. Timestamps of initiations never go back, whatever `wall` says.
     pub fn handle_wall_clock(&mut self, now: Instant, wall: UnixTime) {
         let call = self.enter(now);
-        call.shared.wall = WallClock { at: call.now, wall };
+        call.shared.wall = WallClock::new(call.now, wall);
     }
 
     /// The machine's own addresses or routes changed: source addresses are forgotten, names are resolved again, live

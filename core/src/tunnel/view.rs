@@ -1,4 +1,5 @@
 //! What is known of a peer, and what a tunnel holds.
+use super::clock::Clock;
 use crate::config::Endpoint;
 use crate::crypto::{PresharedKey, PublicKey};
 use crate::peer::{Health, Path, Peer, PeerId};
@@ -12,6 +13,7 @@ use ipnet::IpNet;
 pub struct PeerView<'a> {
     pub(super) peer: &'a Peer,
     pub(super) routes: &'a RoutingTable,
+    pub(super) clock: Clock,
 }
 
 impl<'a> PeerView<'a> {
@@ -68,10 +70,10 @@ impl<'a> PeerView<'a> {
         self.peer.latest_handshake
     }
 
-    /// Its health at `now`.
+    /// Its health when the host's clock shows `now`.
     #[must_use]
     pub fn health(&self, now: Instant) -> Health {
-        self.peer.health(now)
+        self.peer.health(self.clock.at(now))
     }
 
     /// Its counters.

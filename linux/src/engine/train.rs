@@ -153,7 +153,12 @@ impl Train {
             if free.len() < needed {
                 return true;
             }
-            let Some(transmit) = tunnel.poll_transmit(now, free) else { return false };
+            let transmit = match tunnel.poll_transmit(now, free) {
+                Ok(Some(transmit)) => transmit,
+                Ok(None) => return false,
+                // It needs more than is free here: an empty train has the most room.
+                Err(_) => return self.used > 0,
+            };
             self.departures.push(Departure { start: self.used, transmit });
             self.used += transmit.len;
         }

@@ -112,11 +112,11 @@ pub fn shake_hands(a: &mut Tunnel, a_number: u32, b: &mut Tunnel, b_number: u32,
     let id = a.peer_by_key(b.public_key().expect("b has a key")).expect("a knows b");
     a.connect(now, id);
     let mut buf = [0; 256];
-    let initiation = a.poll_transmit(now, &mut buf).expect("an initiation");
+    let initiation = a.poll_transmit(now, &mut buf).expect("room").expect("an initiation");
     let _ = b.handle_datagram(now, path(a_number), Ecn::NotCapable, &mut buf[..initiation.len]);
-    let response = b.poll_transmit(now, &mut buf).expect("a response");
+    let response = b.poll_transmit(now, &mut buf).expect("room").expect("a response");
     let _ = a.handle_datagram(now, path(b_number), Ecn::NotCapable, &mut buf[..response.len]);
-    let confirmation = a.poll_transmit(now, &mut buf).expect("a keepalive");
+    let confirmation = a.poll_transmit(now, &mut buf).expect("room").expect("a keepalive");
     let _ = b.handle_datagram(now, path(a_number), Ecn::NotCapable, &mut buf[..confirmation.len]);
 }
 

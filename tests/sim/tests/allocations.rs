@@ -76,7 +76,7 @@ fn path(world: &World, phone: HostId) -> Path {
 }
 
 fn drain(tunnel: &mut Tunnel, now: Instant, buf: &mut [u8]) {
-    assert_eq!(tunnel.poll_transmit(now, buf), None);
+    assert_eq!(tunnel.poll_transmit(now, buf), Ok(None));
     assert_eq!(tunnel.poll_event(), None);
     let _ = tunnel.poll_timeout();
 }

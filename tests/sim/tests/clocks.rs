@@ -69,10 +69,70 @@ fn a_nap_keeps_the_session() {
     world.assert_nothing_leaked();
 }
 
-/// The monotonic clock steps back, as broken ones do: time stands still until it has caught up, nothing breaks, and what
-/// was sealed in the meantime goes through.
+/// The initiator's clock steps back by an hour in the middle of a session. Its keys age all the same: it rekeys in time and
+/// not one packet is lost.
 #[test]
-fn a_monotonic_clock_that_steps_back_is_clamped() {
+fn a_clock_that_steps_back_by_an_hour_freezes_nothing() {
+    let (mut world, phone, gateway) = World::pair(20);
+    world.host_mut(phone).clock.step_monotonic(7200);
+    world.meet(phone, gateway);
+    let met = world.arrived(phone, gateway);
+    for second in 1..2000 {
+        if second == 100 {
+            world.step_monotonic(phone, -3600);
+        }
+        world.send(phone, gateway);
+        world.run_for(SECOND);
+    }
+    assert_eq!(world.arrived(phone, gateway) - met, 1999);
+    assert!(world.sessions(phone) >= 2000 / 130, "{} sessions", world.sessions(phone));
+    world.assert_nothing_leaked();
+}
+
+/// The same clock goes back and forth all the time.
+#[test]
+fn a_clock_that_jitters_by_minutes_freezes_nothing() {
+    let (mut world, phone, gateway) = World::pair(21);
+    world.host_mut(phone).clock.step_monotonic(100_000);
+    world.meet(phone, gateway);
+    let met = world.arrived(phone, gateway);
+    for second in 1..=1000 {
+        world.step_monotonic(phone, if second % 2 == 0 { -300 } else { 100 });
+        world.send(phone, gateway);
+        world.run_for(SECOND);
+    }
+    // Each step ahead ages the session by 100 s: it is renewed every other time, and no packet is lost for good.
+    world.run_for(10 * SECOND);
+    assert_eq!(world.arrived(phone, gateway) - met, 1000);
+    world.assert_nothing_leaked();
+}
+
+/// A reading of the clock fails once and comes as the greatest number there is. Every session has expired then, the host is
+/// told, and traffic goes on with the next packet; no timestamp exceeds the wall clock.
+#[test]
+fn one_absurd_reading_of_the_clock_is_survived_and_told() {
+    let (mut world, phone, gateway) = World::pair(22);
+    world.meet(phone, gateway);
+    world.run_for(20 * SECOND);
+    world.command(phone, |tunnel, _| tunnel.handle_timeout(underpass_core::Instant::MAX));
+    assert_eq!(world.count_events(phone, |event| matches!(event, Event::ClockLeapt)), 1);
+    for _ in 0..300 {
+        world.send(phone, gateway);
+        world.run_for(SECOND);
+        world.send(gateway, phone);
+    }
+    world.run_for(10 * SECOND);
+    assert!(both_complete(&world, phone, gateway));
+    let wall = world.host(phone).clock.wall(world.time());
+    assert!(world.tunnel(phone).timestamp_floor() <= Tai64N::from_wall(wall), "a timestamp of the future");
+    assert_eq!(world.count_events(phone, |event| matches!(event, Event::ClockLeapt)), 1);
+    assert_eq!(world.count_events(gateway, |event| matches!(event, Event::TimestampAhead { .. })), 0);
+    world.assert_nothing_leaked();
+}
+
+/// The monotonic clock steps back, as broken ones do, and forth again: nothing breaks.
+#[test]
+fn a_monotonic_clock_that_steps_back_and_forth() {
     for back in [1, 60, 900] {
         let (mut world, phone, gateway) = World::pair(4);
         world.meet(phone, gateway);

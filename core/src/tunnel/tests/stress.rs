@@ -67,7 +67,7 @@ impl Story {
             );
         }
         while let Ok(Some(transmit)) = self.hosts[who].tunnel.poll_transmit(now, &mut buf) {
-            let actual = self.hosts[who].tunnel.shared.now;
+            let actual = self.hosts[who].tunnel.shared.clock.now();
             if matches!(buf[0], 1 | 2) {
                 let to = (who, transmit.peer.expect("no cookie reply"));
                 let last = self.sent.insert(to, actual).filter(|_| buf[0] == 1);
@@ -243,8 +243,7 @@ impl Story {
         self.wire.clear();
         self.finish();
         self.wire.clear();
-        let both =
-            self.now[0].max(self.now[1]).max(self.hosts[0].tunnel.shared.now).max(self.hosts[1].tunnel.shared.now);
+        let both = self.now[0].max(self.now[1]);
         let mut now = both;
         for who in 0..2 {
             let mut peer = PeerChange::new(private(self.keys[1 - who]).public_key());
@@ -317,7 +316,8 @@ fn check(tunnel: &Tunnel, drained: bool) {
     }
     assert_eq!(tunnel.shared.indices.len(), indices);
     assert_eq!(tunnel.shared.staged.bytes, bytes);
-    assert_eq!(tunnel.poll_timeout(), Some(next).filter(|at| *at < Instant::MAX));
+    let top = tunnel.shared.deadlines.top().map(|(_, at)| at);
+    assert_eq!(top, Some(next).filter(|at| *at < Instant::MAX));
 }
 
 #[test]

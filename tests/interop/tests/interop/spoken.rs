@@ -90,7 +90,7 @@ impl Speaker {
     fn drain(&mut self) -> Vec<Vec<u8>> {
         let mut datagrams = Vec::new();
         let mut buf = [0; 2048];
-        while let Some(transmit) = self.tunnel.poll_transmit(NOW, &mut buf) {
+        while let Some(transmit) = self.tunnel.poll_transmit(NOW, &mut buf).expect("room") {
             datagrams.push(buf[..transmit.len].to_vec());
         }
         datagrams

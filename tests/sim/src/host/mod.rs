@@ -289,7 +289,7 @@ fn tunnel(spec: &Spec, key: &PrivateKey, clock: &Clock, time: Time, floor: Tai64
 fn drain(tunnel: &mut Tunnel, now: Instant, outbox: &mut Outbox) {
     let mut buf = vec![0; (usize::from(tunnel.mtu()) + HEADROOM + TAILROOM).max(MIN_TRANSMIT_BUFFER)];
     let mut bound = DRAIN_BOUND;
-    while let Some(transmit) = tunnel.poll_transmit(now, &mut buf) {
+    while let Some(transmit) = tunnel.poll_transmit(now, &mut buf).expect("there is room") {
         outbox.datagrams.push((transmit, buf[..transmit.len].to_vec()));
         bound -= 1;
         assert!(bound > 0, "poll_transmit does not come to an end");
