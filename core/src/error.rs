@@ -12,16 +12,25 @@ pub enum KeyError {
     Encoding,
 }
 
-/// Why a change of the configuration was refused; nothing of it was applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A configuration that was refused; nothing of it was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Which change is wrong, counted from 0: of the list given to [`configure`](crate::Tunnel::configure), or of
+    /// [`TunnelConfig::peers`](crate::TunnelConfig::peers) given to [`new`](crate::Tunnel::new). `None`: something else of
+    /// that `TunnelConfig`.
+    pub change: Option<usize>,
+    /// What is wrong with it.
+    pub reason: ConfigReason,
+}
+
+/// Why a change of the configuration was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ConfigError {
+pub enum ConfigReason {
     /// The public key is a point of low order: every secret shared with it would be zero.
     LowOrderPublicKey,
     /// More peers than [`Limits::peers`](crate::Limits::peers).
     TooManyPeers,
-    /// An allowed IP has a prefix length beyond its family's (32 or 128).
-    PrefixTooLong,
     /// The MTU is outside 68..=65535.
     MtuOutOfRange,
     /// A limit is zero or beyond what the core can count.
@@ -52,17 +61,26 @@ impl fmt::Display for KeyError {
     }
 }
 
-impl fmt::Display for ConfigError {
+impl fmt::Display for ConfigReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::LowOrderPublicKey => "public key is a point of low order",
             Self::TooManyPeers => "too many peers",
-            Self::PrefixTooLong => "prefix length of an allowed IP is too long",
             Self::MtuOutOfRange => "MTU is outside 68..=65535",
             Self::LimitOutOfRange => "a limit is out of range",
         })
     }
 }
 
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.change {
+            Some(number) => write!(f, "change {}: {}", number.saturating_add(1), self.reason),
+            None => self.reason.fmt(f),
+        }
+    }
+}
+
 impl core::error::Error for KeyError {}
+impl core::error::Error for ConfigReason {}
 impl core::error::Error for ConfigError {}

@@ -92,7 +92,7 @@ pub mod uapi;
 
 pub use config::{AllowedIp, Change, Endpoint, PeerChange, TunnelConfig};
 pub use crypto::{PresharedKey, PrivateKey, PublicKey, Rng};
-pub use error::ConfigError;
+pub use error::{ConfigError, ConfigReason};
 pub use limits::Limits;
 pub use peer::PeerId;
 pub use stats::DropReason;

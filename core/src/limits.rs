@@ -40,6 +40,9 @@ pub const MIN_MTU: u16 = 68;
 /// The MTU of the virtual interface where none is configured.
 pub const DEFAULT_MTU: u16 = 1420;
 
+/// The most that [`Limits::peers`] may say: 2^31.
+pub const MAX_PEERS: u32 = 1 << 31;
+
 /// Bounds on memory and work. Defaults suit a phone; a gateway raises them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

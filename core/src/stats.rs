@@ -65,6 +65,8 @@ drop_reasons! {
     HandshakeFailed = "handshake_failed",
     /// The tunnel has no private key.
     NoPrivateKey = "no_private_key",
+    /// The peer is refused: see [`Tunnel::set_refused`](crate::Tunnel::set_refused).
+    Refused = "refused",
 }
 
 /// How often each [`DropReason`] happened.

@@ -1,7 +1,7 @@
 //! The codes by which every foreign interface answers: one table for C, Kotlin and Swift.
 //!
 //! Numbers are given once and never again: a code is added at the end, none is changed or removed.
-use crate::error::{ConfigError, KeyError};
+use crate::error::{ConfigError, ConfigReason, KeyError};
 
 macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $word:literal, $text:literal;)*) => {
@@ -96,12 +96,11 @@ impl From<KeyError> for Status {
 
 impl From<ConfigError> for Status {
     fn from(error: ConfigError) -> Self {
-        match error {
-            ConfigError::LowOrderPublicKey => Self::LowOrderKey,
-            ConfigError::TooManyPeers => Self::TooManyPeers,
-            ConfigError::PrefixTooLong => Self::Prefix,
-            ConfigError::MtuOutOfRange => Self::Mtu,
-            ConfigError::LimitOutOfRange => Self::Limit,
+        match error.reason {
+            ConfigReason::LowOrderPublicKey => Self::LowOrderKey,
+            ConfigReason::TooManyPeers => Self::TooManyPeers,
+            ConfigReason::MtuOutOfRange => Self::Mtu,
+            ConfigReason::LimitOutOfRange => Self::Limit,
         }
     }
 }

@@ -45,6 +45,9 @@ pub enum Change {
     RemoveAllPeers,
     /// Sets the MTU.
     Mtu(u16),
+    /// Raises or lowers the bounds on memory and work. What is staged beyond the new ones is dropped, the oldest first, so
+    /// that a phone can give memory back.
+    Limits(Limits),
     /// Adds, changes or removes one peer.
     Peer(PeerChange),
 }

@@ -51,6 +51,14 @@ impl Load {
         }
     }
 
+    /// Other limits from here on. What was spent of the budgets stays spent.
+    pub fn set_limits(&mut self, limits: &Limits) {
+        self.unverified.rate = Rate::new(limits.handshakes_per_second, limits.handshakes_per_second);
+        let verified = limits.verified_handshakes_per_second;
+        self.verified.rate = Rate::new(verified, verified);
+        self.per_source = Rate::new(limits.handshakes_per_source, limits.handshake_burst_per_source);
+    }
+
     /// Judges one message. `verified`: its mac2 is right (asked only when it matters).
     pub fn admit(&mut self, now: Instant, source: IpAddr, verified: impl FnOnce() -> bool) -> Admission {
         if self.unverified.admit(now, self.per_source, source) {

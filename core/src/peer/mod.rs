@@ -80,6 +80,8 @@ pub(crate) struct Peer {
     pub(crate) queued: bool,
     /// What was sent for 15 s found no answer.
     pub(crate) unanswered: bool,
+    /// The host keeps the peer out.
+    pub(crate) refused: bool,
     /// The health last told to the host.
     pub(crate) told: Health,
     /// The bound that the tunnel's queue of deadlines holds for this peer; `Instant::MAX`: none.
@@ -134,6 +136,7 @@ impl Peer {
             intents: Intents::default(),
             queued: false,
             unanswered: false,
+            refused: false,
             told: Health::Connecting,
             latest_handshake: None,
             stats: PeerStats::default(),

@@ -140,6 +140,18 @@ impl Staged {
         true
     }
 
+    /// Removes the oldest packets until the rest fits the limits of one peer; returns how many.
+    pub(crate) fn shrink(&mut self, limits: &Limits, total: &mut StagedTotal) -> u32 {
+        let mut count = 0;
+        while self.packets.len() > usize::from(limits.staged_packets_per_peer)
+            || self.bytes > limits.staged_bytes_per_peer
+        {
+            self.pop(total);
+            count += 1;
+        }
+        count
+    }
+
     /// Removes the packets that have waited for `time`; returns how many.
     pub(crate) fn drop_older(&mut self, now: Instant, time: Duration, total: &mut StagedTotal) -> u32 {
         let mut count = 0;

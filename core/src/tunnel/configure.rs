@@ -1,17 +1,17 @@
 //! A. The one door: every change of the configuration, all or nothing.
 use super::call::Call;
+use super::check::{check, check_limits};
 use super::shared::{Local, Shared};
 use super::{Event, Tunnel};
 use crate::config::{AllowedIp, Change, Endpoint, PeerAction, PeerChange};
 use crate::cookie::MacKeys;
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::error::ConfigError;
-use crate::limits::MIN_MTU;
+use crate::limits::Limits;
 use crate::noise::Identity;
 use crate::peer::Peer;
 use crate::stats::DropReason;
 use crate::time::Instant;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -21,7 +21,7 @@ impl Tunnel {
     /// # Errors
     /// [`ConfigError`]: nothing was applied.
     pub fn configure(&mut self, now: Instant, changes: &[Change]) -> Result<(), ConfigError> {
-        self.check(changes)?;
+        check(&self.peers, &self.shared.limits, changes)?;
         let mut call = self.enter(now);
         changes.iter().for_each(|change| call.apply(change));
         Ok(())
@@ -35,58 +35,11 @@ impl Tunnel {
         private_key: Option<PrivateKey>,
         peers: Vec<PeerChange>,
     ) -> Result<(), ConfigError> {
-        if self.shared.limits.peers == 0
-            || self.shared.limits.events == 0
-            || self.shared.limits.handshakes_per_second == 0
-        {
-            return Err(ConfigError::LimitOutOfRange);
-        }
-        let mut changes = Vec::with_capacity(peers.len() + 2);
-        changes.push(Change::Mtu(mtu));
-        changes.push(Change::PrivateKey(private_key));
-        changes.extend(peers.into_iter().map(Change::Peer));
+        check_limits(&self.shared.limits).map_err(|reason| ConfigError { change: None, reason })?;
+        self.configure(now, &[Change::Mtu(mtu), Change::PrivateKey(private_key)])
+            .map_err(|ConfigError { reason, .. }| ConfigError { change: None, reason })?;
+        let changes: Vec<_> = peers.into_iter().map(Change::Peer).collect();
         self.configure(now, &changes)
-    }
-
-    /// Whether every change can be applied.
-    fn check(&self, changes: &[Change]) -> Result<(), ConfigError> {
-        let mut count = self.peers.len();
-        let mut added = BTreeSet::new();
-        let mut removed = BTreeSet::new();
-        for change in changes {
-            match change {
-                Change::Mtu(mtu) if *mtu < MIN_MTU => return Err(ConfigError::MtuOutOfRange),
-                Change::PrivateKey(_) | Change::Mtu(_) => {}
-                Change::RemoveAllPeers => {
-                    count = 0;
-                    added.clear();
-                    removed = self.peers.iter().map(|peer| peer.public_key).collect();
-                }
-                Change::Peer(change) => {
-                    let key = change.public_key;
-                    let known = added.contains(&key) || (self.peers.slot_of(&key).is_some() && !removed.contains(&key));
-                    match change.action {
-                        PeerAction::Remove if known => {
-                            count = count.saturating_sub(1);
-                            added.remove(&key);
-                            removed.insert(key);
-                        }
-                        PeerAction::Set if !known => {
-                            if key.is_low_order() {
-                                return Err(ConfigError::LowOrderPublicKey);
-                            }
-                            count += 1;
-                            added.insert(key);
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            if count > self.shared.limits.peers as usize {
-                return Err(ConfigError::TooManyPeers);
-            }
-        }
-        Ok(())
     }
 }
 
@@ -96,6 +49,7 @@ impl Call<'_> {
             Change::PrivateKey(key) => self.set_private_key(key.as_ref()),
             Change::RemoveAllPeers => self.peers.slots().for_each(|slot| self.remove_peer(slot)),
             Change::Mtu(mtu) => self.shared.mtu = *mtu,
+            Change::Limits(limits) => self.set_limits(limits),
             Change::Peer(change) => self.change_peer(change),
         }
     }
@@ -119,6 +73,16 @@ impl Call<'_> {
         if let Some(slot) = ourselves {
             self.remove_peer(slot);
         }
+    }
+
+    fn set_limits(&mut self, limits: &Limits) {
+        self.shared.limits = limits.clone();
+        self.shared.load.set_limits(limits);
+        self.with_each(|peer, shared| {
+            let lost = peer.staged.shrink(&shared.limits, &mut shared.staged);
+            shared.count_drops(Some(peer), DropReason::StagedOverflow, lost);
+        });
+        self.make_room(None, 0);
     }
 
     fn remove_peer(&mut self, slot: u32) {

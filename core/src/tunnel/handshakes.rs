@@ -130,6 +130,9 @@ impl Shared {
 
     /// Whether an initiation is from `peer`, newer than its last and not too soon after it. Changes nothing.
     fn authenticate(&self, peer: &mut Peer, now: Instant, unveiled: Unveiled) -> Result<Responder, DropReason> {
+        if peer.refused {
+            return Err(DropReason::Refused);
+        }
         let local = self.local.as_ref().ok_or(DropReason::NoPrivateKey)?;
         let static_static = peer.static_static(local.identity.private()).ok_or(DropReason::LowOrderKey)?;
         let responder = unveiled.authenticate(static_static)?;

@@ -18,6 +18,7 @@
 mod ahead;
 mod bounce;
 mod call;
+mod check;
 mod clock;
 mod commands;
 mod configure;
@@ -26,6 +27,7 @@ mod handshakes;
 mod inbound;
 mod job;
 mod outbound;
+mod refuse;
 mod shared;
 mod stage;
 mod steps;

@@ -184,6 +184,9 @@ impl Shared {
 
     /// Starts a handshake with `peer`. One that is under way is tried for longer.
     pub(super) fn want_handshake(&mut self, peer: &mut Peer, now: Instant) {
+        if peer.refused {
+            return;
+        }
         if peer.handshake.request(now) && peer.timers.initiation_wanted(now) {
             self.transmits.push(peer);
         }
@@ -213,7 +216,7 @@ impl Shared {
 
     /// The persistent keepalive is due. Without a key or an endpoint it sleeps until there are both.
     pub(super) fn persist(&mut self, peer: &mut Peer, now: Instant) {
-        if self.local.is_none() || (peer.endpoint.path().is_none() && !peer.endpoint.is_named()) {
+        if self.local.is_none() || peer.refused || (peer.endpoint.path().is_none() && !peer.endpoint.is_named()) {
             return;
         }
         peer.timers.persistent_fired(now);

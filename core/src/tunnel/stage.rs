@@ -21,7 +21,7 @@ impl Call<'_> {
         if let Some(verdict) = refusal.unwrap_or(Some(Verdict::Dropped(DropReason::NoRoute))) {
             return verdict;
         }
-        self.make_room(slot, len);
+        self.make_room(Some(slot), len);
         let verdict = self.with(slot, |peer, shared| {
             let bytes = packet.buf.get(packet.packet.start..).and_then(|rest| rest.get(..len));
             match bytes {
@@ -36,9 +36,9 @@ impl Call<'_> {
 
     /// When the tunnel has no room for `size` more staged bytes, whoever has most of it gives its oldest packets: peers
     /// that never answer must not keep others from staging. One that has most itself makes room by itself.
-    fn make_room(&mut self, slot: u32, size: usize) {
+    pub(super) fn make_room(&mut self, slot: Option<u32>, size: usize) {
         let Self { peers, shared, .. } = self;
-        let own = peers.at(slot).map_or(0, |peer| peer.staged.bytes());
+        let own = slot.and_then(|slot| peers.at(slot)).map_or(0, |peer| peer.staged.bytes());
         while shared.staged.is_full(size, &shared.limits) {
             let largest = shared.staged.largest_of_a_few(|id| peers.find_mut(id)?.staged.still_listed());
             let Some((holder, _)) = largest.filter(|(_, bytes)| *bytes > own) else { return };
@@ -62,6 +62,9 @@ impl Shared {
         if sealable {
             // It was not sealed all the same: the buffer is too short.
             return Some(self.drop_of(peer, DropReason::NoRoom));
+        }
+        if peer.refused {
+            return Some(self.drop_of(peer, DropReason::Refused));
         }
         if self.local.is_none() {
             return Some(self.drop_of(peer, DropReason::NoPrivateKey));

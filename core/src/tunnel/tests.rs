@@ -1,6 +1,7 @@
 //! The contract of the tunnel, on two tunnels that hand each other their datagrams.
 mod handshakes;
 mod intents;
+mod refuse;
 mod room;
 mod stress;
 mod ties;
@@ -8,6 +9,7 @@ mod ties;
 use super::*;
 use crate::config::{Change, Endpoint, PeerAction, PeerChange};
 use crate::crypto::{PrivateKey, PublicKey};
+use crate::error::ConfigReason;
 use crate::limits::{HEADROOM, Limits, TAILROOM};
 use crate::packet::ecn::Ecn;
 use crate::peer::{Peer, PeerId};
@@ -181,11 +183,12 @@ fn a_change_that_is_refused_changes_nothing() {
     let (mut a, _) = connected();
     let before = std::format!("{:?}", (a.tunnel.footprint(), a.tunnel.mtu()));
     let table = [
-        (Change::Mtu(67), ConfigError::MtuOutOfRange),
-        (Change::Peer(PeerChange::new(PublicKey::from_bytes([0; 32]))), ConfigError::LowOrderPublicKey),
+        (Change::Mtu(67), ConfigReason::MtuOutOfRange),
+        (Change::Peer(PeerChange::new(PublicKey::from_bytes([0; 32]))), ConfigReason::LowOrderPublicKey),
     ];
     for (bad, error) in table {
         let changes = [Change::RemoveAllPeers, Change::Mtu(1280), bad];
+        let error = ConfigError { change: Some(2), reason: error };
         assert_eq!(a.tunnel.configure(Instant::ZERO, &changes), Err(error));
         assert_eq!(std::format!("{:?}", (a.tunnel.footprint(), a.tunnel.mtu())), before);
     }
@@ -200,10 +203,11 @@ fn the_number_of_peers_is_bounded_over_whole_lists() {
     let remove =
         |byte| Change::Peer(PeerChange { action: PeerAction::Remove, ..PeerChange::new(private(byte).public_key()) });
     let now = Instant::ZERO;
-    assert_eq!(tunnel.configure(now, &[add(1), add(2), add(3)]), Err(ConfigError::TooManyPeers));
+    let too_many = |change| Err(ConfigError { change: Some(change), reason: ConfigReason::TooManyPeers });
+    assert_eq!(tunnel.configure(now, &[add(1), add(2), add(3)]), too_many(2));
     assert_eq!(tunnel.configure(now, &[add(1), add(2), add(1)]), Ok(()));
     assert_eq!(tunnel.configure(now, &[remove(1), add(3), remove(9)]), Ok(()));
-    assert_eq!(tunnel.configure(now, &[add(1)]), Err(ConfigError::TooManyPeers));
+    assert_eq!(tunnel.configure(now, &[add(1)]), too_many(0));
     assert_eq!(tunnel.configure(now, &[Change::RemoveAllPeers, add(4), add(5)]), Ok(()));
     assert_eq!(tunnel.footprint().peers, 2);
 }

@@ -53,6 +53,12 @@ impl<'a> PeerView<'a> {
         self.peer.endpoint.pinned
     }
 
+    /// Whether the host keeps the peer out.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.peer.refused
+    }
+
     /// Seconds between persistent keepalives, 0 for none.
     #[must_use]
     pub fn persistent_keepalive(&self) -> u16 {

@@ -2,7 +2,7 @@
 use core::time::Duration;
 use underpass_core::config::{AllowedIp, Endpoint, PeerAction};
 use underpass_core::tunnel::{Event, Health};
-use underpass_core::{Change, ConfigError, DropReason, Limits, PeerChange, PrivateKey};
+use underpass_core::{Change, ConfigReason, DropReason, Limits, PeerChange, PrivateKey};
 use underpass_sim::{HostId, Kind, Outcome, Spec, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -283,14 +283,15 @@ fn changes_are_applied_all_or_nothing() {
     let peer = |byte: u8| Change::Peer(PeerChange::new(key(byte).public_key()));
     let low = Change::Peer(PeerChange::new(underpass_core::PublicKey::from_bytes([0; 32])));
     let table = [
-        (vec![peer(1), low.clone()], ConfigError::LowOrderPublicKey),
-        (vec![Change::RemoveAllPeers, Change::PrivateKey(None), low], ConfigError::LowOrderPublicKey),
-        (vec![peer(1), peer(2), peer(3)], ConfigError::TooManyPeers),
-        (vec![Change::RemoveAllPeers, peer(1), peer(2), peer(3), peer(4)], ConfigError::TooManyPeers),
-        (vec![Change::RemoveAllPeers, Change::Mtu(0)], ConfigError::MtuOutOfRange),
+        (vec![peer(1), low.clone()], ConfigReason::LowOrderPublicKey),
+        (vec![Change::RemoveAllPeers, Change::PrivateKey(None), low], ConfigReason::LowOrderPublicKey),
+        (vec![peer(1), peer(2), peer(3)], ConfigReason::TooManyPeers),
+        (vec![Change::RemoveAllPeers, peer(1), peer(2), peer(3), peer(4)], ConfigReason::TooManyPeers),
+        (vec![Change::RemoveAllPeers, Change::Mtu(0)], ConfigReason::MtuOutOfRange),
     ];
     for (number, (changes, error)) in table.into_iter().enumerate() {
-        assert_eq!(world.change(phone, &changes), Err(error), "row {number}");
+        let refused = world.change(phone, &changes).expect_err("a list with a fault");
+        assert_eq!((refused.change, refused.reason), (Some(changes.len() - 1), error), "row {number}");
         assert_eq!(world.footprint(phone).peers, 1, "row {number}");
         assert_eq!(world.send(phone, gateway), Outcome::Sent, "row {number}");
     }

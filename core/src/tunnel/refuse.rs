@@ -1,0 +1,44 @@
+//! Ending a peer's sessions at once, and keeping it out: revocation, logout, suspension.
+use super::shared::Shared;
+use super::{Event, Tunnel};
+use crate::peer::{Peer, PeerId};
+use crate::stats::DropReason;
+use crate::time::Instant;
+
+impl Tunnel {
+    /// Wipes every key of the peer's sessions and handshakes at once and drops its staged packets. The peer stays; the next
+    /// packet or initiation begins a new session, unless the peer is [refused](Self::set_refused). An unknown peer is
+    /// ignored.
+    pub fn end_sessions(&mut self, now: Instant, peer: PeerId) {
+        let mut call = self.enter(now);
+        let now = call.now;
+        call.with_known(peer, |peer, shared| shared.end_sessions(peer, now, DropReason::StagedOverflow));
+    }
+
+    /// Refuses the peer until this is lifted with `false`: its sessions end as by [`end_sessions`](Self::end_sessions), its
+    /// initiations are dropped, none is sent to it, and packets to it are dropped, all as [`DropReason::Refused`]. Its
+    /// configuration stays and may be changed. An unknown peer is ignored.
+    pub fn set_refused(&mut self, now: Instant, peer: PeerId, refused: bool) {
+        let mut call = self.enter(now);
+        let now = call.now;
+        call.with_known(peer, |peer, shared| {
+            peer.refused = refused;
+            if refused {
+                shared.end_sessions(peer, now, DropReason::Refused);
+            } else if peer.timers.persistent_interval != 0 {
+                shared.persist(peer, now);
+            }
+        });
+    }
+}
+
+impl Shared {
+    fn end_sessions(&mut self, peer: &mut Peer, now: Instant, reason: DropReason) {
+        let ended = peer.wipe(&mut self.indices);
+        self.drop_staged(peer, reason);
+        if ended {
+            self.events.push(Event::SessionExpired { peer: peer.id });
+        }
+        self.tell_health(peer, now);
+    }
+}
