@@ -1,9 +1,10 @@
 //! The `[Interface]` section, line by line.
-use crate::config::diagnostic::{Reason, Section};
+use crate::config::diagnostic::Section;
 use crate::config::keys::{self, Key, Row};
 use crate::config::lines::{Position, Span};
 use crate::config::parser::{Findings, Seen};
 use crate::config::quick::{AmneziaSetting, QuickConfig};
+use crate::config::reason::Reason;
 use crate::config::value;
 use crate::crypto::PrivateKey;
 use crate::limits::MIN_MTU;

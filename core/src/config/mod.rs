@@ -16,13 +16,16 @@ mod lines;
 mod parser;
 mod peer;
 mod quick;
+mod reason;
+mod spelling;
 #[cfg(test)]
 mod tests;
 pub(crate) mod value;
 mod writer;
 
 pub use change::{AllowedIp, Change, Endpoint, PeerAction, PeerChange, TunnelConfig};
-pub use diagnostic::{Diagnostic, Reason, Section, Severity};
+pub use diagnostic::{Diagnostic, Section, Severity};
 pub use parser::{Parsed, parse};
 pub use quick::{AmneziaSetting, QuickConfig, Table};
+pub use reason::Reason;
 pub use writer::{write, write_to};

@@ -1,10 +1,12 @@
 //! Reads a configuration text from its first line to its last, and gathers all that is to be said about it.
-use crate::config::diagnostic::{Diagnostic, Reason, Section, Severity};
+use crate::config::diagnostic::{Diagnostic, Section, Severity};
 use crate::config::interface::InterfaceDraft;
 use crate::config::keys::{self, Empty, Key, Repeat, Row};
 use crate::config::lines::{Line, Position, Span, lines};
 use crate::config::peer::{self, PeerDraft};
 use crate::config::quick::QuickConfig;
+use crate::config::reason::Reason;
+use crate::config::spelling;
 use alloc::vec::Vec;
 
 /// What came of a text.
@@ -128,7 +130,7 @@ impl Parser {
             return self.found.report(key.at, Reason::OutsideSection);
         };
         let Some(row) = row else {
-            let similar = keys::similar(key.text, section);
+            let similar = spelling::similar(key.text, section);
             return self.found.report(key.at, Reason::UnknownKey { similar });
         };
         if row.section != section {

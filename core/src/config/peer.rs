@@ -1,10 +1,11 @@
 //! The `[Peer]` sections: each line by line, then all of them together.
 use crate::config::change::{AllowedIp, PeerChange};
-use crate::config::diagnostic::{Reason, Section};
+use crate::config::diagnostic::Section;
 use crate::config::interface::listed;
 use crate::config::keys::{self, Key};
 use crate::config::lines::{Position, Span};
 use crate::config::parser::{Findings, Seen};
+use crate::config::reason::Reason;
 use crate::config::value;
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use alloc::collections::BTreeMap;
