@@ -20,8 +20,6 @@ pub enum ConfigError {
     LowOrderPublicKey,
     /// More peers than [`Limits::peers`](crate::Limits::peers).
     TooManyPeers,
-    /// An allowed IP has a prefix length beyond its family's (32 or 128).
-    PrefixTooLong,
     /// The MTU is outside 68..=65535.
     MtuOutOfRange,
     /// A limit is zero or beyond what the core can count.
@@ -42,7 +40,6 @@ impl fmt::Display for ConfigError {
         f.write_str(match self {
             Self::LowOrderPublicKey => "public key is a point of low order",
             Self::TooManyPeers => "too many peers",
-            Self::PrefixTooLong => "prefix length of an allowed IP is too long",
             Self::MtuOutOfRange => "MTU is outside 68..=65535",
             Self::LimitOutOfRange => "a limit is out of range",
         })

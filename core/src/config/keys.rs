@@ -1,7 +1,7 @@
 //! The table of keys: every key of `wg(8)`, `wg-quick(8)`, the Android application and AmneziaWG, once.
 use crate::config::diagnostic::Section;
 use Empty::{Error, Ignored, Means};
-use Repeat::{Adds, LastCounts};
+use Repeat::{Adds, LastCounts, Refused};
 use Section::{Interface, Peer};
 
 /// Which setting a key stands for.
@@ -36,6 +36,8 @@ pub enum Key {
 pub enum Repeat {
     /// It replaces the first, with a warning.
     LastCounts,
+    /// It is an error: to guess which one is meant could leave packets unprotected, or give them to another peer.
+    Refused,
     /// It adds to the first.
     Adds,
 }
@@ -77,13 +79,13 @@ const fn amnezia(name: &'static str) -> Row {
 /// Every known key, in the order in which they are written.
 #[rustfmt::skip]
 pub const KEYS: &[Row] = &[
-    row("PrivateKey",           Interface, Key::PrivateKey,           LastCounts, Error),
+    row("PrivateKey",           Interface, Key::PrivateKey,           Refused,    Error),
     row("ListenPort",           Interface, Key::ListenPort,           LastCounts, Error),
     row("FwMark",               Interface, Key::FwMark,               LastCounts, Error),
     row("Address",              Interface, Key::Address,              Adds,       Ignored),
-    row("DNS",                  Interface, Key::Dns,                  Adds,       Ignored),
+    row("DNS",                  Interface, Key::Dns,                  Adds,       Error),
     row("MTU",                  Interface, Key::Mtu,                  LastCounts, Ignored),
-    row("Table",                Interface, Key::Table,                LastCounts, Ignored),
+    row("Table",                Interface, Key::Table,                Refused,    Ignored),
     row("PreUp",                Interface, Key::PreUp,                Adds,       Ignored),
     row("PostUp",               Interface, Key::PostUp,               Adds,       Ignored),
     row("PreDown",              Interface, Key::PreDown,              Adds,       Ignored),
@@ -99,8 +101,8 @@ pub const KEYS: &[Row] = &[
     amnezia("HeaderProtectionKey"), amnezia("ContentPaddingAddition"), amnezia("RekeyAfterTime"),
     amnezia("RekeyTimeout"), amnezia("RejectAfterTime"), amnezia("KeepaliveTimeout"),
     amnezia("MaxHandshakeAttempts"), amnezia("RandomTrailers"), amnezia("DisableCookies"),
-    row("PublicKey",            Peer,      Key::PublicKey,            LastCounts, Error),
-    row("PresharedKey",         Peer,      Key::PresharedKey,         LastCounts, Error),
+    row("PublicKey",            Peer,      Key::PublicKey,            Refused,    Error),
+    row("PresharedKey",         Peer,      Key::PresharedKey,         Refused,    Error),
     row("AllowedIPs",           Peer,      Key::AllowedIps,           Adds,       Means),
     row("Endpoint",             Peer,      Key::Endpoint,             LastCounts, Error),
     row("PersistentKeepalive",  Peer,      Key::PersistentKeepalive,  LastCounts, Error),

@@ -10,9 +10,11 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 pub mod change;
 mod diagnostic;
+pub mod foreign;
 mod interface;
 pub mod keys;
 mod lines;
+mod loops;
 mod parser;
 mod peer;
 mod quick;

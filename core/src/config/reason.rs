@@ -1,5 +1,6 @@
 //! What can be said about a line of a configuration text, how bad it is, and in which words.
 use crate::config::diagnostic::{Section, Severity};
+use crate::config::foreign::ForeignKey;
 use crate::error::KeyError;
 use core::fmt;
 
@@ -68,18 +69,30 @@ pub enum Reason {
         /// The line of the other list.
         other_line: u32,
     },
-
-    /// The key is not known; the line is ignored.
+    /// The key is not known, here or elsewhere: without what it was to say, packets could leave unprotected.
     UnknownKey {
-        /// A known key that is spelt much like it.
+        /// A known key that is spelt much like it and does not mean the opposite.
         similar: Option<&'static str>,
     },
+    /// The key was given before in this section, and tells of what there is one only.
+    Ambiguous {
+        /// The line of the first.
+        first_line: u32,
+    },
+    /// The peer was given before, with allowed IPs that this section would take away without saying so.
+    LostAllowedIps {
+        /// The line of the first section.
+        first_line: u32,
+    },
+
+    /// The key is one of another product; the line is ignored.
+    ForeignKey(&'static ForeignKey),
     /// The key was given before in this section; the last one counts.
     Repeated {
         /// The line of the first.
         first_line: u32,
     },
-    /// The peer was given before: what this section sets replaces what the earlier one set, its allowed IPs always.
+    /// The peer was given before: what this section sets replaces what the earlier one set. No allowed IP gets lost.
     RepeatedPeer {
         /// The line of the first section.
         first_line: u32,
@@ -97,6 +110,15 @@ pub enum Reason {
     },
     /// The peer has our own public key; it is ignored.
     OwnPublicKey,
+    /// The public key is all zeros: nobody has it, and the tunnel never speaks to the peer.
+    ZeroPublicKey,
+    /// The endpoint lies in an allowed IP that is routed into the tunnel, and nothing leads datagrams around that route.
+    EndpointInTunnel {
+        /// The line of the allowed IP.
+        other_line: u32,
+    },
+    /// Names after `DNS` are domains to search, and no name server is among them.
+    NoNameServer,
     /// No private key: the tunnel is silent until it is given one.
     MissingPrivateKey,
     /// An IPv6 endpoint without brackets: the last number is taken for the port.
@@ -105,7 +127,8 @@ pub enum Reason {
     ZeroMtu,
     /// IPv6 needs an MTU of 1280 at least (RFC 8200 § 5).
     MtuBelowIpv6,
-    /// A setting of AmneziaWG, which does not work yet: a peer that insists on it will not answer.
+    /// A setting of AmneziaWG, which does not work yet: the disguise is missing, and a peer that insists on it will not
+    /// answer.
     Amnezia,
 }
 
@@ -114,7 +137,7 @@ impl Reason {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::UnknownKey { .. }
+            Self::ForeignKey(_)
             | Self::Repeated { .. }
             | Self::RepeatedPeer { .. }
             | Self::EmptyIgnored
@@ -122,6 +145,9 @@ impl Reason {
             | Self::HostBits
             | Self::SharedAllowedIp { .. }
             | Self::OwnPublicKey
+            | Self::ZeroPublicKey
+            | Self::EndpointInTunnel { .. }
+            | Self::NoNameServer
             | Self::MissingPrivateKey
             | Self::UnbracketedIpv6
             | Self::ZeroMtu
@@ -161,8 +187,18 @@ impl fmt::Display for Reason {
             Self::BothApplicationLists { other_line } => {
                 write!(f, "applications are either included or excluded; the other list is on line {other_line}")
             }
-            Self::UnknownKey { similar: Some(key) } => write!(f, "unknown key, ignored; did you mean {key}?"),
-            Self::UnknownKey { similar: None } => f.write_str("unknown key, ignored"),
+            Self::UnknownKey { similar: Some(key) } => write!(f, "unknown key; did you mean {key}?"),
+            Self::UnknownKey { similar: None } => f.write_str("unknown key"),
+            Self::Ambiguous { first_line } => write!(f, "given before on line {first_line}; only one can be meant"),
+            Self::LostAllowedIps { first_line } => {
+                write!(f, "same peer as on line {first_line}, whose AllowedIPs this section would take away")
+            }
+            Self::ForeignKey(ForeignKey { product, meaning, loss: None, .. }) => {
+                write!(f, "ignored; in {product}: {meaning}")
+            }
+            Self::ForeignKey(ForeignKey { product, meaning, loss: Some(loss), .. }) => {
+                write!(f, "ignored, so {loss}; in {product}: {meaning}")
+            }
             Self::Repeated { first_line } => write!(f, "given before on line {first_line}; the last one counts"),
             Self::RepeatedPeer { first_line } => {
                 write!(f, "same peer as on line {first_line}; this section replaces what that one set")
@@ -174,13 +210,20 @@ impl fmt::Display for Reason {
                 write!(f, "another peer has it on line {other_line}; the last one owns it")
             }
             Self::OwnPublicKey => f.write_str("our own public key; the peer is ignored"),
+            Self::ZeroPublicKey => f.write_str("all zeros is nobody's key; the peer stays silent"),
+            Self::EndpointInTunnel { other_line } => {
+                write!(f, "lies in what line {other_line} routes into the tunnel: its own datagrams would go there too")
+            }
+            Self::NoNameServer => f.write_str("names are domains to search; there is no name server"),
             Self::MissingPrivateKey => f.write_str("no PrivateKey: silent until one is set"),
             Self::UnbracketedIpv6 => {
                 f.write_str("IPv6 address without brackets; the last number is taken for the port")
             }
             Self::ZeroMtu => f.write_str("0 is taken for not given"),
             Self::MtuBelowIpv6 => f.write_str("IPv6 needs at least 1280"),
-            Self::Amnezia => f.write_str("AmneziaWG's settings do not work yet; a peer that insists will not answer"),
+            Self::Amnezia => f.write_str(
+                "AmneziaWG's settings do not work yet: datagrams can be told to be WireGuard's, and a peer that insists will not answer",
+            ),
         }
     }
 }

@@ -59,6 +59,7 @@ impl Tunnel {
         let mut count = self.peers.len();
         let mut added = BTreeSet::new();
         let mut removed = BTreeSet::new();
+        let mut all_removed = false;
         for change in changes {
             match change {
                 Change::Mtu(mtu) if *mtu < MIN_MTU => return Err(ConfigError::MtuOutOfRange),
@@ -66,11 +67,12 @@ impl Tunnel {
                 Change::RemoveAllPeers => {
                     count = 0;
                     added.clear();
-                    removed = self.peers.iter().map(|peer| peer.public_key).collect();
+                    all_removed = true;
                 }
                 Change::Peer(change) => {
                     let key = change.public_key;
-                    let known = added.contains(&key) || (self.peers.slot_of(&key).is_some() && !removed.contains(&key));
+                    let stays = || !all_removed && self.peers.slot_of(&key).is_some() && !removed.contains(&key);
+                    let known = added.contains(&key) || stays();
                     match change.action {
                         PeerAction::Remove if known => {
                             count = count.saturating_sub(1);
@@ -78,7 +80,8 @@ impl Tunnel {
                             removed.insert(key);
                         }
                         PeerAction::Set if !known => {
-                            if key.is_low_order() {
+                            // All zeros is a peer to whom nothing is ever sent, as the Linux implementation has it.
+                            if key.is_low_order() && *key.as_bytes() != [0; 32] {
                                 return Err(ConfigError::LowOrderPublicKey);
                             }
                             count += 1;
