@@ -1087,7 +1087,7 @@ UNDERPASS_API int32_t underpass_peer_change_init(underpass_peer_change *out, uin
  *
  * - UNDERPASS_OK: all are applied.
  * - UNDERPASS_E_LOW_ORDER_KEY: a public key is none that a peer can have. Nothing was applied; say so to whoever
- *   asked for it.
+ *   asked for it. All zeros is taken: the tunnel never speaks to that peer.
  * - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; remove some first.
  * - UNDERPASS_E_PREFIX: the prefix of an allowed IP is too long. Nothing was applied; mend the change.
  * - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, or a host name that is none. Nothing

@@ -27,7 +27,8 @@ pub struct ConfigError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigReason {
-    /// The public key is a point of low order: every secret shared with it would be zero.
+    /// The public key is a point of low order: every secret shared with it would be zero. All zeros is taken, and nothing
+    /// is ever sent to that peer.
     LowOrderPublicKey,
     /// More peers than [`Limits::peers`](crate::Limits::peers).
     TooManyPeers,

@@ -54,7 +54,8 @@ statuses! {
     LowOrderKey = -9, "E_LOW_ORDER_KEY", "the public key is a point of low order";
     /// More peers than the tunnel accepts.
     TooManyPeers = -10, "E_TOO_MANY_PEERS", "too many peers";
-    /// A prefix length is beyond its family's.
+    /// A prefix length is beyond its family's. The core's own networks cannot have one, so no [`ConfigError`] becomes this;
+    /// a foreign interface finds it in the numbers that it is given.
     Prefix = -11, "E_PREFIX", "a prefix length is too long";
     /// The MTU is out of its range.
     Mtu = -12, "E_MTU", "the MTU is out of its range";

@@ -143,6 +143,46 @@ fn a_bad_configuration_is_not_brought_up() {
     assert!(err.contains("wg-bad.conf:2:7: error: MTU") && err.ends_with("wg-bad.conf: 1 error, 1 warning\n"), "{err}");
 }
 
+/// One letter too few, and nothing would go through the tunnel.
+#[test]
+fn a_key_that_nobody_knows_is_not_brought_up() {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let path = directory.path().join("wg-typo.conf");
+    let peer = format!("[Interface]\nPrivateKey = {PRIVATE}\n[Peer]\nPublicKey = {PUBLIC}\n");
+    std::fs::write(&path, format!("{peer}AllowedIP = 0.0.0.0/0, ::/0\n")).expect("writes");
+    let (code, out, err) = run(&["up", "--dry-run", path.to_str().expect("text")]);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains("wg-typo.conf:5:1: error: [Peer]: unknown key; did you mean AllowedIPs?"), "{err}");
+}
+
+#[test]
+fn an_endpoint_inside_the_tunnel_is_warned_of() {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let path = directory.path().join("wg-loop.conf");
+    let peer = format!("[Interface]\nPrivateKey = {PRIVATE}\nMTU = 1400\n[Peer]\nPublicKey = {PUBLIC}\n");
+    let warning = "wg-loop.conf:7:12: warning: Endpoint in [Peer]: lies in what line 6 routes into the tunnel";
+    for (allowed, is_warned) in [("192.0.2.0/24", true), ("0.0.0.0/0", false)] {
+        std::fs::write(&path, format!("{peer}AllowedIPs = {allowed}\nEndpoint = 192.0.2.1:7\n")).expect("writes");
+        for verb in [&["check"][..], &["up", "--dry-run"]] {
+            let (code, _, err) = run(&[verb, &[path.to_str().expect("text")]].concat());
+            assert_eq!((code, err.contains(warning)), (0, is_warned), "{allowed}: {err}");
+        }
+    }
+}
+
+/// The tables of the manual: every key of other products, with what is lost without it.
+#[test]
+fn the_manual_has_every_key_of_other_products() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let manual = std::fs::read_to_string(manual).expect("manual");
+    for row in underpass_core::config::foreign::FOREIGN_KEYS {
+        let [name, product] = [format!("`{}`", row.name), format!("| {} |", row.product)];
+        let line = manual.lines().find(|line| line.contains(&name) && line.starts_with(&product));
+        let line = line.unwrap_or_else(|| panic!("{product} has no line with {name}"));
+        assert!(row.loss.is_none_or(|loss| line.contains(loss)), "{name}: {line}");
+    }
+}
+
 #[test]
 fn a_dry_run_shows_every_step_and_no_key() {
     let directory = tempfile::tempdir().expect("temporary directory");

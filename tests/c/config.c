@@ -210,7 +210,7 @@ TEST(errors_have_a_place_and_no_key_is_repeated)
 
 TEST(oddities_are_warnings)
 {
-    underpass_config *config = parsed("\xef\xbb\xbf[Interface]\r\nMTU = 1400 # comment\r\nJc = 4\r\nNonsense = 1\r\n");
+    underpass_config *config = parsed("\xef\xbb\xbf[Interface]\r\nMTU = 1400 # comment\r\nJc = 4\r\nBlockDNS = 1\r\n");
     underpass_diagnostic found;
     underpass_interface interface;
     size_t at, count = 0;
@@ -223,7 +223,68 @@ TEST(oddities_are_warnings)
         EQ(found.severity, UNDERPASS_SEVERITY_WARNING);
         count++;
     }
-    CHECK(count >= 1);
+    CHECK(count >= 3);
+    OK(underpass_config_free(config));
+}
+
+/* The same as the running one, but for a letter: nothing of it may be applied, or packets would leave unprotected. */
+TEST(a_key_that_nobody_knows_is_an_error)
+{
+    static const char typo[] = "[Interface]\nPrivateKey = AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n[Peer]\n"
+                               "PublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\n AllowedIP = 0.0.0.0/0, ::/0\n";
+    underpass_config *config = parsed(good), *mistyped = parsed(typo);
+    underpass_diagnostic found;
+    underpass_peer_change change;
+    underpass_tunnel *tunnel;
+    underpass_ip ips[4];
+    uint64_t peer;
+    uint8_t key[32];
+    size_t len;
+    found.size = sizeof found;
+    OK(underpass_config_diagnostic(mistyped, 0, &found));
+    EQ(found.severity, UNDERPASS_SEVERITY_ERROR);
+    EQ(found.line, 5);
+    EQ(found.column, 2);
+    TEXT(found.section, "Peer");
+    TEXT(found.reason, "unknown key; did you mean AllowedIPs?");
+    STATUS(UNDERPASS_NOTHING, underpass_config_diagnostic(mistyped, 1, &found));
+    change.size = sizeof change;
+    STATUS(UNDERPASS_E_CONFIG, underpass_config_peer(mistyped, 0, &change));
+    REFUSED(UNDERPASS_E_CONFIG, tunnel, underpass_tunnel_new_from_config(mistyped, NULL, BEGIN, WALL, &tunnel));
+    OK(underpass_tunnel_new_from_config(config, NULL, BEGIN, WALL, &tunnel));
+    STATUS(UNDERPASS_E_CONFIG, underpass_apply_config(tunnel, BEGIN, mistyped));
+    OK(underpass_key_from_base64("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=", 44, key));
+    OK(underpass_peer_by_key(tunnel, key, &peer));
+    OK(underpass_peer_allowed_ips(tunnel, peer, ips, 4, &len));
+    EQ(len, 2);
+    OK(underpass_peers(tunnel, NULL, 0, &len));
+    EQ(len, 2);
+    OK(underpass_tunnel_free(tunnel));
+    OK(underpass_config_free(mistyped));
+    OK(underpass_config_free(config));
+}
+
+/* A peer whom nobody can be: it is there and stays silent. */
+TEST(a_peer_of_zeros_is_taken_with_a_warning)
+{
+    underpass_config *config = parsed("[Interface]\nPrivateKey = AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n[Peer]\n"
+                                      "PublicKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\nEndpoint = 192.0.2.1:5\n");
+    underpass_diagnostic found;
+    underpass_transmit transmit;
+    underpass_tunnel *tunnel;
+    uint8_t key[32], buf[2048];
+    uint64_t peer;
+    found.size = sizeof found;
+    OK(underpass_config_diagnostic(config, 0, &found));
+    EQ(found.severity, UNDERPASS_SEVERITY_WARNING);
+    TEXT(found.key, "PublicKey");
+    OK(underpass_tunnel_new_from_config(config, NULL, BEGIN, WALL, &tunnel));
+    memset(key, 0, sizeof key);
+    OK(underpass_peer_by_key(tunnel, key, &peer));
+    OK(underpass_connect(tunnel, BEGIN, peer));
+    transmit.size = sizeof transmit;
+    STATUS(UNDERPASS_NOTHING, underpass_poll_transmit(tunnel, BEGIN, buf, sizeof buf, &transmit));
+    OK(underpass_tunnel_free(tunnel));
     OK(underpass_config_free(config));
 }
 
@@ -336,6 +397,8 @@ const check_test config_tests[] = {
     ENTRY(peers_of_a_configuration_are_changes),
     ENTRY(errors_have_a_place_and_no_key_is_repeated),
     ENTRY(oddities_are_warnings),
+    ENTRY(a_key_that_nobody_knows_is_an_error),
+    ENTRY(a_peer_of_zeros_is_taken_with_a_warning),
     ENTRY(what_is_written_is_read_again),
     ENTRY(text_that_is_no_text_is_refused),
     ENTRY(a_tunnel_is_made_from_a_configuration),

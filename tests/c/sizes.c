@@ -186,7 +186,7 @@ static void asked(sources *from, size_t which, uint32_t size, int32_t status)
 
 TEST(answers_fit_the_struct_of_the_caller)
 {
-    static const char text[] = "[Interface]\nNonsense = 1\n[Peer]\nPublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\n";
+    static const char text[] = "[Interface]\nBlockDNS = 1\n[Peer]\nPublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\n";
     sources from;
     size_t at;
     scene_open(&from.scene);

@@ -86,10 +86,10 @@ static underpass_config *read_config(void) {
     underpass_diagnostic found = {.size = sizeof found};
     int fd = open(config_path, O_RDONLY | O_CLOEXEC);
     ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (len == (ssize_t)sizeof text) errno = EFBIG, len = -1; /* a part of it would be another configuration */
     if (len < 0) say("%s: %s", config_path, strerror(errno));
     if (len >= 0 && underpass_config_parse(text, (size_t)len, &config) < 0) say("%s: not UTF-8", config_path);
-    close(fd);
-    underpass_wipe(text, sizeof text);
+    close(fd), underpass_wipe(text, sizeof text);
     for (size_t i = 0; underpass_config_diagnostic(config, i, &found) == UNDERPASS_OK; i++)
         fprintf(stderr, "%s:%u:%u: %s: %s%s%s\n", config_path, found.line, found.column,
                 found.severity == UNDERPASS_SEVERITY_ERROR ? "error" : "warning",

@@ -330,8 +330,8 @@ pub extern "C" fn underpass_config_peer(
     enter(|caller| {
         let out = caller.record_out(out)?;
         let config = caller.config(config)?;
-        let peers = &config.quick()?.tunnel.peers;
-        let (change, shape) = peers.iter().zip(&config.peers).nth(index).ok_or(Status::Nothing)?;
+        let change = config.quick()?.tunnel.peers.get(index).ok_or(Status::Nothing)?;
+        let shape = config.peers.get(index).ok_or(Status::Nothing)?;
         out.put(shape.shape(change));
         Ok(())
     })

@@ -5,6 +5,7 @@ use crate::config::underpass_config;
 use crate::handle::underpass_tunnel;
 use crate::memory::Caller;
 use core::ffi::c_char;
+use std::collections::BTreeSet;
 use underpass_core::config::PeerAction;
 use underpass_core::{AllowedIp, Change, Endpoint, Instant, PeerChange, PresharedKey, PrivateKey, PublicKey, Status};
 
@@ -101,7 +102,7 @@ pub extern "C" fn underpass_peer_change_init(out: *mut underpass_peer_change, si
 ///
 /// - UNDERPASS_OK: all are applied.
 /// - UNDERPASS_E_LOW_ORDER_KEY: a public key is none that a peer can have. Nothing was applied; say so to whoever
-///   asked for it.
+///   asked for it. All zeros is taken: the tunnel never speaks to that peer.
 /// - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; remove some first.
 /// - UNDERPASS_E_PREFIX: the prefix of an allowed IP is too long. Nothing was applied; mend the change.
 /// - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, or a host name that is none. Nothing
@@ -226,8 +227,8 @@ pub extern "C" fn underpass_apply_config(
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         let config = &caller.config(config)?.quick()?.tunnel;
-        let kept = |key: &PublicKey| config.peers.iter().any(|peer| peer.public_key == *key);
-        let gone: Vec<PublicKey> = tunnel.peers().map(|peer| *peer.public_key()).filter(|key| !kept(key)).collect();
+        let present = tunnel.peers().map(|peer| *peer.public_key());
+        let gone = missing(present, config.peers.iter().map(|peer| peer.public_key));
         let mut changes = Vec::with_capacity(gone.len() + config.peers.len() + 2);
         changes.extend(
             gone.into_iter().map(|key| Change::Peer(PeerChange { action: PeerAction::Remove, ..PeerChange::new(key) })),
@@ -237,6 +238,12 @@ pub extern "C" fn underpass_apply_config(
         changes.extend(config.peers.iter().map(|peer| Change::Peer(whole(peer))));
         Ok(tunnel.configure(Instant::from_nanos(now), &changes)?)
     })
+}
+
+/// Those of `present` that are not among `wanted`, in n log n comparisons.
+pub(crate) fn missing<K: Ord>(present: impl Iterator<Item = K>, wanted: impl Iterator<Item = K>) -> Vec<K> {
+    let wanted: BTreeSet<K> = wanted.collect();
+    present.filter(|key| !wanted.contains(key)).collect()
 }
 
 /// The change that makes a peer what `peer` says and no more.

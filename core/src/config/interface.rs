@@ -1,9 +1,10 @@
 //! The `[Interface]` section, line by line.
-use crate::config::diagnostic::{Reason, Section};
+use crate::config::diagnostic::Section;
 use crate::config::keys::{self, Key, Row};
 use crate::config::lines::{Position, Span};
 use crate::config::parser::{Findings, Seen};
 use crate::config::quick::{AmneziaSetting, QuickConfig};
+use crate::config::reason::Reason;
 use crate::config::value;
 use crate::crypto::PrivateKey;
 use crate::limits::MIN_MTU;
@@ -24,6 +25,7 @@ pub(super) struct InterfaceDraft {
     config: QuickConfig,
     private_key_faulty: bool,
     mtu_at: Option<Position>,
+    dns_at: Option<Position>,
     included_at: Option<Position>,
     excluded_at: Option<Position>,
 }
@@ -75,7 +77,12 @@ impl InterfaceDraft {
 
     /// Name servers and search domains in one list: what looks like an address is one.
     fn dns(&mut self, value: Span<'_>, found: &mut Findings) {
-        for word in words(value, found) {
+        self.dns_at.get_or_insert(value.at);
+        let words = words(value, found);
+        if words.is_empty() {
+            found.report(value.at, Reason::EmptyValue);
+        }
+        for word in words {
             if word.text.contains(':') || value::looks_like_ipv4(word.text) {
                 let address = word.text.parse::<IpAddr>().map_err(|_| Reason::Address);
                 self.config.dns.extend(found.keep(word.at, address));
@@ -98,7 +105,6 @@ impl InterfaceDraft {
 
     /// What only shows when all lines are read.
     pub(super) fn finish(mut self, found: &mut Findings) -> QuickConfig {
-        found.section = Some(Section::Interface);
         found.key = None;
         if self.config.tunnel.private_key.is_none() && !self.private_key_faulty {
             let nowhere = Position { line: 1, column: 1 };
@@ -106,6 +112,15 @@ impl InterfaceDraft {
             found.report(self.header.unwrap_or(nowhere), Reason::MissingPrivateKey);
         }
         found.section = Some(Section::Interface);
+        self.report_contradictions(found);
+        if let Some(mtu) = self.config.mtu {
+            self.config.tunnel.mtu = mtu;
+        }
+        self.config
+    }
+
+    /// Reports values that do not go together.
+    fn report_contradictions(&self, found: &mut Findings) {
         if let (Some(included), Some(excluded)) = (self.included_at, self.excluded_at) {
             let first = included.min(excluded);
             let (later, key) = match included > excluded {
@@ -120,10 +135,11 @@ impl InterfaceDraft {
             found.key = Some(keys::name(Key::Mtu));
             found.report(at, Reason::MtuBelowIpv6);
         }
-        if let Some(mtu) = self.config.mtu {
-            self.config.tunnel.mtu = mtu;
+        let nameless = self.config.dns.is_empty() && !self.config.search_domains.is_empty();
+        if let (true, Some(at)) = (nameless, self.dns_at) {
+            found.key = Some(keys::name(Key::Dns));
+            found.report(at, Reason::NoNameServer);
         }
-        self.config
     }
 }
 

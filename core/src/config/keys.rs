@@ -1,9 +1,8 @@
 //! The table of keys: every key of `wg(8)`, `wg-quick(8)`, the Android application and AmneziaWG, once.
 use crate::config::diagnostic::Section;
 use Empty::{Error, Ignored, Means};
-use Repeat::{Adds, LastCounts};
+use Repeat::{Adds, LastCounts, Refused};
 use Section::{Interface, Peer};
-use alloc::vec::Vec;
 
 /// Which setting a key stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +36,8 @@ pub enum Key {
 pub enum Repeat {
     /// It replaces the first, with a warning.
     LastCounts,
+    /// It is an error: to guess which one is meant could leave packets unprotected, or give them to another peer.
+    Refused,
     /// It adds to the first.
     Adds,
 }
@@ -78,13 +79,13 @@ const fn amnezia(name: &'static str) -> Row {
 /// Every known key, in the order in which they are written.
 #[rustfmt::skip]
 pub const KEYS: &[Row] = &[
-    row("PrivateKey",           Interface, Key::PrivateKey,           LastCounts, Error),
+    row("PrivateKey",           Interface, Key::PrivateKey,           Refused,    Error),
     row("ListenPort",           Interface, Key::ListenPort,           LastCounts, Error),
     row("FwMark",               Interface, Key::FwMark,               LastCounts, Error),
     row("Address",              Interface, Key::Address,              Adds,       Ignored),
-    row("DNS",                  Interface, Key::Dns,                  Adds,       Ignored),
+    row("DNS",                  Interface, Key::Dns,                  Adds,       Error),
     row("MTU",                  Interface, Key::Mtu,                  LastCounts, Ignored),
-    row("Table",                Interface, Key::Table,                LastCounts, Ignored),
+    row("Table",                Interface, Key::Table,                Refused,    Ignored),
     row("PreUp",                Interface, Key::PreUp,                Adds,       Ignored),
     row("PostUp",               Interface, Key::PostUp,               Adds,       Ignored),
     row("PreDown",              Interface, Key::PreDown,              Adds,       Ignored),
@@ -100,8 +101,8 @@ pub const KEYS: &[Row] = &[
     amnezia("HeaderProtectionKey"), amnezia("ContentPaddingAddition"), amnezia("RekeyAfterTime"),
     amnezia("RekeyTimeout"), amnezia("RejectAfterTime"), amnezia("KeepaliveTimeout"),
     amnezia("MaxHandshakeAttempts"), amnezia("RandomTrailers"), amnezia("DisableCookies"),
-    row("PublicKey",            Peer,      Key::PublicKey,            LastCounts, Error),
-    row("PresharedKey",         Peer,      Key::PresharedKey,         LastCounts, Error),
+    row("PublicKey",            Peer,      Key::PublicKey,            Refused,    Error),
+    row("PresharedKey",         Peer,      Key::PresharedKey,         Refused,    Error),
     row("AllowedIPs",           Peer,      Key::AllowedIps,           Adds,       Means),
     row("Endpoint",             Peer,      Key::Endpoint,             LastCounts, Error),
     row("PersistentKeepalive",  Peer,      Key::PersistentKeepalive,  LastCounts, Error),
@@ -127,38 +128,6 @@ pub fn same_name(text: &str, name: &str) -> bool {
     letters.eq(name.chars().map(|c| c.to_ascii_lowercase()))
 }
 
-/// The key of `section` that `text` is most likely a misspelling of: at most one letter in three is wrong.
-#[must_use]
-pub fn similar(text: &str, section: Section) -> Option<&'static str> {
-    const LONGEST: usize = 24;
-    if text.len() > LONGEST {
-        return None;
-    }
-    let near =
-        |name: &'static str| Some((distance(text, name), name)).filter(|(d, _)| d.saturating_mul(3) <= name.len());
-    let rows = KEYS.iter().filter(|row| row.section == section);
-    rows.filter_map(|row| near(row.name)).min_by_key(|(d, _)| *d).map(|(_, name)| name)
-}
-
-/// The number of letters to change, add or take away to get from `a` to `b` (Levenshtein), regardless of case.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i.saturating_add(1);
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let replaced = diagonal.saturating_add(usize::from(!x.eq_ignore_ascii_case(&y)));
-            diagonal = *cell;
-            *cell = replaced.min(left.min(diagonal).saturating_add(1));
-            left = *cell;
-        }
-    }
-    row.last().copied().unwrap_or(usize::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,19 +151,5 @@ mod tests {
             assert_eq!(name(row.key), row.name);
         }
         assert_eq!(name(Key::Amnezia), "");
-    }
-
-    #[test]
-    fn misspellings_are_recognised() {
-        #[rustfmt::skip]
-        let rows = [
-            ("AllowedIP", Peer, Some("AllowedIPs")), ("AlowedIps", Peer, Some("AllowedIPs")),
-            ("PreshareKey", Peer, Some("PresharedKey")), ("Adress", Interface, Some("Address")),
-            ("DNSS", Interface, Some("DNS")), ("Name", Interface, None), ("Endpiont", Peer, Some("Endpoint")),
-            ("", Peer, None), ("Endpoint", Interface, None), ("PersistentKeepaliveeeeeeeee", Peer, None),
-        ];
-        for (i, (text, section, expected)) in rows.into_iter().enumerate() {
-            assert_eq!(similar(text, section), expected, "row {i}");
-        }
     }
 }

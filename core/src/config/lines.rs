@@ -1,5 +1,5 @@
 //! Cuts a text into lines, and lines into spans that know where they stand.
-use crate::config::diagnostic::Reason;
+use crate::config::reason::Reason;
 use alloc::string::String;
 use zeroize::Zeroizing;
 

@@ -10,19 +10,24 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 pub mod change;
 mod diagnostic;
+pub mod foreign;
 mod interface;
 pub mod keys;
 mod lines;
+mod loops;
 mod parser;
 mod peer;
 mod quick;
+mod reason;
+mod spelling;
 #[cfg(test)]
 mod tests;
 pub(crate) mod value;
 mod writer;
 
 pub use change::{AllowedIp, Change, Endpoint, PeerAction, PeerChange, TunnelConfig};
-pub use diagnostic::{Diagnostic, Reason, Section, Severity};
+pub use diagnostic::{Diagnostic, Section, Severity};
 pub use parser::{Parsed, parse};
 pub use quick::{AmneziaSetting, QuickConfig, Table};
+pub use reason::Reason;
 pub use writer::{write, write_to};

@@ -1,10 +1,13 @@
 //! Reads a configuration text from its first line to its last, and gathers all that is to be said about it.
-use crate::config::diagnostic::{Diagnostic, Reason, Section, Severity};
+use crate::config::diagnostic::{Diagnostic, Section, Severity};
+use crate::config::foreign;
 use crate::config::interface::InterfaceDraft;
 use crate::config::keys::{self, Empty, Key, Repeat, Row};
 use crate::config::lines::{Line, Position, Span, lines};
 use crate::config::peer::{self, PeerDraft};
 use crate::config::quick::QuickConfig;
+use crate::config::reason::Reason;
+use crate::config::spelling;
 use alloc::vec::Vec;
 
 /// What came of a text.
@@ -18,8 +21,10 @@ pub struct Parsed {
 
 /// Reads a text in the dialect of `wg-quick(8)` and `wg setconf`, and of the phone applications.
 ///
-/// It is read as `wg` and `wg-quick` read it, except where they refuse what others write: unknown keys, lists without
-/// values or with a comma too many are warnings here.
+/// It is read as `wg` and `wg-quick` read it. Where they refuse what others write, this warns: of keys that other products
+/// read, of lists without values or with a comma too many. Where they take what may not be meant, and packets could leave
+/// unprotected, it is an error here: a private key, a public key or a table given twice in a section, a `DNS` without
+/// value, a peer's second section that drops the allowed IPs of the first.
 #[must_use]
 pub fn parse(text: &str) -> Parsed {
     let mut parser = Parser::default();
@@ -127,10 +132,7 @@ impl Parser {
         let Place::Inside(section) = self.place else {
             return self.found.report(key.at, Reason::OutsideSection);
         };
-        let Some(row) = row else {
-            let similar = keys::similar(key.text, section);
-            return self.found.report(key.at, Reason::UnknownKey { similar });
-        };
+        let Some(row) = row else { return self.unknown(key, section) };
         if row.section != section {
             return self.found.report(key.at, Reason::WrongSection { belongs: row.section });
         }
@@ -143,6 +145,15 @@ impl Parser {
         self.deliver(section, row, key.at, value);
     }
 
+    /// A key of nobody is an error, one of another product is passed over.
+    fn unknown(&mut self, key: Span<'_>, section: Section) {
+        let foreign = foreign::find(key.text);
+        self.found.key = foreign.map(|foreign| foreign.name);
+        let similar = || spelling::similar(key.text, section);
+        let reason = foreign.map_or_else(|| Reason::UnknownKey { similar: similar() }, Reason::ForeignKey);
+        self.found.report(key.at, reason);
+    }
+
     /// Hands the value to the draft of its section.
     fn deliver(&mut self, section: Section, row: &'static Row, key_at: Position, value: Span<'_>) {
         let found = &mut self.found;
@@ -150,8 +161,10 @@ impl Parser {
             (Section::Peer, Some(peer)) => &mut peer.seen,
             _ => &mut self.interface.seen,
         };
-        if let (Repeat::LastCounts, Some(first_line)) = (row.repeat, seen.note(row, value.at.line)) {
-            found.report(key_at, Reason::Repeated { first_line });
+        match (row.repeat, seen.note(row, value.at.line)) {
+            (Repeat::LastCounts, Some(first_line)) => found.report(key_at, Reason::Repeated { first_line }),
+            (Repeat::Refused, Some(first_line)) => found.report(key_at, Reason::Ambiguous { first_line }),
+            _ => {}
         }
         match (section, self.peers.last_mut()) {
             (Section::Peer, Some(peer)) => peer.entry(row.key, value, found),
@@ -162,7 +175,7 @@ impl Parser {
     fn finish(self) -> Parsed {
         let Self { interface, peers, mut found, .. } = self;
         let mut config = interface.finish(&mut found);
-        config.tunnel.peers = peer::join(peers, config.tunnel.private_key.as_ref(), &mut found);
+        config.tunnel.peers = peer::join(peers, &config, &mut found);
         let mut diagnostics = found.list;
         diagnostics.sort_by_key(|d| (d.line, d.column));
         let faulty = diagnostics.iter().any(|d| d.severity == Severity::Error);

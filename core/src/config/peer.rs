@@ -1,14 +1,18 @@
 //! The `[Peer]` sections: each line by line, then all of them together.
-use crate::config::change::{AllowedIp, PeerChange};
-use crate::config::diagnostic::{Reason, Section};
+use crate::config::change::{AllowedIp, Endpoint, PeerChange};
+use crate::config::diagnostic::Section;
 use crate::config::interface::listed;
 use crate::config::keys::{self, Key};
 use crate::config::lines::{Position, Span};
+use crate::config::loops;
 use crate::config::parser::{Findings, Seen};
+use crate::config::quick::QuickConfig;
+use crate::config::reason::Reason;
 use crate::config::value;
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use ipnet::IpNet;
 
 /// What is known of one peer so far.
@@ -19,6 +23,7 @@ pub(super) struct PeerDraft {
     public_key: Option<PublicKey>,
     /// All but key and allowed IPs.
     change: PeerChange,
+    endpoint_at: Position,
     allowed_ips: Vec<(AllowedIp, Position)>,
 }
 
@@ -27,7 +32,8 @@ impl PeerDraft {
     pub(super) fn new(header: Position) -> Self {
         let nobody = PublicKey::from_bytes([0; 32]);
         let change = PeerChange { replace_allowed_ips: true, ..PeerChange::new(nobody) };
-        Self { header, seen: Seen::default(), key_at: None, public_key: None, change, allowed_ips: Vec::new() }
+        let (seen, allowed_ips) = (Seen::default(), Vec::new());
+        Self { header, seen, key_at: None, public_key: None, change, endpoint_at: header, allowed_ips }
     }
 
     /// Takes one line. `value` is empty only where the table of keys allows it.
@@ -38,6 +44,9 @@ impl PeerDraft {
             Key::PublicKey => {
                 self.key_at = Some(at);
                 self.public_key = found.keep(at, public_key(&text));
+                if self.public_key.is_some_and(|key| is_zero(&key)) {
+                    found.report(at, Reason::ZeroPublicKey);
+                }
             }
             Key::PresharedKey => {
                 self.change.preshared_key = found.keep(at, PresharedKey::from_base64(&text).map_err(Reason::Key));
@@ -49,6 +58,7 @@ impl PeerDraft {
                     found.report(at, Reason::UnbracketedIpv6);
                 }
                 self.change.endpoint = endpoint.map(|(endpoint, _)| endpoint);
+                self.endpoint_at = at;
             }
             Key::PersistentKeepalive => {
                 self.change.persistent_keepalive = found.keep(at, value::keepalive(&text));
@@ -65,7 +75,11 @@ impl PeerDraft {
         if value.text.is_empty() {
             return;
         }
-        for item in listed(value, found) {
+        let mut items = listed(value, found).peekable();
+        if items.peek().is_none() {
+            found.report(value.at, Reason::EmptyValue);
+        }
+        for item in items {
             let Some((mut allowed, incremental)) = found.keep(item.at, value::allowed_ip(&item.squeezed())) else {
                 continue;
             };
@@ -79,6 +93,28 @@ impl PeerDraft {
         }
     }
 
+    /// Whether an allowed IP of this section is lost when `later` follows: it replaces them all, by others.
+    fn loses_to(&self, later: &Self) -> bool {
+        if !later.change.replace_allowed_ips {
+            return false;
+        }
+        let kept: BTreeSet<IpNet> = later.added().map(|(network, _)| network).collect();
+        self.added().any(|(network, _)| !kept.contains(&network))
+    }
+
+    /// The allowed IPs that are added, and where.
+    fn added(&self) -> impl Iterator<Item = (IpNet, Position)> + '_ {
+        self.allowed_ips.iter().filter(|(allowed, _)| !allowed.remove).map(|(allowed, at)| (allowed.network, *at))
+    }
+
+    /// Where the peer is, if that is told by an address.
+    fn address(&self) -> Option<(IpAddr, Position)> {
+        match &self.change.endpoint {
+            Some(Endpoint::Address(address)) => Some((address.ip(), self.endpoint_at)),
+            Some(Endpoint::Name { .. }) | None => None,
+        }
+    }
+
     /// Adds a later section of the same peer, applied after this one as the `wg` protocol does.
     fn followed_by(&mut self, later: Self) {
         let theirs = later.change;
@@ -87,6 +123,9 @@ impl PeerDraft {
             self.allowed_ips.clear();
         }
         self.allowed_ips.extend(later.allowed_ips);
+        if theirs.endpoint.is_some() {
+            self.endpoint_at = later.endpoint_at;
+        }
         let ours = &mut self.change;
         ours.preshared_key = theirs.preshared_key.or(ours.preshared_key.take());
         ours.endpoint = theirs.endpoint.or(ours.endpoint.take());
@@ -106,16 +145,21 @@ impl PeerDraft {
     }
 }
 
+/// A peer's public key. All zeros is one, as it is for the Linux implementation, which never speaks to such a peer.
 fn public_key(text: &str) -> Result<PublicKey, Reason> {
     let key = PublicKey::from_base64(text).map_err(Reason::Key)?;
-    if key.is_low_order() { Err(Reason::LowOrderPublicKey) } else { Ok(key) }
+    if key.is_low_order() && !is_zero(&key) { Err(Reason::LowOrderPublicKey) } else { Ok(key) }
+}
+
+fn is_zero(key: &PublicKey) -> bool {
+    *key.as_bytes() == [0; 32]
 }
 
 /// Joins the sections of each peer, and reports what concerns more than one line. A peer stands where its last section
 /// stands, so that the last owner of a shared allowed IP is the one `wg` would leave it to.
-pub(super) fn join(drafts: Vec<PeerDraft>, ours: Option<&PrivateKey>, found: &mut Findings) -> Vec<PeerChange> {
+pub(super) fn join(drafts: Vec<PeerDraft>, config: &QuickConfig, found: &mut Findings) -> Vec<PeerChange> {
     found.section = Some(Section::Peer);
-    let ours = ours.map(PrivateKey::public_key);
+    let ours = config.tunnel.private_key.as_ref().map(PrivateKey::public_key);
     let mut peers: Vec<Option<PeerDraft>> = Vec::new();
     let mut places: BTreeMap<PublicKey, usize> = BTreeMap::new();
     found.key = Some(keys::name(Key::PublicKey));
@@ -134,7 +178,15 @@ pub(super) fn join(drafts: Vec<PeerDraft>, ours: Option<&PrivateKey>, found: &mu
         let earlier = places.insert(key, peers.len()).and_then(|place| peers.get_mut(place)).and_then(Option::take);
         let joined = match earlier {
             Some(mut first) => {
-                found.report(at, Reason::RepeatedPeer { first_line: first.header.line });
+                let first_line = first.header.line;
+                let loses = first.loses_to(&draft);
+                found.report(
+                    at,
+                    match loses {
+                        true => Reason::LostAllowedIps { first_line },
+                        false => Reason::RepeatedPeer { first_line },
+                    },
+                );
                 first.followed_by(draft);
                 first
             }
@@ -145,6 +197,8 @@ pub(super) fn join(drafts: Vec<PeerDraft>, ours: Option<&PrivateKey>, found: &mu
     let mut peers: Vec<PeerDraft> = peers.into_iter().flatten().collect();
     peers.iter_mut().for_each(PeerDraft::settle);
     report_shared(&peers, found);
+    let endpoints = peers.iter().filter_map(PeerDraft::address);
+    loops::report(&config.table, peers.iter().flat_map(PeerDraft::added), endpoints, found);
     peers.into_iter().filter_map(change).collect()
 }
 
@@ -153,9 +207,9 @@ fn report_shared(peers: &[PeerDraft], found: &mut Findings) {
     found.key = Some(keys::name(Key::AllowedIps));
     let mut owners: BTreeMap<IpNet, (usize, u32)> = BTreeMap::new();
     for (i, peer) in peers.iter().enumerate() {
-        for (allowed, at) in peer.allowed_ips.iter().filter(|(allowed, _)| !allowed.remove) {
-            match owners.insert(allowed.network, (i, at.line)) {
-                Some((other, line)) if other != i => found.report(*at, Reason::SharedAllowedIp { other_line: line }),
+        for (network, at) in peer.added() {
+            match owners.insert(network, (i, at.line)) {
+                Some((other, line)) if other != i => found.report(at, Reason::SharedAllowedIp { other_line: line }),
                 _ => {}
             }
         }

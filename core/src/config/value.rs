@@ -1,7 +1,7 @@
 //! The forms of values, each read from a piece of text without white space around it.
 use crate::config::change::{AllowedIp, Endpoint};
-use crate::config::diagnostic::Reason;
 use crate::config::quick::Table;
+use crate::config::reason::Reason;
 use alloc::borrow::ToOwned;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use ipnet::IpNet;

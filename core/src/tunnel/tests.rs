@@ -182,9 +182,11 @@ fn opening_in_three_steps_marks_the_counter_once() {
 fn a_change_that_is_refused_changes_nothing() {
     let (mut a, _) = connected();
     let before = std::format!("{:?}", (a.tunnel.footprint(), a.tunnel.mtu()));
+    let mut low_order = [0; 32];
+    low_order[0] = 1;
     let table = [
         (Change::Mtu(67), ConfigReason::MtuOutOfRange),
-        (Change::Peer(PeerChange::new(PublicKey::from_bytes([0; 32]))), ConfigReason::LowOrderPublicKey),
+        (Change::Peer(PeerChange::new(PublicKey::from_bytes(low_order))), ConfigReason::LowOrderPublicKey),
     ];
     for (bad, error) in table {
         let changes = [Change::RemoveAllPeers, Change::Mtu(1280), bad];

@@ -51,6 +51,7 @@ pub fn summary(parsed: &Parsed) -> String {
 fn render(name: &str, text: &str, diagnostics: &[Diagnostic], paint: Paint) -> String {
     let lines: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(text).split('\n').collect();
     let mut output = String::new();
+    let mut shown = Excerpt::default();
     for one in diagnostics {
         let place = format!("{name}:{}:{}:", one.line, one.column);
         let style = if one.severity == Severity::Error { Style::Error } else { Style::Warning };
@@ -60,7 +61,8 @@ fn render(name: &str, text: &str, diagnostics: &[Diagnostic], paint: Paint) -> S
         let index = usize::try_from(one.line).unwrap_or(0).saturating_sub(1);
         if let Some(line) = lines.get(index).filter(|line| !line.trim().is_empty()) {
             let column = usize::try_from(one.column).unwrap_or(0).saturating_sub(1);
-            excerpt(&mut output, one.line, line, column, paint.paint(style, "^").to_string().as_str());
+            shown.turn_to(one.line, line);
+            shown.write(&mut output, column, &paint.paint(style, "^").to_string());
         }
     }
     output
@@ -76,15 +78,41 @@ fn subject(diagnostic: &Diagnostic) -> String {
     }
 }
 
-fn excerpt(output: &mut String, number: u32, line: &str, column: usize, mark: &str) {
-    let number = number.to_string();
-    let shown: String =
-        mask::line(line.trim_end()).chars().map(|letter| if is_unsafe(letter) { '?' } else { letter }).collect();
-    // A tab before the mark is as wide as the tab above it.
-    let indent: String =
-        line.chars().chain(std::iter::repeat(' ')).take(column).map(|c| if c == '\t' { c } else { ' ' }).collect();
-    let gutter = " ".repeat(number.len());
-    let _ = writeln!(output, "  {number} | {shown}\n  {gutter} | {indent}{mark}");
+/// The line that is shown. It is made ready once, however much there is to say about it.
+#[derive(Default)]
+struct Excerpt {
+    number: u32,
+    letters: Vec<char>,
+}
+
+impl Excerpt {
+    /// Letters around the place that are shown of a long line.
+    const AROUND: usize = 60;
+
+    fn turn_to(&mut self, number: u32, line: &str) {
+        if self.number != number {
+            self.number = number;
+            let hidden = mask::line(line.trim_end());
+            self.letters = hidden.chars().map(|letter| if is_unsafe(letter) { '?' } else { letter }).collect();
+        }
+    }
+
+    /// Writes the line, or what is around `column` (from 0) of a long one, and `mark` below it.
+    fn write(&self, output: &mut String, column: usize, mark: &str) {
+        let len = self.letters.len();
+        let (start, end) = match len <= 2 * Self::AROUND {
+            true => (0, len),
+            false => (column.saturating_sub(Self::AROUND).min(len), (column + Self::AROUND).min(len)),
+        };
+        let (before, after) = (if start > 0 { "..." } else { "" }, if end < len { "..." } else { "" });
+        let shown: String = self.letters[start..end].iter().collect();
+        // A tab before the mark is as wide as the tab above it.
+        let indent = self.letters[start..].iter().copied().chain(std::iter::repeat(' ')).take(column - start);
+        let indent: String = indent.map(|letter| if letter == '\t' { letter } else { ' ' }).collect();
+        let (number, gutter) = (self.number, " ".repeat(self.number.to_string().len()));
+        let _ = writeln!(output, "  {number} | {before}{shown}{after}");
+        let _ = writeln!(output, "  {gutter} | {}{indent}{mark}", " ".repeat(before.len()));
+    }
 }
 
 /// What must not reach a terminal.
@@ -107,6 +135,21 @@ wg0.conf:2:8: error: MTU in [Interface]: expected a number from 68 to 65535
     | \t     \t^
 ";
         assert!(rendered.contains(expected), "{rendered}");
+    }
+
+    /// A line with much to say about it is long: what is shown grows with the number of findings, not with its square.
+    #[test]
+    fn of_a_long_line_only_the_place_is_shown() {
+        const MANY: usize = 100_000;
+        let text = format!("[Peer]\nAllowedIPs = {}\n", vec!["10.0.0.1/8"; MANY].join(", "));
+        let parsed = parse(&text);
+        let rendered = render("f", &text, &parsed.diagnostics, Paint::PLAIN);
+        assert!(parsed.diagnostics.len() > MANY && rendered.len() < 500 * MANY, "{} bytes", rendered.len());
+        let middle = rendered.lines().skip_while(|line| !line.starts_with("f:2:1214:")).skip(1).take(2);
+        let [shown, mark] = middle.collect::<Vec<_>>()[..] else { panic!("an excerpt") };
+        assert!(shown.starts_with("  2 | ...") && shown.ends_with("..."), "{shown}");
+        let at = mark.find('^').expect("a mark");
+        assert_eq!(shown.get(at..at + 10), Some("10.0.0.1/8"), "{shown}\n{mark}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! Hides keys in text that is shown.
+use underpass_core::config::foreign;
 use underpass_core::config::keys::{Key, find};
 
 /// Letters in a row, of those that keys are written in, from which on they may be a key: half of one is too much too.
@@ -6,19 +7,31 @@ const SUSPICIOUS: usize = 20;
 /// Letters in a row that are a whole key, and hardly a path.
 const WHOLE_KEY: usize = 43;
 
+/// Parts of names of what is better not shown, where nobody knows the name.
+const SECRETIVE: [&str; 6] = ["key", "pass", "psk", "secret", "token", "user"];
+
 /// A line of a configuration without what is or may be a secret. Every letter keeps its place.
 #[must_use]
 pub fn line(text: &str) -> String {
-    let secret = |name: &str| {
-        find(name).is_some_and(|row| matches!(row.key, Key::PrivateKey | Key::PresharedKey | Key::Amnezia))
-    };
     match text.split_once('=') {
-        Some((name, value)) if secret(name.trim()) => {
+        Some((name, value)) if is_secret(name.trim()) => {
             let value: String = value.chars().map(|letter| if letter.is_whitespace() { letter } else { '*' }).collect();
             format!("{name}={value}")
         }
         _ => runs(text, SUSPICIOUS),
     }
+}
+
+/// Whether what `name` is set to is a secret, or may be one.
+fn is_secret(name: &str) -> bool {
+    if let Some(row) = find(name) {
+        return matches!(row.key, Key::PrivateKey | Key::PresharedKey | Key::Amnezia);
+    }
+    if let Some(row) = foreign::find(name) {
+        return row.is_secret;
+    }
+    let name = name.to_lowercase();
+    SECRETIVE.iter().any(|part| name.contains(part))
 }
 
 /// A shell command without the keys in it.
@@ -62,6 +75,10 @@ mod tests {
             format!("# old: {key}"),
             format!("[{key}]"),
             format!("I1 = {}", &key[..5]),
+            format!("Socks5ProxyPassword = {}", &key[..5]),
+            format!("socks5 proxy username = {}", &key[..5]),
+            format!("Proxy-Password = {}", &key[..5]),
+            format!("PreshareKey = {}", &key[..5]),
         ] {
             let masked = line(&text);
             assert!(!masked.contains("dwdtC") && masked.contains('*'), "{text}: {masked}");
@@ -76,6 +93,8 @@ mod tests {
             "Endpoint = vpn.example.com:51820",
             "DNS = 192.0.2.1, example.com",
             "Adress = überall",
+            "AllowedIP = 0.0.0.0/0",
+            "BlockDNS = true",
         ] {
             assert_eq!(line(text), text);
         }

@@ -4,11 +4,13 @@ use super::machine::output;
 use crate::control::status::{InterfaceStatus, PeerStatus};
 use anyhow::anyhow;
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use underpass_core::PublicKey;
 use underpass_core::config::{AllowedIp, Endpoint, PeerChange, QuickConfig, write};
 
 /// Writes to `file`, which holds `config`, what the tunnel runs with.
@@ -32,12 +34,14 @@ fn running(config: &QuickConfig, status: &InterfaceStatus, addresses: &str) -> Q
     }
     saved.addresses = parse_addresses(addresses);
     saved.addresses.retain(|address| !is_link_local(address) || config.addresses.contains(address));
-    saved.tunnel.peers = status.peers.iter().map(|peer| running_peer(config, peer)).collect();
+    let configured: BTreeMap<&PublicKey, &PeerChange> =
+        config.tunnel.peers.iter().map(|peer| (&peer.public_key, peer)).collect();
+    let peer = |status: &PeerStatus| running_peer(configured.get(&status.public_key).copied(), status);
+    saved.tunnel.peers = status.peers.iter().map(peer).collect();
     saved
 }
 
-fn running_peer(config: &QuickConfig, status: &PeerStatus) -> PeerChange {
-    let configured = config.tunnel.peers.iter().find(|peer| peer.public_key == status.public_key);
+fn running_peer(configured: Option<&PeerChange>, status: &PeerStatus) -> PeerChange {
     // A host name says more than the address it had today.
     let name =
         configured.and_then(|peer| peer.endpoint.clone()).filter(|endpoint| matches!(endpoint, Endpoint::Name { .. }));
@@ -132,6 +136,25 @@ errno=0
         assert!(matches!(&first.endpoint, Some(Endpoint::Name { host, .. }) if host == "vpn.example.com"));
         assert_eq!(first.persistent_keepalive, Some(25));
         assert!(matches!(second.endpoint, Some(Endpoint::Address(_))));
+    }
+
+    /// At this size, work that grows with the square of it is 40 000 000 000 steps.
+    #[test]
+    fn many_peers_are_saved() {
+        let keys = (0..200_000u32).map(|number| {
+            let mut key = [7; 32];
+            key[..4].copy_from_slice(&number.to_le_bytes());
+            PublicKey::from_bytes(key)
+        });
+        let mut config = parse(CONFIG).config.expect("valid");
+        let named = config.tunnel.peers[0].endpoint.clone();
+        config.tunnel.peers =
+            keys.clone().map(|key| PeerChange { endpoint: named.clone(), ..PeerChange::new(key) }).collect();
+        let answer: String = keys.map(|key| format!("public_key={}\n", key.to_hex())).collect();
+        let status = InterfaceStatus::parse("wg0", &(answer + "errno=0\n\n")).expect("valid");
+        let saved = running(&config, &status, "");
+        assert_eq!(saved.tunnel.peers.len(), 200_000);
+        assert!(saved.tunnel.peers.iter().all(|peer| peer.endpoint == named));
     }
 
     #[test]

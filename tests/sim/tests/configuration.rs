@@ -281,7 +281,9 @@ fn changes_are_applied_all_or_nothing() {
     world.introduce(phone, gateway);
     world.meet(phone, gateway);
     let peer = |byte: u8| Change::Peer(PeerChange::new(key(byte).public_key()));
-    let low = Change::Peer(PeerChange::new(underpass_core::PublicKey::from_bytes([0; 32])));
+    let mut point = [0; 32];
+    point[0] = 1;
+    let low = Change::Peer(PeerChange::new(underpass_core::PublicKey::from_bytes(point)));
     let table = [
         (vec![peer(1), low.clone()], ConfigReason::LowOrderPublicKey),
         (vec![Change::RemoveAllPeers, Change::PrivateKey(None), low], ConfigReason::LowOrderPublicKey),

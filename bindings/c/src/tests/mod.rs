@@ -1,3 +1,4 @@
 //! What only the inside can provoke.
 mod handles;
+mod many;
 mod records;

@@ -109,7 +109,6 @@ fn peer() {
     check("[Peer]\nPublicKey = %a%\n", &[
         ("[Peer]", &["3:1: error: [Peer]: peer has no PublicKey"]),
         ("[Peer]\nPublicKey =", &["3:1: error: [Peer]: peer has no PublicKey", "4:12: error: PublicKey in [Peer]: has no value"]),
-        ("[Peer]\nPublicKey = %zero%", &["4:13: error: PublicKey in [Peer]: public key is a point of low order"]),
         ("[Peer]\nPublicKey = %one%", &["4:13: error: PublicKey in [Peer]: public key is a point of low order"]),
         ("[Peer]\nPublicKey = x", &["4:13: error: PublicKey in [Peer]: key has the wrong length"]),
         // 5
@@ -141,6 +140,62 @@ fn peer() {
         ("PersistentKeepalive = on", &["3:23: error: PersistentKeepalive in [Peer]: expected seconds up to 65535, or `off`"]),
         ("PersistentKeepalive = -1", &["3:23: error: PersistentKeepalive in [Peer]: expected seconds up to 65535, or `off`"]),
     ]);
+}
+
+/// What nobody understands, or in two ways, could leave packets unprotected: it is no configuration.
+#[test]
+fn what_could_open_a_tunnel_is_an_error() {
+    check(
+        "[Interface]\nPrivateKey = %priv%\n",
+        &[
+            // 0: a key that nobody knows, with and without one that it is near to; a key on a line of its own stays unsaid
+            ("Name = x", &["3:1: error: [Interface]: unknown key"]),
+            ("Adres = 10.0.0.1", &["3:1: error: [Interface]: unknown key; did you mean Address?"]),
+            ("DSN = 192.0.2.1", &["3:1: error: [Interface]: unknown key; did you mean DNS?"]),
+            ("%psk%", &["3:1: error: [Interface]: unknown key"]),
+            (
+                "[Peer]\nPublicKey = %a%\nAllowedIP = 0.0.0.0/0, ::/0",
+                &["5:1: error: [Peer]: unknown key; did you mean AllowedIPs?"],
+            ),
+            // 5: the opposite of a key is no misspelling of it
+            ("[Peer]\nPublicKey = %a%\nUnallowedIPs = 10.0.0.0/8", &["5:1: error: [Peer]: unknown key"]),
+            ("; DNS = 192.0.2.1", &["3:1: error: [Interface]: unknown key"]),
+            // 7: what there is one only of, given twice
+            (
+                "privatekey = %psk%",
+                &["3:1: error: PrivateKey in [Interface]: given before on line 2; only one can be meant"],
+            ),
+            (
+                "Table = auto\nTable = off",
+                &["4:1: error: Table in [Interface]: given before on line 3; only one can be meant"],
+            ),
+            (
+                "[Peer]\nPublicKey = %a%\nAllowedIPs = ::/0\nPublicKey = %b%",
+                &["6:1: error: PublicKey in [Peer]: given before on line 4; only one can be meant"],
+            ),
+            // 10
+            (
+                "[Peer]\nPublicKey = %a%\nPresharedKey = %psk%\nPresharedKey = %zero%",
+                &["6:1: error: PresharedKey in [Peer]: given before on line 5; only one can be meant"],
+            ),
+            (
+                "[Peer]\nPublicKey = %a%\nAllowedIPs = ::/0\n[Peer]\nPublicKey = %a%\nAllowedIPs = fd00::/8",
+                &[
+                    "7:13: error: PublicKey in [Peer]: same peer as on line 3, whose AllowedIPs this section would take away",
+                ],
+            ),
+            (
+                "[Peer]\nPublicKey = %a%\nAllowedIPs = ::/0\n[Peer]\nPublicKey = %a%",
+                &[
+                    "7:13: error: PublicKey in [Peer]: same peer as on line 3, whose AllowedIPs this section would take away",
+                ],
+            ),
+            // 13: lists without anything in them
+            ("DNS =   # none", &["3:6: error: DNS in [Interface]: has no value"]),
+            ("DNS = ,", &["3:7: error: DNS in [Interface]: has no value"]),
+            ("[Peer]\nPublicKey = %a%\nAllowedIPs = , ,", &["5:14: error: AllowedIPs in [Peer]: has no value"]),
+        ],
+    );
 }
 
 #[test]

@@ -66,15 +66,12 @@ fn shape_of_the_text() {
                 "[Interface]\n",
                 &["1:1: warning: [Interface]: no PrivateKey: silent until one is set"],
             ),
-            // 7: unknown keys, one of them spelt much like a known one; a key on a line of its own stays unsaid
+            // 7: keys of other products and comments of other programs
             (
-                "[Interface]\nPrivateKey = %priv%\nAdres = 10.0.0.1\nName = x\n%psk%\n",
+                "[Interface]\nPrivateKey = %priv%\n# NetShield = 1\n### begin phone ###\n#@ws:AllowedApps = a\n#\nblock dns = true\n",
                 "[Interface]\nPrivateKey = %priv%\n",
-                &[
-                    "3:1: warning: [Interface]: unknown key, ignored; did you mean Address?",
-                    "4:1: warning: [Interface]: unknown key, ignored",
-                    "5:1: warning: [Interface]: unknown key, ignored",
-                ],
+                &["7:1: warning: BlockDNS in [Interface]: ignored, so names may be asked for outside the tunnel; \
+                     in TunSafe: name servers outside the tunnel are blocked"],
             ),
         ],
     );
@@ -103,7 +100,7 @@ fn interface() {
         ("DNS = 1.1.1.1, 2606:4700::1111", "DNS = 1.1.1.1, 2606:4700::1111\n", &[]),
         // 15
         ("DNS = corp.example, 9.9.9.9, ~.\nDNS = ~lab", "DNS = 9.9.9.9\nDNS = corp.example, ~., ~lab\n", &[]),
-        ("DNS =   # none", "", &["3:6: warning: DNS in [Interface]: has no value, ignored"]),
+        ("DNS = corp.example", "DNS = corp.example\n", &["3:7: warning: DNS in [Interface]: names are domains to search; there is no name server"]),
         ("MTU = 68", "MTU = 68\n", &[]),
         ("MTU = 65535", "MTU = 65535\n", &[]),
         ("MTU = 0", "", &["3:7: warning: MTU in [Interface]: 0 is taken for not given"]),
@@ -126,25 +123,46 @@ fn interface() {
         ("IncludedApplications = org.a, org.b\nIncludedApplications = org.c", "IncludedApplications = org.a, org.b, org.c\n", &[]),
         ("ExcludedApplications = C:\\Program Files\\a.exe", "ExcludedApplications = C:\\Program Files\\a.exe\n", &[]),
         // 35
-        ("jc = 4", "Jc = 4\n", &["3:6: warning: Jc in [Interface]: AmneziaWG's settings do not work yet; a peer that insists will not answer"]),
+        ("jc = 4", "Jc = 4\n", &["3:6: warning: Jc in [Interface]: AmneziaWG's settings do not work yet: datagrams can be told to be WireGuard's, and a peer that insists will not answer"]),
         ("H1 = 5-9\nHeaderProtectionKey = %psk%", "H1 = 5-9\nHeaderProtectionKey = %psk%\n", &[
-            "3:6: warning: H1 in [Interface]: AmneziaWG's settings do not work yet; a peer that insists will not answer",
-            "4:23: warning: HeaderProtectionKey in [Interface]: AmneziaWG's settings do not work yet; a peer that insists will not answer",
+            "3:6: warning: H1 in [Interface]: AmneziaWG's settings do not work yet: datagrams can be told to be WireGuard's, and a peer that insists will not answer",
+            "4:23: warning: HeaderProtectionKey in [Interface]: AmneziaWG's settings do not work yet: datagrams can be told to be WireGuard's, and a peer that insists will not answer",
         ]),
-        ("I1 = <b 0xc1><r 12>", "I1 = <b 0xc1><r 12>\n", &["3:6: warning: I1 in [Interface]: AmneziaWG's settings do not work yet; a peer that insists will not answer"]),
+        ("I1 = <b 0xc1><r 12>", "I1 = <b 0xc1><r 12>\n", &["3:6: warning: I1 in [Interface]: AmneziaWG's settings do not work yet: datagrams can be told to be WireGuard's, and a peer that insists will not answer"]),
         ("I2 =", "", &["3:5: warning: I2 in [Interface]: has no value, ignored"]),
     ]);
 }
 
+/// A peer of one line in a tunnel with this table: the endpoint in the allowed IPs of another peer.
 #[test]
-fn the_last_private_key_counts() {
-    let text = with_keys(&[I, "privatekey = %psk%"].concat());
+fn where_routes_go_decides_whether_an_endpoint_lies_in_them() {
+    let rows = [
+        ("auto", "192.0.2.0/24", true),
+        ("auto", "0.0.0.0/0", false),
+        ("off", "192.0.2.0/24", false),
+        ("51820", "0.0.0.0/0", false),
+        ("254", "0.0.0.0/0", true),
+        ("main", "0.0.0.0/0", true),
+    ];
+    for (i, (table, allowed, is_warned)) in rows.into_iter().enumerate() {
+        let peers = "[Peer]\nPublicKey = %a%\nEndpoint = 192.0.2.7:5\n[Peer]\nPublicKey = %b%\nAllowedIPs = ";
+        let text = with_keys(&[I, "Table = ", table, "\n", peers, allowed].concat());
+        let warning = "6:12: warning: Endpoint in [Peer]: lies in what line 9 routes into the tunnel: \
+                       its own datagrams would go there too";
+        assert_eq!(shown(&parse(&text)), [warning].repeat(is_warned.into()), "row {i}");
+    }
+}
+
+/// The Linux implementation takes it and stays silent.
+#[test]
+fn a_peer_of_zeros_is_warned_of() {
+    let text = with_keys(&[I, "[Peer]\nPublicKey = %zero%\nAllowedIPs = 10.0.0.0/8\n"].concat());
     let parsed = parse(&text);
-    assert_eq!(
-        shown(&parsed),
-        ["3:1: warning: PrivateKey in [Interface]: given before on line 2; the last one counts"]
-    );
-    assert_eq!(without_keys(&write(&parsed.config.unwrap())), "[Interface]\nPrivateKey = %psk%\n");
+    let warning = "4:13: warning: PublicKey in [Peer]: all zeros is nobody's key; the peer stays silent";
+    assert_eq!(shown(&parsed), [warning]);
+    let config = parsed.config.unwrap();
+    assert_eq!(config.tunnel.peers[0].public_key.as_bytes(), &[0; 32]);
+    assert_eq!(parse(&write(&config)).config, Some(config));
 }
 
 #[test]
@@ -178,7 +196,14 @@ fn peer() {
         ("Endpoint = [vpn.example.com]:443", "Endpoint = vpn.example.com:443\n", &[]),
         ("Endpoint = my_host.:00443", "Endpoint = my_host.:443\n", &[]),
         ("Endpoint = a:1\nEndpoint = b:2", "Endpoint = b:2\n", &["7:1: warning: Endpoint in [Peer]: given before on line 6; the last one counts"]),
-        ("Endpiont = a:1", "", &["6:1: warning: [Peer]: unknown key, ignored; did you mean Endpoint?"]),
+        ("DisallowedIPs = 10.0.0.0/8", "", &["6:1: warning: DisallowedIPs in [Peer]: ignored; in WireSock: networks that stay outside the tunnel"]),
+        ("PresharedKeyFile = /x", "", &["6:1: warning: PresharedKeyFile in [Peer]: ignored, so no preshared key comes from it; in systemd-networkd: the file that holds the preshared key"]),
+        // 25: where an endpoint lies in what is routed into the tunnel, the most specific route is named
+        ("AllowedIPs = 192.0.2.0/24, 192.0.2.1\nEndpoint = 192.0.2.1:1", "AllowedIPs = 192.0.2.0/24, 192.0.2.1/32\nEndpoint = 192.0.2.1:1\n", &["7:12: warning: Endpoint in [Peer]: lies in what line 6 routes into the tunnel: its own datagrams would go there too"]),
+        ("AllowedIPs = 0.0.0.0/1, 128.0.0.0/1, ::/0\nEndpoint = [2001:db8::1]:1", "AllowedIPs = 0.0.0.0/1, 128.0.0.0/1, ::/0\nEndpoint = [2001:db8::1]:1\n", &[]),
+        ("AllowedIPs = ::/0, 2001:db8::/32\nEndpoint = [2001:db8::1]:1", "AllowedIPs = ::/0, 2001:db8::/32\nEndpoint = [2001:db8::1]:1\n", &["7:12: warning: Endpoint in [Peer]: lies in what line 6 routes into the tunnel: its own datagrams would go there too"]),
+        ("AllowedIPs = 0.0.0.0/0\nEndpoint = 192.0.2.1:1", "AllowedIPs = 0.0.0.0/0\nEndpoint = 192.0.2.1:1\n", &[]),
+        ("AllowedIPs = 192.0.2.0/24\nEndpoint = 192.0.3.1:1", "AllowedIPs = 192.0.2.0/24\nEndpoint = 192.0.3.1:1\n", &[]),
     ]);
 }
 
@@ -192,11 +217,11 @@ fn several_peers() {
             "10:24: warning: AllowedIPs in [Peer]: another peer has it on line 6; the last one owns it",
             "%a% 10.0.0.1/32 10.0.0.2/32 5 | %b% 10.0.0.3/32 10.0.0.2/32 -",
         ),
-        // 1: the same peer twice: its allowed IPs are replaced, what the second does not say stays
+        // 1: the same peer twice: none of its allowed IPs is lost, what the second does not say stays
         (
-            "[Peer]\nPublicKey = %a%\nAllowedIPs = 10.0.0.9",
+            "[Peer]\nPublicKey = %a%\nAllowedIPs = 10.0.0.2, 10.0.0.1, 10.0.0.9",
             "9:13: warning: PublicKey in [Peer]: same peer as on line 3; this section replaces what that one set",
-            "%a% 10.0.0.9/32 5",
+            "%a% 10.0.0.2/32 10.0.0.1/32 10.0.0.9/32 5",
         ),
         // 2: the same peer twice, the second a change to the first
         (
@@ -206,9 +231,9 @@ fn several_peers() {
         ),
         // 3: the peer's last section gives its place
         (
-            "[Peer]\nPublicKey = %b%\n[Peer]\nPublicKey = %a%",
+            "[Peer]\nPublicKey = %b%\n[Peer]\nPublicKey = %a%\nAllowedIPs = +10.0.0.3",
             "11:13: warning: PublicKey in [Peer]: same peer as on line 3; this section replaces what that one set",
-            "%b% - | %a% 5",
+            "%b% - | %a% 10.0.0.1/32 10.0.0.2/32 10.0.0.3/32 5",
         ),
         // 4: ourselves
         (

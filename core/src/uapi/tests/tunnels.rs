@@ -2,9 +2,12 @@
 use super::{with_keys, without_keys};
 use crate::config::{self, Change, TunnelConfig};
 use crate::crypto::Rng;
+use crate::limits::{HEADROOM, TAILROOM};
+use crate::stats::DropReason;
 use crate::time::{Instant, UnixTime};
-use crate::tunnel::Tunnel;
+use crate::tunnel::{Outbound, PacketBuf, Tunnel};
 use crate::uapi::{HostState, parse_set, write_get};
+use core::time::Duration;
 use std::boxed::Box;
 use std::string::String;
 
@@ -92,9 +95,42 @@ fn each_request_changes_what_it_says() {
 #[test]
 fn a_request_with_a_low_order_key_is_refused_whole() {
     let mut tunnel = tunnel(TunnelConfig::default());
-    let request = parse_set(&with_keys("private_key=%priv%\npublic_key=%a%\npublic_key=%zero%\n")).unwrap();
+    let request = parse_set(&with_keys("private_key=%priv%\npublic_key=%a%\npublic_key=%one%\n")).unwrap();
     assert!(tunnel.configure(Instant::ZERO, &request.changes).is_err());
     assert_eq!(got(&tunnel), "listen_port=51820\n");
+}
+
+/// As the Linux implementation has it: such a peer is configured and shown, and there is no handshake with it.
+#[test]
+fn a_peer_of_zeros_is_kept_and_stays_silent() {
+    const KEEPALIVE: Duration = Duration::from_secs(5);
+    let mut tunnel = tunnel(TunnelConfig::default());
+    let set = "private_key=%priv%\npublic_key=%zero%\nendpoint=192.0.2.1:5\nallowed_ip=10.0.0.0/8\n\
+               persistent_keepalive_interval=5\n";
+    tunnel.configure(Instant::ZERO, &parse_set(&with_keys(set)).unwrap().changes).unwrap();
+    let quiet = quiet("%zero%", "%zero%", "192.0.2.1:5", "5", "10.0.0.0/8");
+    assert_eq!(got(&tunnel), ["private_key=%priv%\nlisten_port=51820\n", &quiet].concat());
+    let (mut now, mut buf, mut packets) = (Instant::ZERO, [0; 2048], 0);
+    while now < Instant::ZERO + Duration::from_secs(3600) {
+        // Now and then somebody writes to it.
+        if packets % 7 == 0 {
+            let mut memory = [0; HEADROOM + 20 + TAILROOM];
+            memory[HEADROOM..HEADROOM + 20]
+                .copy_from_slice(&[0x45, 0, 0, 20, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 9, 10, 0, 0, 1]);
+            let packet = PacketBuf { buf: &mut memory, packet: HEADROOM..HEADROOM + 20 };
+            assert!(matches!(tunnel.handle_packet(now, packet), Outbound::Staged));
+        }
+        packets += 1;
+        assert_eq!(tunnel.poll_transmit(now, &mut buf), Ok(None), "nothing leaves");
+        let next = tunnel.poll_timeout().unwrap();
+        assert!(next >= now + KEEPALIVE, "{next:?} is too soon after {now:?}");
+        now = next;
+        tunnel.handle_timeout(now);
+    }
+    let peer = tunnel.peers().next().unwrap();
+    assert!(tunnel.stats().drops.of(DropReason::LowOrderKey) >= packets, "each attempt is counted");
+    assert_eq!(peer.latest_handshake(), None);
+    assert_eq!(got(&tunnel), ["private_key=%priv%\nlisten_port=51820\n", &quiet].concat());
 }
 
 #[test]
