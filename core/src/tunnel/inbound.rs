@@ -181,7 +181,7 @@ impl Shared {
         match inspect(&self.routes, peer, slot.ecn, slot.datagram) {
             Ok(len) => {
                 arrivals.delivered += 1;
-                Inbound::Packet { peer: peer.id, packet: Span { start: HEADROOM as u32, len } }
+                Inbound::Packet { peer: peer.id, user: peer.user, packet: Span { start: HEADROOM as u32, len } }
             }
             Err(reason) => self.drop_of(peer, reason),
         }

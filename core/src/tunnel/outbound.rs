@@ -147,7 +147,7 @@ impl Shared {
         mut crypt: impl FnMut(&Keypair, u64, &mut [u8]),
     ) -> usize {
         // In locals: the compiler must take it that the crypt step changes what stands in memory.
-        let (id, mtu) = (peer.id, self.mtu);
+        let (id, user, mtu) = (peer.id, peer.user, self.mtu);
         let (mut taken, mut bytes) = (0, 0);
         let (true, Some(path)) = (peer.staged.is_empty(), peer.endpoint.path_in_place()) else { return 0 };
         let Some(pair) = peer.sessions.sealing(now) else { return 0 };
@@ -161,7 +161,7 @@ impl Shared {
             crypt(pair, counter, datagram);
             let len = datagram.len();
             *verdict = Outbound::Datagram {
-                transmit: Transmit { peer: id, path: *path, len, ecn },
+                transmit: Transmit { peer: id, user, path: *path, len, ecn },
                 datagram: Span { start, len: len as u32 },
             };
             bytes += len;

@@ -2,6 +2,8 @@
 mod intents;
 mod stress;
 mod ties;
+mod user;
+mod verdicts;
 
 use super::*;
 use crate::config::{Change, Endpoint, PeerAction, PeerChange};

@@ -9,6 +9,8 @@ use crate::stats::DropReason;
 pub struct Transmit {
     /// The peer it goes to.
     pub peer: PeerId,
+    /// The host's own number for the peer ([`PeerChange::user`](crate::PeerChange::user)).
+    pub user: u64,
     /// Where it goes, and from where.
     pub path: Path,
     /// Bytes of the datagram.
@@ -75,6 +77,8 @@ pub enum Inbound<B> {
     Packet {
         /// Who sent it.
         peer: PeerId,
+        /// The host's own number for the peer ([`PeerChange::user`](crate::PeerChange::user)).
+        user: u64,
         /// The packet, without padding.
         packet: B,
     },
@@ -91,7 +95,9 @@ impl Inbound<Span> {
     #[inline]
     pub fn of_mut(self, datagram: &mut [u8]) -> Inbound<&mut [u8]> {
         let made = match self {
-            Self::Packet { peer, packet } => packet.of_mut(datagram).map(|packet| Inbound::Packet { peer, packet }),
+            Self::Packet { peer, user, packet } => {
+                packet.of_mut(datagram).map(|packet| Inbound::Packet { peer, user, packet })
+            }
             Self::Reply(reply) => reply.of_mut(datagram).map(Inbound::Reply),
             Self::Consumed => return Inbound::Consumed,
             Self::Dropped(reason) => return Inbound::Dropped(reason),
