@@ -27,7 +27,7 @@
 //!     match tunnel.handle_packet(now, packet) {
 //!         Outbound::Datagram { transmit, datagram } => host.send(transmit.path, transmit.ecn, datagram),
 //!         Outbound::Bounce { packet, .. } => host.write(packet),
-//!         Outbound::Staged | Outbound::Dropped(_) => {}
+//!         _ => {} // Staged, or dropped and counted.
 //!     }
 //! }
 //!
@@ -36,7 +36,7 @@
 //!     match tunnel.handle_datagram(now, path, ecn, bytes) {
 //!         Inbound::Packet { packet, .. } => host.write(packet),
 //!         Inbound::Reply(cookie) => host.send(path, Ecn::NotCapable, cookie),
-//!         Inbound::Consumed | Inbound::Dropped(_) => {}
+//!         _ => {} // Taken in, or dropped and counted.
 //!     }
 //! }
 //!

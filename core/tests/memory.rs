@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{DatagramSlot, Outbound, PacketBuf, PacketSlot, Path, Verdict};
+use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path};
 use underpass_core::{AllowedIp, Endpoint, Instant, PeerChange, PrivateKey, Rng, Tunnel, TunnelConfig, UnixTime};
 
 /// Counts live bytes and calls.
@@ -145,20 +145,17 @@ fn packets_take_nothing(a: &mut Tunnel, b: &mut Tunnel) {
     let mut delivered = 0;
     let calls = CALLS.load(Relaxed);
     for _ in 0..1000 {
-        let mut batch =
-            bufs.each_mut().map(|buf| PacketSlot { packet: packet(buf, 100, 0, 1), verdict: Verdict::Pending });
+        let mut batch = bufs.each_mut().map(|buf| PacketSlot::new(packet(buf, 100, 0, 1)));
         a.handle_packets(NOW, &mut batch);
         let mut arrived = batch.each_mut().map(|slot| match slot.verdict {
-            Verdict::Send { transmit, start } => DatagramSlot {
-                path: path(),
-                ecn: Ecn::NotCapable,
-                datagram: &mut slot.packet.buf[start as usize..][..transmit.len],
-                verdict: Verdict::Pending,
-            },
+            Outbound::Datagram { datagram, .. } => {
+                let datagram = datagram.of_mut(slot.packet.buf).expect("within its buffer");
+                DatagramSlot::new(path(), Ecn::NotCapable, datagram)
+            }
             verdict => panic!("{verdict:?}"),
         });
         b.handle_datagrams(NOW, &mut arrived);
-        delivered += arrived.iter().filter(|slot| matches!(slot.verdict, Verdict::Deliver { .. })).count();
+        delivered += arrived.iter().filter(|slot| matches!(slot.verdict, Inbound::Packet { .. })).count();
         let _ = (a.poll_timeout(), b.poll_timeout());
     }
     assert_eq!(CALLS.load(Relaxed), calls, "the steady state allocates nothing, both ways");

@@ -138,13 +138,13 @@ pub enum Outcome {
     Dropped,
 }
 
-impl From<Inbound<'_>> for Outcome {
-    fn from(inbound: Inbound<'_>) -> Self {
+impl From<Inbound<&mut [u8]>> for Outcome {
+    fn from(inbound: Inbound<&mut [u8]>) -> Self {
         match inbound {
             Inbound::Packet { packet, .. } => Self::Packet(packet.to_vec()),
             Inbound::Reply(reply) => Self::Reply(reply.len()),
             Inbound::Consumed => Self::Consumed,
-            Inbound::Dropped(_) => Self::Dropped,
+            _ => Self::Dropped,
         }
     }
 }

@@ -7,7 +7,7 @@ use underpass_budget::{as_peer, boundless, forget_events, path, room, shake_hand
 use underpass_core::crypto::Rng as _;
 use underpass_core::limits::DEFAULT_MTU;
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketSlot, Verdict};
+use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketSlot};
 use underpass_core::{DropReason, Instant, Limits, Tunnel};
 
 const NOW: Instant = Instant::ZERO;
@@ -85,16 +85,13 @@ impl Ours {
             .bufs
             .iter_mut()
             .zip(numbers)
-            .map(|(buf, number)| PacketSlot {
-                packet: write_packet(buf, self.len, GATEWAY, *number),
-                verdict: Verdict::Pending,
-            })
+            .map(|(buf, number)| PacketSlot::new(write_packet(buf, self.len, GATEWAY, *number)))
             .collect();
         if self.manner == Manner::Single {
             return timed(|| measured_seal_singly(gateway, slots)).0;
         }
         let (took, ()) = timed(|| measured_seal(gateway, &mut slots));
-        assert!(slots.iter().all(|slot| matches!(slot.verdict, Verdict::Send { .. })));
+        assert!(slots.iter().all(|slot| matches!(slot.verdict, Outbound::Datagram { .. })));
         took
     }
 
@@ -108,13 +105,13 @@ impl Ours {
                 panic!("no session");
             };
             let datagram = &mut buf[..transmit.len];
-            slots.push(DatagramSlot { path: path(*number), ecn: Ecn::NotCapable, datagram, verdict: Verdict::Pending });
+            slots.push(DatagramSlot::new(path(*number), Ecn::NotCapable, datagram));
         }
         if self.manner == Manner::Single {
             return timed(|| measured_open_singly(gateway, slots)).0;
         }
         let (took, ()) = timed(|| measured_open(gateway, &mut slots));
-        assert!(slots.iter().all(|slot| matches!(slot.verdict, Verdict::Deliver { .. })));
+        assert!(slots.iter().all(|slot| matches!(slot.verdict, Inbound::Packet { .. })));
         took
     }
 }

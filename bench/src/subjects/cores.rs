@@ -8,7 +8,7 @@ use std::time::Duration;
 use underpass_budget::{path, room, shake_hands, tunnel, write_packet};
 use underpass_core::limits::HEADROOM;
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{Begin, OpenJob, PacketBuf, SealJob, Verdict};
+use underpass_core::tunnel::{Begin, Inbound, OpenJob, Opened, Outbound, PacketBuf, SealJob, Sealed};
 use underpass_core::{Instant, Tunnel};
 
 const NOW: Instant = Instant::ZERO;
@@ -59,16 +59,23 @@ type Bufs = Vec<Vec<u8>>;
 /// Begun packets or datagrams and their memory.
 enum Bite {
     Seal(Vec<SealJob>, Bufs),
+    Sealed(Vec<Sealed<()>>, Bufs),
     Open(Vec<OpenJob>, Bufs),
+    Opened(Vec<Opened<()>>, Bufs),
 }
 
 impl Bite {
-    fn crypt(&mut self) {
+    fn crypt(self) -> Self {
         match self {
-            Self::Seal(jobs, bufs) => jobs.iter_mut().zip(bufs).for_each(|(job, buf)| job.crypt(buf)),
-            Self::Open(jobs, bufs) => {
-                jobs.iter_mut().zip(bufs).for_each(|(job, buf)| job.crypt(&mut buf[..HEADROOM + LEN + 16]));
+            Self::Seal(jobs, mut bufs) => {
+                let seal = |(job, buf): (SealJob, &mut Vec<u8>)| job.crypt(buf).detach().0;
+                Self::Sealed(jobs.into_iter().zip(&mut bufs).map(seal).collect(), bufs)
             }
+            Self::Open(jobs, mut bufs) => {
+                let open = |(job, buf): (OpenJob, &mut Vec<u8>)| job.crypt(&mut buf[..HEADROOM + LEN + 16]).detach().0;
+                Self::Opened(jobs.into_iter().zip(&mut bufs).map(open).collect(), bufs)
+            }
+            crypted => crypted,
         }
     }
 }
@@ -99,9 +106,9 @@ impl Crew {
     fn serve(&self) {
         let mut plate = self.plate.lock().expect("nobody panics");
         loop {
-            if let Some((number, mut bite)) = plate.todo.pop_front() {
+            if let Some((number, bite)) = plate.todo.pop_front() {
                 drop(plate);
-                bite.crypt();
+                let bite = bite.crypt();
                 plate = self.plate.lock().expect("nobody panics");
                 plate.put(number, bite);
                 self.done.notify_one();
@@ -131,10 +138,10 @@ impl Crew {
     fn take(&self, waiting: usize, patient: bool) -> Option<Bite> {
         let mut plate = self.plate.lock().expect("nobody panics");
         if plate.todo.len() > waiting
-            && let Some((number, mut bite)) = plate.todo.pop_front()
+            && let Some((number, bite)) = plate.todo.pop_front()
         {
             drop(plate);
-            bite.crypt();
+            let bite = bite.crypt();
             plate = self.plate.lock().expect("nobody panics");
             plate.put(number, bite);
         }
@@ -197,10 +204,10 @@ fn seal(tunnel: &mut Tunnel, bites: &mut [Bufs], crew: &Crew) -> Duration {
         Bite::Seal(jobs, bufs)
     };
     let finish = |bite| {
-        let Bite::Seal(jobs, bufs) = bite else { panic!("something else was begun") };
+        let Bite::Sealed(jobs, bufs) = bite else { panic!("something else was begun") };
         for job in jobs {
-            let verdict = tunnel.borrow_mut().finish_seal(NOW, job);
-            assert!(matches!(verdict, Verdict::Send { start: 0, .. }), "{verdict:?}");
+            let (verdict, ()) = tunnel.borrow_mut().finish_seal(NOW, job);
+            assert!(matches!(verdict, Outbound::Datagram { datagram, .. } if datagram.start == 0), "{verdict:?}");
         }
         bufs
     };
@@ -222,10 +229,10 @@ fn open(tunnel: &mut Tunnel, bites: &mut [Bufs], crew: &Crew) -> Duration {
         Bite::Open(jobs, bufs)
     };
     let finish = |bite| {
-        let Bite::Open(jobs, mut bufs) = bite else { panic!("something else was begun") };
+        let Bite::Opened(jobs, mut bufs) = bite else { panic!("something else was begun") };
         for (job, buf) in jobs.into_iter().zip(&mut bufs) {
-            let verdict = tunnel.borrow_mut().finish_open(NOW, job, &mut buf[..HEADROOM + LEN + 16]);
-            assert!(matches!(verdict, Verdict::Deliver { .. }), "{verdict:?}");
+            let (verdict, _) = tunnel.borrow_mut().finish_open(NOW, job.attach(&mut buf[..HEADROOM + LEN + 16]));
+            assert!(matches!(verdict, Inbound::Packet { .. }), "{verdict:?}");
         }
         bufs
     };

@@ -6,8 +6,8 @@ use crate::memory::{Slots, Which};
 use core::array;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{DatagramSlot, PacketBuf, PacketSlot, Path, Verdict};
-use underpass_core::{Instant, Status, Tunnel};
+use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path, Span};
+use underpass_core::{DropReason, Instant, Status, Tunnel};
 
 /// Begun, and not finished: crypt and finish it.
 pub const UNDERPASS_VERDICT_PENDING: i32 = 0;
@@ -153,8 +153,7 @@ pub(crate) fn opened<'c, W: Which>(
 fn seal<const N: usize>(tunnel: &mut Tunnel, now: Instant, slots: Slots<'_, impl Which>) {
     let mut slots = opened(slots);
     let mut heads = [const { None::<&mut underpass_slot> }; N];
-    let mut few: [_; N] =
-        array::from_fn(|_| PacketSlot { packet: PacketBuf { buf: &mut [], packet: 0..0 }, verdict: Verdict::Pending });
+    let mut few: [_; N] = array::from_fn(|_| PacketSlot::new(PacketBuf { buf: &mut [], packet: 0..0 }));
     loop {
         let mut count = 0;
         for ((head, place), (slot, buf)) in heads.iter_mut().zip(&mut few).zip(&mut slots) {
@@ -168,7 +167,7 @@ fn seal<const N: usize>(tunnel: &mut Tunnel, now: Instant, slots: Slots<'_, impl
         }
         tunnel.handle_packets(now, few);
         for (head, done) in heads.iter_mut().zip(few) {
-            head.take().into_iter().for_each(|slot| slot.settle(&done.verdict));
+            head.take().into_iter().for_each(|slot| slot.settle_packet(&done.verdict));
         }
     }
 }
@@ -178,12 +177,7 @@ fn seal<const N: usize>(tunnel: &mut Tunnel, now: Instant, slots: Slots<'_, impl
 fn open<const N: usize>(tunnel: &mut Tunnel, now: Instant, slots: Slots<'_, impl Which>) {
     let mut slots = opened(slots);
     let mut heads = [const { None::<&mut underpass_slot> }; N];
-    let mut few: [_; N] = array::from_fn(|_| DatagramSlot {
-        path: NOWHERE,
-        ecn: Ecn::NotCapable,
-        datagram: &mut [],
-        verdict: Verdict::Pending,
-    });
+    let mut few: [_; N] = array::from_fn(|_| DatagramSlot::new(NOWHERE, Ecn::NotCapable, &mut []));
     loop {
         let mut count = 0;
         for ((head, place), (slot, buf)) in heads.iter_mut().zip(&mut few).zip(&mut slots) {
@@ -198,7 +192,7 @@ fn open<const N: usize>(tunnel: &mut Tunnel, now: Instant, slots: Slots<'_, impl
         }
         tunnel.handle_datagrams(now, few);
         for (head, done) in heads.iter_mut().zip(few) {
-            head.take().into_iter().for_each(|slot| slot.settle(&done.verdict));
+            head.take().into_iter().for_each(|slot| slot.settle_datagram(&done.verdict));
         }
     }
 }
@@ -226,46 +220,60 @@ impl underpass_slot {
         (self.path.path().unwrap_or(NOWHERE), Ecn::from_bits(self.ecn))
     }
 
-    /// Tells C what the core says.
+    /// Tells C what the core says about a packet.
     #[inline]
-    pub(crate) fn settle(&mut self, verdict: &Verdict) {
+    pub(crate) fn settle_packet(&mut self, verdict: &Outbound<Span>) {
         self.reason = 0;
         self.peer = 0;
         match verdict {
-            Verdict::Send { transmit, start } => {
+            Outbound::Datagram { transmit, datagram } => {
                 self.verdict = UNDERPASS_VERDICT_SEND;
-                self.start = *start;
-                self.len = transmit.len as u32;
-                self.peer = transmit.peer.map_or(0, |peer| peer.to_u64());
+                self.start = datagram.start;
+                self.len = datagram.len;
+                self.peer = transmit.peer.to_u64();
                 self.ecn = transmit.ecn as u8;
                 self.path = transmit.path.into();
             }
-            Verdict::Deliver { peer, start, len } => {
-                self.verdict = UNDERPASS_VERDICT_DELIVER;
-                self.start += start;
-                self.len = *len;
-                self.peer = peer.to_u64();
-            }
-            Verdict::Reply { len } => {
-                self.verdict = UNDERPASS_VERDICT_REPLY;
-                self.len = *len;
-                self.ecn = 0;
-            }
-            Verdict::Bounce { reason, start, len } => {
+            Outbound::Bounce { reason, packet } => {
                 self.verdict = UNDERPASS_VERDICT_BOUNCE;
                 self.reason = *reason as u32;
-                self.start = *start;
-                self.len = *len;
+                self.start = packet.start;
+                self.len = packet.len;
             }
-            Verdict::Consumed => self.nothing(UNDERPASS_VERDICT_CONSUMED),
-            Verdict::Staged => self.nothing(UNDERPASS_VERDICT_STAGED),
-            Verdict::Dropped(reason) => {
-                self.nothing(UNDERPASS_VERDICT_DROPPED);
-                self.reason = *reason as u32;
-            }
-            // The core looks at every slot.
-            Verdict::Pending => self.nothing(UNDERPASS_VERDICT_DROPPED),
+            Outbound::Staged => self.nothing(UNDERPASS_VERDICT_STAGED),
+            Outbound::Dropped(reason) => self.dropped(*reason),
+            // C has no word for it yet: nothing is sent.
+            _ => self.dropped(DropReason::NoRoom),
         }
+    }
+
+    /// Tells C what the core says about a datagram.
+    #[inline]
+    pub(crate) fn settle_datagram(&mut self, verdict: &Inbound<Span>) {
+        self.reason = 0;
+        self.peer = 0;
+        match verdict {
+            Inbound::Packet { peer, packet, .. } => {
+                self.verdict = UNDERPASS_VERDICT_DELIVER;
+                self.start += packet.start;
+                self.len = packet.len;
+                self.peer = peer.to_u64();
+            }
+            Inbound::Reply(reply) => {
+                self.verdict = UNDERPASS_VERDICT_REPLY;
+                self.len = reply.len;
+                self.ecn = 0;
+            }
+            Inbound::Consumed => self.nothing(UNDERPASS_VERDICT_CONSUMED),
+            Inbound::Dropped(reason) => self.dropped(*reason),
+            // C has no word for it yet: nothing is delivered.
+            _ => self.nothing(UNDERPASS_VERDICT_CONSUMED),
+        }
+    }
+
+    fn dropped(&mut self, reason: DropReason) {
+        self.nothing(UNDERPASS_VERDICT_DROPPED);
+        self.reason = reason as u32;
     }
 
     fn nothing(&mut self, verdict: i32) {

@@ -111,7 +111,7 @@ pub extern "C" fn underpass_poll_transmit(
         out.put(underpass_transmit {
             size: 0,
             len: transmit.len as u32,
-            peer: transmit.peer.map_or(0, PeerId::to_u64),
+            peer: transmit.peer.to_u64(),
             path: transmit.path.into(),
             ecn: transmit.ecn as u8,
             reserved: [0; 3],

@@ -1,6 +1,7 @@
 //! The crypt step of one slot, kept in memory of C between begin and finish.
-use core::ptr;
-use underpass_core::tunnel::{OpenJob, SealJob};
+use core::ops::Range;
+use core::{mem, ptr};
+use underpass_core::tunnel::{OpenJob, Opened, SealJob, Sealed};
 use zeroize::Zeroize;
 
 /// What is in a job: `tag ^ its address` tells it from zeros, from what is done and from a copy made elsewhere.
@@ -14,10 +15,25 @@ pub struct underpass_job {
     pub opaque: [u64; 24],
 }
 
-/// What is to be crypted.
+/// What is to be crypted, or is. The buffer stays with the caller, so that no job holds it.
 pub(crate) enum Work {
     Seal(SealJob),
+    Sealed(Sealed<()>),
     Open(OpenJob),
+    Opened(Opened<()>),
+    /// The crypt step took it and did not return.
+    Lost,
+}
+
+impl Work {
+    /// Crypts what is not crypted yet: `buf` is the buffer, `datagram` what of it is to be opened.
+    pub(crate) fn crypt(&mut self, buf: &mut [u8], datagram: Range<usize>) {
+        *self = match mem::replace(self, Self::Lost) {
+            Self::Seal(job) => Self::Sealed(job.crypt(buf).detach().0),
+            Self::Open(job) => Self::Opened(job.crypt(buf.get_mut(datagram).unwrap_or_default()).detach().0),
+            done => done,
+        };
+    }
 }
 
 /// A job as it lies in the opaque words.
@@ -28,7 +44,6 @@ pub(crate) struct Begun {
     pub(crate) mark: u64,
     /// The buffer it was begun with.
     pub(crate) buffer: usize,
-    pub(crate) is_crypted: bool,
     pub(crate) work: Work,
 }
 
@@ -40,7 +55,7 @@ impl underpass_job {
     /// Begins a job, whatever was there before.
     pub(crate) fn begin(&mut self, mark: u64, buffer: *const u8, work: Work) {
         self.wipe();
-        let begun = Begun { tag: self.own_tag(), mark, buffer: buffer.addr(), is_crypted: false, work };
+        let begun = Begun { tag: self.own_tag(), mark, buffer: buffer.addr(), work };
         // SAFETY: it fits, in size and alignment, and it is not dropped there but by `finish` or, having no more than
         // bytes to its name, by `wipe`.
         unsafe { ptr::from_mut(self).cast::<Begun>().write(begun) };

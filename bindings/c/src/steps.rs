@@ -4,7 +4,7 @@ use crate::boundary::{enter, enter_marked};
 use crate::handle::underpass_tunnel;
 use crate::job::{Begun, Work, underpass_job};
 use crate::memory::{Slots, Which};
-use underpass_core::tunnel::{Begin, PacketBuf, Verdict};
+use underpass_core::tunnel::{Begin, PacketBuf};
 use underpass_core::{Instant, Status};
 
 /// The first of three steps that do what underpass_handle_packets() does, for many cores: finds the sessions, counts,
@@ -45,7 +45,10 @@ pub extern "C" fn underpass_begin_packets(
             let packet = PacketBuf { packet: slot.range(), buf };
             match tunnel.begin_seal(Instant::from_nanos(now), packet) {
                 Begin::Crypt(work) => slot.begin(job, mark, Work::Seal(work)),
-                Begin::Done(verdict) => slot.done(job, &verdict),
+                Begin::Done(verdict) => {
+                    job.wipe();
+                    slot.settle_packet(&verdict);
+                }
             }
         }
         Ok(())
@@ -92,7 +95,10 @@ pub extern "C" fn underpass_begin_datagrams(
             let datagram = buf.get_mut(slot.range()).unwrap_or_default();
             match tunnel.begin_open(Instant::from_nanos(now), path, ecn, datagram) {
                 Begin::Crypt(work) => slot.begin(job, mark, Work::Open(work)),
-                Begin::Done(verdict) => slot.done(job, &verdict),
+                Begin::Done(verdict) => {
+                    job.wipe();
+                    slot.settle_datagram(&verdict);
+                }
             }
         }
         Ok(())
@@ -123,13 +129,7 @@ pub extern "C" fn underpass_crypt(slots: *mut underpass_slot, jobs: *mut underpa
         check_jobs(&slots, jobs, |_| true)?;
         for ((slot, buf), job) in slots.open().zip(jobs) {
             let (Some(buf), Some(begun)) = (buf, job.begun()) else { continue };
-            if core::mem::replace(&mut begun.is_crypted, true) {
-                continue;
-            }
-            match &mut begun.work {
-                Work::Seal(work) => work.crypt(buf),
-                Work::Open(work) => work.crypt(buf.get_mut(slot.range()).unwrap_or_default()),
-            }
+            begun.work.crypt(buf, slot.range());
         }
         Ok(())
     })
@@ -165,7 +165,7 @@ pub extern "C" fn underpass_finish_packets(
     jobs: *mut underpass_job,
     len: usize,
 ) -> i32 {
-    finish(tunnel, now, slots, jobs, len, |work| matches!(work, Work::Seal(_)))
+    finish(tunnel, now, slots, jobs, len, |work| matches!(work, Work::Sealed(_)))
 }
 
 /// The last of three steps for datagrams, in the order in which they were begun. The jobs are done and hold no keys
@@ -198,7 +198,7 @@ pub extern "C" fn underpass_finish_datagrams(
     jobs: *mut underpass_job,
     len: usize,
 ) -> i32 {
-    finish(tunnel, now, slots, jobs, len, |work| matches!(work, Work::Open(_)))
+    finish(tunnel, now, slots, jobs, len, |work| matches!(work, Work::Opened(_)))
 }
 
 /// Wipes jobs that will not be finished. What they were begun for is lost, as a datagram may be on its way.
@@ -222,7 +222,7 @@ pub extern "C" fn underpass_discard_jobs(jobs: *mut underpass_job, len: usize) -
     })
 }
 
-/// The last step of the jobs that `fits` likes.
+/// The last step of crypted jobs that `fits` likes.
 fn finish(
     tunnel: *mut underpass_tunnel,
     now: u64,
@@ -234,15 +234,18 @@ fn finish(
     enter_marked(tunnel, |caller, tunnel, mark| {
         let now = Instant::from_nanos(now);
         let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
-        check_jobs(&slots, jobs, |begun| begun.is_ready(mark) && fits(&begun.work))?;
+        check_jobs(&slots, jobs, |begun| begun.mark == mark && fits(&begun.work))?;
         for ((slot, buf), job) in slots.open().zip(jobs) {
             let Some(buf) = buf else { continue };
             let Some(work) = job.finish() else { continue };
-            let verdict = match work {
-                Work::Seal(work) => tunnel.finish_seal(now, work),
-                Work::Open(work) => tunnel.finish_open(now, work, buf.get_mut(slot.range()).unwrap_or_default()),
-            };
-            slot.settle(&verdict);
+            match work {
+                Work::Sealed(sealed) => slot.settle_packet(&tunnel.finish_seal(now, sealed).0),
+                Work::Opened(opened) => {
+                    let datagram = buf.get_mut(slot.range()).unwrap_or_default();
+                    slot.settle_datagram(&tunnel.finish_open(now, opened.attach(datagram)).0);
+                }
+                Work::Seal(_) | Work::Open(_) | Work::Lost => {}
+            }
         }
         Ok(())
     })
@@ -261,21 +264,9 @@ fn check_jobs(
     if pending.all(|(slot, job)| has_job(slot, job)) { Ok(()) } else { Err(Status::Job) }
 }
 
-impl Begun {
-    /// Whether the tunnel of this mark may finish it.
-    fn is_ready(&self, mark: u64) -> bool {
-        self.is_crypted && self.mark == mark
-    }
-}
-
 impl underpass_slot {
     fn begin(&mut self, job: &mut underpass_job, mark: u64, work: Work) {
         job.begin(mark, self.buf, work);
         self.verdict = UNDERPASS_VERDICT_PENDING;
-    }
-
-    fn done(&mut self, job: &mut underpass_job, verdict: &Verdict) {
-        job.wipe();
-        self.settle(verdict);
     }
 }

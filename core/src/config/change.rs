@@ -79,6 +79,8 @@ pub struct PeerChange {
     pub pin_endpoint: Option<bool>,
     /// Seconds between persistent keepalives; 0 turns them off.
     pub persistent_keepalive: Option<u16>,
+    /// A number of the host's own, which verdicts about the peer carry; 0 at first.
+    pub user: Option<u64>,
     /// Whether the allowed IPs are emptied before those below are added.
     pub replace_allowed_ips: bool,
     /// Allowed IPs to add or take away.
@@ -96,6 +98,7 @@ impl PeerChange {
             endpoint: None,
             pin_endpoint: None,
             persistent_keepalive: None,
+            user: None,
             replace_allowed_ips: false,
             allowed_ips: Vec::new(),
         }

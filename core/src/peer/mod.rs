@@ -70,7 +70,7 @@ pub(crate) struct Intents {
 
 /// One peer.
 ///
-/// What the packet path reads and writes comes first, in five lines of cache: the first four to seal, all to open.
+/// What the packet path reads and writes comes first, in six lines of cache: the first five to seal, all to open.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Peer {
@@ -91,6 +91,8 @@ pub(crate) struct Peer {
     pub(crate) stats: PeerStats,
     pub(crate) timers: Timers,
     pub(crate) endpoint: PeerEndpoint,
+    /// The host's own number for it.
+    pub(crate) user: u64,
     /// The address that its last packet came from.
     pub(crate) source: Memo,
     pub(crate) public_key: PublicKey,
@@ -129,6 +131,7 @@ impl Peer {
             timestamp_sent: Tai64N::ZERO,
             initiation_received: None,
             endpoint: PeerEndpoint::default(),
+            user: 0,
             source: Memo::default(),
             timers: Timers::default(),
             bound: Instant::MAX,
@@ -169,14 +172,14 @@ impl Peer {
     #[inline]
     pub(crate) fn read_to_seal(&self) -> u64 {
         let flags = u64::from(self.staged.is_empty()) + u64::from(self.endpoint.path_in_place().is_some());
-        self.bound.as_nanos() ^ self.stats.tx_bytes ^ self.timers.next().as_nanos() ^ flags
+        self.bound.as_nanos() ^ self.stats.tx_bytes ^ self.timers.next().as_nanos() ^ self.user ^ flags
     }
 
     /// A figure that can only be told by reading what opening reads of a peer.
     #[inline]
     pub(crate) fn read_to_open(&self) -> u64 {
         let flags = u64::from(self.endpoint.path_in_place().is_some()) + self.source.read_ahead();
-        self.bound.as_nanos() ^ self.stats.rx_bytes ^ self.timers.next().as_nanos() ^ flags
+        self.bound.as_nanos() ^ self.stats.rx_bytes ^ self.timers.next().as_nanos() ^ self.user ^ flags
     }
 
     /// Counts a drop of something of this peer's.

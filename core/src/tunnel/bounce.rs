@@ -1,6 +1,6 @@
 //! ICMP errors that answer packets, at a bounded rate.
 use super::shared::Shared;
-use super::{PacketBuf, Verdict};
+use super::{Outbound, PacketBuf, Span};
 use crate::cookie::bucket::Rate;
 use crate::limits::ICMP_ERRORS_PER_SECOND;
 use crate::packet::icmp;
@@ -14,7 +14,7 @@ impl Shared {
         len: u32,
         reason: DropReason,
         error: icmp::Error,
-    ) -> Verdict {
+    ) -> Outbound<Span> {
         let verdict = self.drop(reason);
         let rate = Rate::new(ICMP_ERRORS_PER_SECOND, ICMP_ERRORS_PER_SECOND);
         let now = self.clock.now();
@@ -34,7 +34,7 @@ impl Shared {
         match icmp::write_error(buf, len, error).and_then(|len| u32::try_from(len).ok()) {
             Some(len) => {
                 bucket.take(now, rate);
-                Verdict::Bounce { reason, start: 0, len }
+                Outbound::Bounce { reason, packet: Span { start: 0, len } }
             }
             None => verdict,
         }

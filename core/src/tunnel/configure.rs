@@ -149,6 +149,9 @@ impl Shared {
         if let Some(key) = &change.preshared_key {
             peer.preshared_key = key.clone();
         }
+        if let Some(user) = change.user {
+            peer.user = user;
+        }
         if let Some(pinned) = change.pin_endpoint {
             peer.endpoint.pinned = pinned;
         }

@@ -2,7 +2,7 @@
 //! is verified (lesson 5); nothing but an authenticated message moves its endpoint (lesson 10).
 use super::call::Call;
 use super::shared::Shared;
-use super::{Event, Verdict};
+use super::{Event, Inbound, Span};
 use crate::cookie::load::Admission;
 use crate::limits::INITIATION_INTERVAL;
 use crate::noise::{HandshakeError, Responder, TransportKeys, Unveiled};
@@ -28,7 +28,7 @@ impl From<HandshakeError> for DropReason {
 
 impl Call<'_> {
     /// A datagram whose type word and length are those of a handshake message.
-    pub(super) fn handle_handshake(&mut self, path: Path, datagram: &mut [u8]) -> Verdict {
+    pub(super) fn handle_handshake(&mut self, path: Path, datagram: &mut [u8]) -> Inbound<Span> {
         let outcome = match Message::parse(datagram) {
             Some(Message::CookieReply(reply)) => self.handle_cookie(reply),
             Some(Message::Initiation(initiation)) => {
@@ -39,9 +39,9 @@ impl Call<'_> {
             Some(Message::Transport(_)) | None => Err(Refusal::Drop(DropReason::Malformed)),
         };
         match outcome {
-            Ok(()) => Verdict::Consumed,
+            Ok(()) => Inbound::Consumed,
             Err(Refusal::Drop(reason)) => self.shared.drop(reason),
-            Err(Refusal::Counted(reason)) => Verdict::Dropped(reason),
+            Err(Refusal::Counted(reason)) => Inbound::Dropped(reason),
             Err(Refusal::Cookie) => self.shared.reply_with_cookie(self.now, path, datagram),
         }
     }
@@ -118,14 +118,14 @@ impl Shared {
     }
 
     /// Writes a cookie reply over the message that asked for it: no state is kept.
-    fn reply_with_cookie(&mut self, now: Instant, path: Path, datagram: &mut [u8]) -> Verdict {
+    fn reply_with_cookie(&mut self, now: Instant, path: Path, datagram: &mut [u8]) -> Inbound<Span> {
         let Some(local) = &self.local else { return self.drop(DropReason::NoPrivateKey) };
         let mut reply = [0; COOKIE_REPLY_LEN];
         self.cookies.reply(now, &local.mac_keys, path.remote, datagram, &mut *self.rng, &mut reply);
         let Some(place) = datagram.get_mut(..COOKIE_REPLY_LEN) else { return self.drop(DropReason::Malformed) };
         place.copy_from_slice(&reply);
         self.stats.cookie_replies = self.stats.cookie_replies.wrapping_add(1);
-        Verdict::Reply { len: COOKIE_REPLY_LEN as u32 }
+        Inbound::Reply(Span { start: 0, len: COOKIE_REPLY_LEN as u32 })
     }
 
     /// Whether an initiation is from `peer`, newer than its last and not too soon after it. Changes nothing.

@@ -3,7 +3,7 @@ use super::ahead::AHEAD;
 use super::call::Call;
 use super::job;
 use super::shared::Shared;
-use super::{DatagramSlot, Event, Inbound, Tunnel, Verdict};
+use super::{DatagramSlot, Event, Inbound, Span, Tunnel};
 use crate::crypto::TAG_LEN;
 use crate::limits::HEADROOM;
 use crate::packet;
@@ -18,27 +18,16 @@ use crate::wire::{Message, TRANSPORT_MIN_LEN, Transport as Header};
 
 impl Tunnel {
     /// One datagram from the network, opened in place in the caller's memory. `ecn` is that of its outer header.
-    pub fn handle_datagram<'b>(&mut self, now: Instant, path: Path, ecn: Ecn, datagram: &'b mut [u8]) -> Inbound<'b> {
-        let mut slot = DatagramSlot { path, ecn, datagram, verdict: Verdict::Pending };
+    pub fn handle_datagram<'b>(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ecn: Ecn,
+        datagram: &'b mut [u8],
+    ) -> Inbound<&'b mut [u8]> {
+        let mut slot = DatagramSlot::new(path, ecn, datagram);
         self.enter(now).open_one(&mut slot);
-        let DatagramSlot { datagram, verdict, .. } = slot;
-        match verdict {
-            Verdict::Deliver { peer, start, len } => {
-                match datagram.get_mut(start as usize..).and_then(|rest| rest.get_mut(..len as usize)) {
-                    Some(packet) => Inbound::Packet { peer, packet },
-                    None => Inbound::Dropped(DropReason::MalformedPacket),
-                }
-            }
-            Verdict::Reply { len } => match datagram.get(..len as usize) {
-                Some(reply) => Inbound::Reply(reply),
-                None => Inbound::Dropped(DropReason::Malformed),
-            },
-            Verdict::Consumed => Inbound::Consumed,
-            Verdict::Dropped(reason) => Inbound::Dropped(reason),
-            Verdict::Pending | Verdict::Send { .. } | Verdict::Bounce { .. } | Verdict::Staged => {
-                Inbound::Dropped(DropReason::Malformed)
-            }
-        }
+        slot.into_outcome()
     }
 
     /// A batch of datagrams, each with its verdict. All share one clock and one settling of deadlines; what follows each
@@ -83,7 +72,7 @@ impl Call<'_> {
 
     /// A datagram of any kind: a handshake message, data under a session that is not the current one, or neither.
     #[cold]
-    fn open_alone(&mut self, slot: &mut DatagramSlot<'_>) -> Verdict {
+    fn open_alone(&mut self, slot: &mut DatagramSlot<'_>) -> Inbound<Span> {
         let header = match Message::parse(slot.datagram) {
             Some(Message::Transport(header)) => header,
             Some(_) => return self.handle_handshake(slot.path, slot.datagram),
@@ -159,7 +148,7 @@ impl Shared {
         now: Instant,
         header: Header,
         slot: &mut DatagramSlot<'_>,
-    ) -> Verdict {
+    ) -> Inbound<Span> {
         match peer.sessions.find(header.receiver).map(|pair| pair.window.accept(header.counter)) {
             Some(true) => {}
             Some(false) => return self.drop_of(peer, DropReason::Replay),
@@ -180,17 +169,17 @@ impl Shared {
         now: Instant,
         arrivals: &mut Arrivals,
         slot: &mut DatagramSlot<'_>,
-    ) -> Verdict {
+    ) -> Inbound<Span> {
         arrivals.bytes += slot.datagram.len();
         self.heard(peer, now, &slot.path);
         if slot.datagram.len() == TRANSPORT_MIN_LEN {
-            return Verdict::Consumed;
+            return Inbound::Consumed;
         }
         arrivals.packets += 1;
         match inspect(&self.routes, peer, slot.ecn, slot.datagram) {
             Ok(len) => {
                 arrivals.delivered += 1;
-                Verdict::Deliver { peer: peer.id, start: HEADROOM as u32, len }
+                Inbound::Packet { peer: peer.id, user: peer.user, packet: Span { start: HEADROOM as u32, len } }
             }
             Err(reason) => self.drop_of(peer, reason),
         }

@@ -29,6 +29,7 @@ mod job;
 mod outbound;
 mod refuse;
 mod shared;
+mod slots;
 mod stage;
 mod steps;
 #[cfg(test)]
@@ -59,8 +60,9 @@ pub use crate::peer::{Health, Path};
 pub use crate::stats::{DropCounts, PeerStats};
 use event::EventQueue;
 pub use event::{Event, EventKind};
-pub use job::{OpenJob, SealJob};
-pub use types::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Transmit, Verdict};
+pub use job::{OpenJob, Opened, SealJob, Sealed};
+pub use slots::{DatagramSlot, PacketBuf, PacketSlot, Span};
+pub use types::{Begin, Inbound, Outbound, Transmit};
 pub use view::{Footprint, PeerView};
 
 /// One virtual interface: its private key, its peers, its routes. See the [module](self) for the order of calls.

@@ -3,7 +3,7 @@ use super::ahead::AHEAD;
 use super::call::Call;
 use super::job;
 use super::shared::Shared;
-use super::{Outbound, PacketBuf, PacketSlot, Transmit, Tunnel, Verdict};
+use super::{Outbound, PacketBuf, PacketSlot, Span, Transmit, Tunnel};
 use crate::crypto::TAG_LEN;
 use crate::limits::HEADROOM;
 use crate::packet;
@@ -60,27 +60,10 @@ impl Route {
 
 impl Tunnel {
     /// One packet from the virtual interface, sealed in place in the caller's memory.
-    pub fn handle_packet<'b>(&mut self, now: Instant, packet: PacketBuf<'b>) -> Outbound<'b> {
-        let mut slot = PacketSlot { packet, verdict: Verdict::Pending };
+    pub fn handle_packet<'b>(&mut self, now: Instant, packet: PacketBuf<'b>) -> Outbound<&'b [u8]> {
+        let mut slot = PacketSlot::new(packet);
         self.enter(now).seal_one(&mut slot, seal);
-        let PacketSlot { packet: PacketBuf { buf, .. }, verdict } = slot;
-        let buf: &'b [u8] = buf;
-        let within = |start: u32, len: usize| buf.get(start as usize..).and_then(|rest| rest.get(..len));
-        match verdict {
-            Verdict::Send { transmit, start } => match within(start, transmit.len) {
-                Some(datagram) => Outbound::Datagram { transmit, datagram },
-                None => Outbound::Dropped(DropReason::NoRoom),
-            },
-            Verdict::Bounce { reason, start, len } => match within(start, len as usize) {
-                Some(packet) => Outbound::Bounce { reason, packet },
-                None => Outbound::Dropped(reason),
-            },
-            Verdict::Staged => Outbound::Staged,
-            Verdict::Dropped(reason) => Outbound::Dropped(reason),
-            Verdict::Pending | Verdict::Consumed | Verdict::Deliver { .. } | Verdict::Reply { .. } => {
-                Outbound::Dropped(DropReason::MalformedPacket)
-            }
-        }
+        slot.into_outcome()
     }
 
     /// A batch of packets, each with its verdict. All share one clock and one settling of deadlines; what follows each
@@ -161,7 +144,7 @@ impl Shared {
         mut crypt: impl FnMut(&Keypair, u64, &mut [u8]),
     ) -> usize {
         // In locals: the compiler must take it that the crypt step changes what stands in memory.
-        let (id, mtu) = (peer.id, self.mtu);
+        let (id, user, mtu) = (peer.id, peer.user, self.mtu);
         let (mut taken, mut bytes) = (0, 0);
         let (true, Some(path)) = (peer.staged.is_empty(), peer.endpoint.path_in_place()) else { return 0 };
         let Some(pair) = peer.sessions.sealing(now) else { return 0 };
@@ -173,9 +156,12 @@ impl Shared {
             let Some((start, datagram)) = frame(buf, packet.start, len as usize, mtu) else { break };
             let (counter, ecn) = head(pair, datagram);
             crypt(pair, counter, datagram);
-            *verdict =
-                Verdict::Send { transmit: Transmit { peer: Some(id), path: *path, len: datagram.len(), ecn }, start };
-            bytes += datagram.len();
+            let len = datagram.len();
+            *verdict = Outbound::Datagram {
+                transmit: Transmit { peer: id, user, path: *path, len, ecn },
+                datagram: Span { start, len: len as u32 },
+            };
+            bytes += len;
             taken += 1;
         }
         if taken > 0 {
@@ -190,7 +176,7 @@ impl Shared {
 
     /// What becomes of a packet that goes nowhere: it is dropped for a reason that its sender may hear.
     #[cold]
-    fn refuse(&mut self, packet: &mut PacketBuf<'_>, Route { slot, len }: Route) -> Verdict {
+    fn refuse(&mut self, packet: &mut PacketBuf<'_>, Route { slot, len }: Route) -> Outbound<Span> {
         const NO_BUFFER: u32 = Unroutable::NoBuffer as u32;
         const MALFORMED: u32 = Unroutable::Malformed as u32;
         const TOO_BIG: u32 = Unroutable::TooBig as u32;

@@ -1,7 +1,7 @@
 //! Everything of a tunnel but its peers. What concerns one peer takes it as an argument, looked up once by the
 //! caller.
 use super::clock::{Clock, WallClock};
-use super::{Event, EventQueue, Verdict};
+use super::{Event, EventQueue};
 use crate::cookie::bucket::Bucket;
 use crate::cookie::load::Load;
 use crate::cookie::{CookieJar, MacKeys};
@@ -114,18 +114,18 @@ impl Shared {
         self.stats.drops.add(reason, times.into());
     }
 
-    /// A drop that belongs to no known peer.
+    /// A drop that belongs to no known peer, as the verdict on it.
     #[cold]
-    pub(super) fn drop(&mut self, reason: DropReason) -> Verdict {
+    pub(super) fn drop<V: From<DropReason>>(&mut self, reason: DropReason) -> V {
         self.count_drops(None, reason, 1);
-        Verdict::Dropped(reason)
+        reason.into()
     }
 
-    /// A drop of something of this peer's.
+    /// A drop of something of this peer's, as the verdict on it.
     #[cold]
-    pub(super) fn drop_of(&mut self, peer: &mut Peer, reason: DropReason) -> Verdict {
+    pub(super) fn drop_of<V: From<DropReason>>(&mut self, peer: &mut Peer, reason: DropReason) -> V {
         self.count_drops(Some(peer), reason, 1);
-        Verdict::Dropped(reason)
+        reason.into()
     }
 
     /// Drops every staged packet of the peer.

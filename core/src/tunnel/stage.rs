@@ -1,7 +1,7 @@
 //! Packets that cannot be sealed yet wait at their peer, within bounds.
 use super::call::Call;
 use super::shared::Shared;
-use super::{PacketBuf, Verdict};
+use super::{Outbound, PacketBuf, Span};
 use crate::packet::icmp;
 use crate::peer::Peer;
 use crate::stats::DropReason;
@@ -15,10 +15,10 @@ impl Call<'_> {
     /// What becomes of a packet of `len` bytes that cannot be sealed now: a copy waits for a handshake, or for the
     /// endpoint.
     #[cold]
-    pub(super) fn keep(&mut self, slot: u32, packet: &mut PacketBuf<'_>, len: usize) -> Verdict {
+    pub(super) fn keep(&mut self, slot: u32, packet: &mut PacketBuf<'_>, len: usize) -> Outbound<Span> {
         let now = self.now;
         let refusal = self.with(slot, |peer, shared| shared.refuse_to_stage(peer, now, packet, len));
-        if let Some(verdict) = refusal.unwrap_or(Some(Verdict::Dropped(DropReason::NoRoute))) {
+        if let Some(verdict) = refusal.unwrap_or(Some(Outbound::Dropped(DropReason::NoRoute))) {
             return verdict;
         }
         self.make_room(Some(slot), len);
@@ -31,7 +31,7 @@ impl Call<'_> {
         });
         let Self { peers, shared, .. } = self;
         shared.staged.tidy(|id| peers.find_mut(id)?.staged.still_listed());
-        verdict.unwrap_or(Verdict::Dropped(DropReason::NoRoute))
+        verdict.unwrap_or(Outbound::Dropped(DropReason::NoRoute))
     }
 
     /// When the tunnel has no room for `size` more staged bytes, whoever has most of it gives its oldest packets: peers
@@ -57,7 +57,7 @@ impl Shared {
         now: Instant,
         packet: &mut PacketBuf<'_>,
         len: usize,
-    ) -> Option<Verdict> {
+    ) -> Option<Outbound<Span>> {
         let sealable = peer.staged.is_empty() && peer.endpoint.path().is_some() && peer.sessions.is_live(now);
         if sealable {
             // It was not sealed all the same: the buffer is too short.
@@ -80,7 +80,7 @@ impl Shared {
     }
 
     /// Keeps a copy until there is a session.
-    fn stage(&mut self, peer: &mut Peer, now: Instant, packet: &[u8]) -> Verdict {
+    fn stage(&mut self, peer: &mut Peer, now: Instant, packet: &[u8]) -> Outbound<Span> {
         let lost = peer.staged.push(now, packet, &self.limits, &mut self.staged);
         self.staged.list(peer.id, &mut peer.staged);
         self.count_drops(Some(peer), DropReason::StagedOverflow, lost);
@@ -90,6 +90,6 @@ impl Shared {
         } else {
             self.want_handshake(peer, now);
         }
-        Verdict::Staged
+        Outbound::Staged
     }
 }

@@ -1,7 +1,8 @@
 //! Sealing and opening in three steps: begin and finish here, in order; the crypt step between them on any thread.
+use super::call::Call;
 use super::inbound::openable;
-use super::job::{OpenJob, SealJob};
-use super::{Begin, DatagramSlot, PacketBuf, PacketSlot, Tunnel, Verdict};
+use super::job::{Arrival, OpenJob, Opened, SealJob, Sealed};
+use super::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Span, Tunnel};
 use crate::packet::ecn::Ecn;
 use crate::peer::Path;
 use crate::stats::DropReason;
@@ -10,33 +11,41 @@ use crate::wire::{Message, Transport as Header};
 
 impl Tunnel {
     /// The first of three steps: routes, counts, pads and writes the header. The job then seals on any thread.
-    pub fn begin_seal(&mut self, now: Instant, packet: PacketBuf<'_>) -> Begin<SealJob> {
-        let mut slot = PacketSlot { packet, verdict: Verdict::Pending };
+    pub fn begin_seal(&mut self, now: Instant, packet: PacketBuf<'_>) -> Begin<SealJob, Outbound<Span>> {
+        let mut slot = PacketSlot::new(packet);
         let mut begun = None;
         self.enter(now).seal_one(&mut slot, |pair, counter, _| begun = Some((pair.raw_send.clone(), counter)));
         match (slot.verdict, begun) {
-            (Verdict::Send { transmit, start }, Some((key, counter))) => {
-                Begin::Crypt(SealJob { key, counter, transmit, start: start as usize, sealed: false })
+            (Outbound::Datagram { transmit, datagram: span }, Some((key, counter))) => {
+                Begin::Crypt(SealJob { key, counter, transmit, span })
             }
             (verdict, _) => Begin::Done(verdict),
         }
     }
 
-    /// The last of three steps, in the order of `begin_seal`: what became of the packet. Nothing goes to a peer that was
-    /// removed meanwhile.
-    pub fn finish_seal(&mut self, now: Instant, job: SealJob) -> Verdict {
+    /// The last of three steps, in the order of `begin_seal`: what became of the packet, as spans of its buffer, which is
+    /// given back. Nothing goes to a peer that was removed meanwhile.
+    pub fn finish_seal<B>(&mut self, now: Instant, sealed: Sealed<B>) -> (Outbound<Span>, B) {
         let call = self.enter(now);
-        if job.transmit.peer.and_then(|peer| call.peers.find(peer)).is_none() {
-            return call.shared.drop(DropReason::NoRoute);
-        }
-        match u32::try_from(job.start) {
-            Ok(start) if job.sealed => Verdict::Send { transmit: job.transmit, start },
-            _ => call.shared.drop(DropReason::NoRoom),
-        }
+        let Sealed { transmit, span, done, buf } = sealed;
+        let verdict = if call.peers.find(transmit.peer).is_none() {
+            call.shared.drop(DropReason::NoRoute)
+        } else if done {
+            Outbound::Datagram { transmit, datagram: span }
+        } else {
+            call.shared.drop(DropReason::NoRoom)
+        };
+        (verdict, buf)
     }
 
     /// The first of three steps: finds the session and pre-checks the counter. Handshake messages are handled here.
-    pub fn begin_open(&mut self, now: Instant, path: Path, ecn: Ecn, datagram: &mut [u8]) -> Begin<OpenJob> {
+    pub fn begin_open(
+        &mut self,
+        now: Instant,
+        path: Path,
+        ecn: Ecn,
+        datagram: &mut [u8],
+    ) -> Begin<OpenJob, Inbound<Span>> {
         let mut call = self.enter(now);
         let header = match Message::parse(datagram) {
             Some(Message::Transport(header)) => header,
@@ -51,28 +60,32 @@ impl Tunnel {
         match openable(peer, header, now) {
             Ok(pair) => {
                 let key = pair.raw_receive.clone();
-                Begin::Crypt(OpenJob { key, counter, peer: peer.id, local, path, ecn, opened: false })
+                Begin::Crypt(OpenJob { key, arrival: Arrival { counter, peer: peer.id, local, path, ecn } })
             }
             Err(reason) => Begin::Done(call.shared.drop_of(peer, reason)),
         }
     }
 
-    /// The last of three steps, in the order of `begin_open`: marks the counter, confirms, roams, checks the packet.
-    /// `datagram` is the buffer of `begin_open`.
-    pub fn finish_open(&mut self, now: Instant, job: OpenJob, datagram: &mut [u8]) -> Verdict {
-        let mut call = self.enter(now);
-        let OpenJob { counter, peer, local, path, ecn, opened, .. } = job;
-        if call.peers.find(peer).is_none() {
-            return call.shared.drop(DropReason::UnknownIndex);
-        }
-        let now = call.now;
-        let verdict = call.with(peer.slot, |peer, shared| {
-            if !opened {
+    /// The last of three steps, in the order of `begin_open`: marks the counter, confirms, roams, checks the packet. Says
+    /// what became of the datagram, as a span of its buffer, which is given back.
+    pub fn finish_open<B: AsMut<[u8]>>(&mut self, now: Instant, opened: Opened<B>) -> (Inbound<Span>, B) {
+        let Opened { arrival, authentic, mut buf } = opened;
+        let verdict = self.enter(now).finish_open(arrival, authentic, buf.as_mut());
+        (verdict, buf)
+    }
+}
+
+impl Call<'_> {
+    fn finish_open(&mut self, arrival: Arrival, authentic: bool, datagram: &mut [u8]) -> Inbound<Span> {
+        let Arrival { counter, peer, local, path, ecn } = arrival;
+        let now = self.now;
+        let verdict = self.with_known(peer, |peer, shared| {
+            if !authentic {
                 return shared.drop_of(peer, DropReason::BadTag);
             }
-            let mut slot = DatagramSlot { path, ecn, datagram, verdict: Verdict::Pending };
+            let mut slot = DatagramSlot::new(path, ecn, datagram);
             shared.opened(peer, now, Header { receiver: local, counter }, &mut slot)
         });
-        verdict.unwrap_or(Verdict::Dropped(DropReason::UnknownIndex))
+        verdict.unwrap_or_else(|| self.shared.drop(DropReason::UnknownIndex))
     }
 }

@@ -5,6 +5,8 @@ mod refuse;
 mod room;
 mod stress;
 mod ties;
+mod user;
+mod verdicts;
 
 use super::*;
 use crate::config::{Change, Endpoint, PeerAction, PeerChange};
@@ -125,16 +127,12 @@ fn one_call_a_batch_and_three_steps_make_the_same_bytes() {
         let now = Instant::ZERO;
         let verdict = match how {
             0 => {
-                let mut batch =
-                    [PacketSlot { packet: PacketBuf { buf: &mut buf, packet: range }, verdict: Verdict::Pending }];
+                let mut batch = [PacketSlot::new(PacketBuf { buf: &mut buf, packet: range })];
                 a.tunnel.handle_packets(now, &mut batch);
                 batch[0].verdict
             }
             1 => match a.tunnel.begin_seal(now, PacketBuf { buf: &mut buf, packet: range }) {
-                Begin::Crypt(mut job) => {
-                    job.crypt(&mut buf);
-                    a.tunnel.finish_seal(now, job)
-                }
+                Begin::Crypt(job) => a.tunnel.finish_seal(now, job.crypt(&mut buf)).0,
                 Begin::Done(verdict) => verdict,
             },
             _ => match a.tunnel.handle_packet(now, PacketBuf { buf: &mut buf, packet: range }) {
@@ -144,8 +142,8 @@ fn one_call_a_batch_and_three_steps_make_the_same_bytes() {
                 other => panic!("{other:?}"),
             },
         };
-        let Verdict::Send { transmit, start } = verdict else { panic!("{verdict:?}") };
-        (transmit.len, buf[start as usize..][..transmit.len].to_vec(), a.tunnel.stats().clone())
+        let Outbound::Datagram { transmit, datagram } = verdict.of(&buf) else { panic!("{verdict:?}") };
+        (transmit.len, datagram.to_vec(), a.tunnel.stats().clone())
     };
     assert_eq!(sealed(0), sealed(2));
     assert_eq!(sealed(1), sealed(2));
@@ -170,12 +168,12 @@ fn opening_in_three_steps_marks_the_counter_once() {
         }
     }
     let mut verdicts = Vec::new();
-    for (mut job, copy) in jobs.into_iter().zip(&mut copies) {
-        job.crypt(copy);
-        verdicts.push(b.tunnel.finish_open(now, job, copy));
+    for (job, copy) in jobs.into_iter().zip(copies) {
+        verdicts.push(b.tunnel.finish_open(now, job.crypt(copy)).0);
     }
-    assert!(matches!(verdicts[0], Verdict::Deliver { start: 16, len: 61, .. }), "{verdicts:?}");
-    assert_eq!(verdicts[1], Verdict::Dropped(DropReason::Replay));
+    let whole = Span { start: 16, len: 61 };
+    assert!(matches!(verdicts[0], Inbound::Packet { packet, .. } if packet == whole), "{verdicts:?}");
+    assert_eq!(verdicts[1], Inbound::Dropped(DropReason::Replay));
 }
 
 #[test]

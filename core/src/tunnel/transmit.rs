@@ -170,7 +170,7 @@ impl Shared {
         if rekey {
             self.want_handshake(peer, now);
         }
-        Step::Sent(Transmit { peer: Some(peer.id), path, len, ecn })
+        Step::Sent(Transmit { peer: peer.id, user: peer.user, path, len, ecn })
     }
 
     /// Drops the oldest staged packets as long as they are no longer the peer's or too long: allowed IPs and MTU may have
@@ -222,6 +222,6 @@ enum Step {
 impl Step {
     /// A datagram of our own making: it has no congestion to report.
     const fn sent(peer: &Peer, path: Path, len: usize) -> Self {
-        Self::Sent(Transmit { peer: Some(peer.id), path, len, ecn: Ecn::NotCapable })
+        Self::Sent(Transmit { peer: peer.id, user: peer.user, path, len, ecn: Ecn::NotCapable })
     }
 }

@@ -1,14 +1,16 @@
-//! What goes in and comes out of a tunnel, packet by packet.
+//! What a tunnel answers: where datagrams go, and what became of packets and datagrams.
+use super::slots::Span;
 use crate::packet::ecn::Ecn;
 use crate::peer::{Path, PeerId};
 use crate::stats::DropReason;
-use core::ops::Range;
 
 /// A datagram to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transmit {
-    /// The peer it goes to; `None` for a cookie reply.
-    pub peer: Option<PeerId>,
+    /// The peer it goes to.
+    pub peer: PeerId,
+    /// The host's own number for the peer ([`PeerChange::user`](crate::PeerChange::user)).
+    pub user: u64,
     /// Where it goes, and from where.
     pub path: Path,
     /// Bytes of the datagram.
@@ -17,48 +19,17 @@ pub struct Transmit {
     pub ecn: Ecn,
 }
 
-/// An inner packet with room around it, so that sealing never copies: `buf[packet]` is the packet, with
-/// [`HEADROOM`](crate::limits::HEADROOM) bytes before it and [`TAILROOM`](crate::limits::TAILROOM) behind.
-#[derive(Debug)]
-pub struct PacketBuf<'b> {
-    /// The memory.
-    pub buf: &'b mut [u8],
-    /// Where in it the packet is.
-    pub packet: Range<usize>,
-}
-
-/// A packet of a batch.
-#[derive(Debug)]
-pub struct PacketSlot<'b> {
-    /// The packet.
-    pub packet: PacketBuf<'b>,
-    /// What became of it; offsets are into `packet.buf`.
-    pub verdict: Verdict,
-}
-
-/// A datagram of a batch.
-#[derive(Debug)]
-pub struct DatagramSlot<'b> {
-    /// Where it came from and where it arrived.
-    pub path: Path,
-    /// The ECN bits of its outer header.
-    pub ecn: Ecn,
-    /// The datagram.
-    pub datagram: &'b mut [u8],
-    /// What became of it; offsets are into `datagram`.
-    pub verdict: Verdict,
-}
-
-/// What became of a packet.
+/// What became of a packet. `B` are the bytes in question: a [`Span`] of the packet's buffer, or a slice.
 #[must_use]
-#[derive(Debug)]
-pub enum Outbound<'b> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outbound<B> {
     /// Send this.
     Datagram {
         /// Where to.
         transmit: Transmit,
         /// The sealed bytes.
-        datagram: &'b [u8],
+        datagram: B,
     },
     /// Copied to the peer's bounded queue; a handshake is needed first.
     Staged,
@@ -67,81 +38,87 @@ pub enum Outbound<'b> {
         /// Why.
         reason: DropReason,
         /// The ICMP packet.
-        packet: &'b [u8],
+        packet: B,
     },
     /// Gone, and counted.
     Dropped(DropReason),
 }
 
-/// What became of a datagram.
+impl Outbound<Span> {
+    /// The same with the bytes themselves, out of the buffer that the packet is in; `Dropped(NoRoom)` when they do not lie
+    /// within `buf`.
+    #[inline]
+    pub fn of(self, buf: &[u8]) -> Outbound<&[u8]> {
+        let made = match self {
+            Self::Datagram { transmit, datagram } => {
+                datagram.of(buf).map(|datagram| Outbound::Datagram { transmit, datagram })
+            }
+            Self::Bounce { reason, packet } => packet.of(buf).map(|packet| Outbound::Bounce { reason, packet }),
+            Self::Staged => return Outbound::Staged,
+            Self::Dropped(reason) => return Outbound::Dropped(reason),
+        };
+        made.unwrap_or(Outbound::Dropped(DropReason::NoRoom))
+    }
+}
+
+impl<B> From<DropReason> for Outbound<B> {
+    #[inline]
+    fn from(reason: DropReason) -> Self {
+        Self::Dropped(reason)
+    }
+}
+
+/// What became of a datagram. `B` are the bytes in question: a [`Span`] of the datagram, or a slice.
 #[must_use]
-#[derive(Debug)]
-pub enum Inbound<'b> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Inbound<B> {
     /// A checked packet: give it to the virtual interface.
     Packet {
         /// Who sent it.
         peer: PeerId,
+        /// The host's own number for the peer ([`PeerChange::user`](crate::PeerChange::user)).
+        user: u64,
         /// The packet, without padding.
-        packet: &'b mut [u8],
+        packet: B,
     },
     /// A cookie reply, written over the datagram: send it back where that came from.
-    Reply(&'b [u8]),
+    Reply(B),
     /// Taken in (handshake, keepalive): poll.
     Consumed,
     /// Gone, and counted; the sender learns nothing.
     Dropped(DropReason),
 }
 
-/// The same facts without a lifetime.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verdict {
-    /// Not looked at yet.
-    #[default]
-    Pending,
-    /// `buf[start..start + len]` is a packet for the virtual interface.
-    Deliver {
-        /// Who sent it.
-        peer: PeerId,
-        /// First byte.
-        start: u32,
-        /// Bytes.
-        len: u32,
-    },
-    /// `buf[start..start + transmit.len]` is a datagram to send.
-    Send {
-        /// Where to.
-        transmit: Transmit,
-        /// First byte.
-        start: u32,
-    },
-    /// `datagram[..len]` is a cookie reply: send it back where the datagram came from.
-    Reply {
-        /// Bytes.
-        len: u32,
-    },
-    /// `buf[start..start + len]` is an ICMP error for the virtual interface.
-    Bounce {
-        /// Why.
-        reason: DropReason,
-        /// First byte.
-        start: u32,
-        /// Bytes.
-        len: u32,
-    },
-    /// Taken in: poll.
-    Consumed,
-    /// Copied to the peer's bounded queue.
-    Staged,
-    /// Gone, and counted.
-    Dropped(DropReason),
+impl Inbound<Span> {
+    /// The same with the bytes themselves, out of the datagram; `Dropped(NoRoom)` when they do not lie within `datagram`.
+    #[inline]
+    pub fn of_mut(self, datagram: &mut [u8]) -> Inbound<&mut [u8]> {
+        let made = match self {
+            Self::Packet { peer, user, packet } => {
+                packet.of_mut(datagram).map(|packet| Inbound::Packet { peer, user, packet })
+            }
+            Self::Reply(reply) => reply.of_mut(datagram).map(Inbound::Reply),
+            Self::Consumed => return Inbound::Consumed,
+            Self::Dropped(reason) => return Inbound::Dropped(reason),
+        };
+        made.unwrap_or(Inbound::Dropped(DropReason::NoRoom))
+    }
+}
+
+impl<B> From<DropReason> for Inbound<B> {
+    #[inline]
+    fn from(reason: DropReason) -> Self {
+        Self::Dropped(reason)
+    }
 }
 
 /// The outcome of a begin step.
 #[must_use]
 #[derive(Debug)]
-pub enum Begin<Job> {
+pub enum Begin<Job, Verdict> {
     /// Run the job's crypt step on any thread, then finish in order.
     Crypt(Job),
-    /// Nothing to crypt: this is the verdict.
+    /// Nothing to crypt: this is what became of it.
     Done(Verdict),
 }

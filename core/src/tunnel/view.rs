@@ -65,6 +65,12 @@ impl<'a> PeerView<'a> {
         self.peer.timers.persistent_interval
     }
 
+    /// The host's own number for it.
+    #[must_use]
+    pub fn user(&self) -> u64 {
+        self.peer.user
+    }
+
     /// Its allowed IPs.
     pub fn allowed_ips(&self) -> impl Iterator<Item = IpNet> + use<'a> {
         self.routes.networks_of(self.peer.id.slot)

@@ -1,10 +1,11 @@
 //! Packets and datagrams between the two sides, and the ledger of what was sent and what arrived.
 use super::script::Script;
-use super::world::{Flight, Job, Side, World};
+use super::world::{Crypted, Flight, Job, Side, World};
 use crate::pair::inner;
+use underpass_core::DropReason;
 use underpass_core::limits::{HEADROOM, TAILROOM};
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Verdict};
+use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot};
 
 /// Bytes of a header of either version, at most; the packet's number stands behind.
 const HEADER: usize = 40;
@@ -30,7 +31,7 @@ impl World {
         let packet = PacketBuf { buf: &mut buf, packet: HEADROOM..HEADROOM + len };
         let launched = match self.sides[who].tunnel.handle_packet(self.now, packet) {
             Outbound::Datagram { transmit, datagram } => Some((transmit.ecn, datagram.to_vec())),
-            Outbound::Staged | Outbound::Bounce { .. } | Outbound::Dropped(_) => None,
+            _ => None,
         };
         if let Some((ecn, bytes)) = launched {
             self.launch(who, ecn, bytes);
@@ -42,19 +43,14 @@ impl World {
         let mut packets: Vec<_> = (0..3).map(|_| self.packet(who, script)).collect();
         let mut batch: Vec<PacketSlot<'_>> = packets
             .iter_mut()
-            .map(|(buf, len)| PacketSlot {
-                packet: PacketBuf { packet: HEADROOM..HEADROOM + *len, buf },
-                verdict: Verdict::Pending,
-            })
+            .map(|(buf, len)| PacketSlot::new(PacketBuf { packet: HEADROOM..HEADROOM + *len, buf }))
             .collect();
         self.sides[who].tunnel.handle_packets(self.now, &mut batch);
         let sent: Vec<_> = batch
             .iter()
-            .filter_map(|slot| match slot.verdict {
-                Verdict::Send { transmit, start } => {
-                    Some((transmit.ecn, slot.packet.buf[start as usize..][..transmit.len].to_vec()))
-                }
-                Verdict::Pending => panic!("a slot was passed over"),
+            .filter_map(|slot| match slot.outcome() {
+                Outbound::Datagram { transmit, datagram } => Some((transmit.ecn, datagram.to_vec())),
+                Outbound::Dropped(DropReason::NoRoom) => panic!("a slot was passed over: there was room"),
                 _ => None,
             })
             .collect();
@@ -68,7 +64,7 @@ impl World {
             let Flight { path, ecn, mut bytes, .. } = self.wire.remove(at);
             match self.sides[who].tunnel.begin_open(self.now, path, ecn, &mut bytes) {
                 Begin::Crypt(job) => self.jobs.push(Job::Open(who, job, bytes)),
-                Begin::Done(verdict) => self.arrived(who, verdict, &bytes),
+                Begin::Done(verdict) => self.arrived(who, verdict.of_mut(&mut bytes)),
             }
             return;
         }
@@ -81,39 +77,30 @@ impl World {
 
     /// Finishes what was begun, in order; the crypt steps come in another one. Odd: into a buffer that is too short.
     pub(super) fn finish_jobs(&mut self, how: u8) {
-        let mut jobs = std::mem::take(&mut self.jobs);
-        for job in jobs.iter_mut().rev() {
-            match job {
-                Job::Seal(_, job, buf) if how % 16 == 15 => job.crypt(&mut buf[..HEADROOM]),
-                Job::Seal(_, job, buf) => job.crypt(buf),
-                Job::Open(_, job, bytes) => job.crypt(bytes),
-            }
-        }
-        for job in jobs {
-            match job {
-                Job::Seal(who, job, buf) => {
-                    if let Verdict::Send { transmit, start } = self.sides[who].tunnel.finish_seal(self.now, job) {
-                        let bytes = buf[start as usize..][..transmit.len].to_vec();
-                        self.launch(who, transmit.ecn, bytes);
+        let jobs = std::mem::take(&mut self.jobs);
+        let mut crypted: Vec<_> = jobs.into_iter().rev().map(|job| job.crypt(how % 16 == 15)).collect();
+        crypted.reverse();
+        for crypted in crypted {
+            match crypted {
+                Crypted::Sealed(who, sealed, buf) => {
+                    let (verdict, ()) = self.sides[who].tunnel.finish_seal(self.now, sealed);
+                    if let Outbound::Datagram { transmit, datagram } = verdict.of(&buf) {
+                        self.launch(who, transmit.ecn, datagram.to_vec());
                     }
                 }
-                Job::Open(who, job, mut bytes) => {
-                    let verdict = self.sides[who].tunnel.finish_open(self.now, job, &mut bytes);
-                    self.arrived(who, verdict, &bytes);
+                Crypted::Opened(who, opened) => {
+                    let (verdict, mut bytes) = self.sides[who].tunnel.finish_open(self.now, opened);
+                    self.arrived(who, verdict.of_mut(&mut bytes));
                 }
             }
         }
     }
 
-    fn arrived(&mut self, who: usize, verdict: Verdict, bytes: &[u8]) {
-        match verdict {
-            Verdict::Deliver { start, len, .. } => {
-                let packet = &bytes[start as usize..][..len as usize];
-                self.account(who, packet);
-            }
-            Verdict::Reply { len } => self.launch(who, Ecn::NotCapable, bytes[..len as usize].to_vec()),
-            Verdict::Consumed | Verdict::Dropped(_) => {}
-            other => panic!("{other:?} is no fate of a datagram"),
+    fn arrived(&mut self, who: usize, inbound: Inbound<&mut [u8]>) {
+        match inbound {
+            Inbound::Packet { packet, .. } => self.account(who, packet),
+            Inbound::Reply(reply) => self.launch(who, Ecn::NotCapable, reply.to_vec()),
+            _ => {}
         }
     }
 
@@ -144,33 +131,17 @@ impl World {
             let mut batch: Vec<DatagramSlot<'_>> = flights
                 .iter_mut()
                 .filter(|flight| flight.to == who)
-                .map(|Flight { path, ecn, bytes, .. }| DatagramSlot {
-                    path: *path,
-                    ecn: *ecn,
-                    datagram: bytes,
-                    verdict: Verdict::Pending,
-                })
+                .map(|Flight { path, ecn, bytes, .. }| DatagramSlot::new(*path, *ecn, bytes))
                 .collect();
             self.sides[who].tunnel.handle_datagrams(self.now, &mut batch);
-            let arrived: Vec<_> = batch.iter().map(|slot| (slot.verdict, slot.datagram.to_vec())).collect();
-            arrived.iter().for_each(|(verdict, bytes)| self.arrived(who, *verdict, bytes));
+            batch.into_iter().for_each(|slot| self.arrived(who, slot.into_outcome()));
         }
     }
 
     fn receive(&mut self, mut flight: Flight) {
         let who = flight.to;
         let inbound = self.sides[who].tunnel.handle_datagram(self.now, flight.path, flight.ecn, &mut flight.bytes);
-        match inbound {
-            Inbound::Packet { packet, .. } => {
-                let packet = packet.to_vec();
-                self.account(who, &packet);
-            }
-            Inbound::Reply(reply) => {
-                let reply = reply.to_vec();
-                self.launch(who, Ecn::NotCapable, reply);
-            }
-            Inbound::Consumed | Inbound::Dropped(_) => {}
-        }
+        self.arrived(who, inbound);
     }
 
     pub(super) fn lose(&mut self, nth: u8) {

@@ -3,8 +3,9 @@ use super::script::Script;
 use crate::pair::{BUFFER, NOW, only_peer, path_of, peer, private_key, side};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use underpass_core::limits::HEADROOM;
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{OpenJob, Path, SealJob};
+use underpass_core::tunnel::{OpenJob, Opened, Path, SealJob, Sealed};
 use underpass_core::{
     AllowedIp, Change, Endpoint, Instant, Limits, PeerChange, PeerId, PresharedKey, PublicKey, Tunnel, UnixTime,
     config::PeerAction,
@@ -39,6 +40,26 @@ pub(super) struct Flight {
 pub(super) enum Job {
     Seal(usize, SealJob, Vec<u8>),
     Open(usize, OpenJob, Vec<u8>),
+}
+
+/// The same after its crypt step.
+pub(super) enum Crypted {
+    Sealed(usize, Sealed<()>, Vec<u8>),
+    Opened(usize, Opened<Vec<u8>>),
+}
+
+impl Job {
+    /// The crypt step, of packets in a buffer that may be cut short.
+    pub(super) fn crypt(self, cut_short: bool) -> Crypted {
+        match self {
+            Self::Seal(who, job, mut buf) => {
+                let len = if cut_short { HEADROOM } else { buf.len() };
+                let (sealed, _) = job.crypt(&mut buf[..len]).detach();
+                Crypted::Sealed(who, sealed, buf)
+            }
+            Self::Open(who, job, bytes) => Crypted::Opened(who, job.crypt(bytes)),
+        }
+    }
 }
 
 /// Both sides and the wire.

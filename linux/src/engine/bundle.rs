@@ -2,7 +2,7 @@
 use super::recycle::recycle;
 use quinn_udp::RecvMeta;
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{Begin, DatagramSlot, OpenJob, Path, Verdict};
+use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, OpenJob, Opened, Path, Span};
 use underpass_core::{Instant, Tunnel};
 
 /// Bytes of the longest bundle.
@@ -17,9 +17,11 @@ pub struct Bundle {
     pub buf: Box<[u8]>,
     meta: RecvMeta,
     /// One for each datagram, in order.
-    verdicts: Vec<Verdict>,
+    verdicts: Vec<Inbound<Span>>,
     /// What is left to open, with the number of its datagram.
     jobs: Vec<(usize, OpenJob)>,
+    /// What is opened and left to finish, likewise.
+    opened: Vec<(usize, Opened<()>)>,
     spare: Vec<DatagramSlot<'static>>,
 }
 
@@ -32,6 +34,7 @@ impl Bundle {
             meta: RecvMeta::default(),
             verdicts: Vec::with_capacity(MOST),
             jobs: Vec::with_capacity(MOST),
+            opened: Vec::with_capacity(MOST),
             spare: Vec::with_capacity(MOST),
         }
     }
@@ -41,6 +44,7 @@ impl Bundle {
         self.meta = meta;
         self.verdicts.clear();
         self.jobs.clear();
+        self.opened.clear();
     }
 
     /// Where it came from, and where it arrived.
@@ -72,7 +76,7 @@ impl Bundle {
         let (path, ecn, len, stride) = (self.path(), self.ecn(), self.len(), self.stride());
         let mut slots = recycle(std::mem::take(&mut self.spare));
         let datagrams = self.buf[..len].chunks_mut(stride);
-        slots.extend(datagrams.map(|datagram| DatagramSlot { path, ecn, datagram, verdict: Verdict::Pending }));
+        slots.extend(datagrams.map(|datagram| DatagramSlot::new(path, ecn, datagram)));
         tunnel.handle_datagrams(now, &mut slots);
         self.verdicts.extend(slots.iter().map(|slot| slot.verdict));
         self.spare = recycle(slots);
@@ -85,7 +89,8 @@ impl Bundle {
             self.verdicts.push(match tunnel.begin_open(now, path, ecn, datagram) {
                 Begin::Crypt(job) => {
                     self.jobs.push((number, job));
-                    Verdict::Pending
+                    // Until it is finished there is nothing to do with it.
+                    Inbound::Consumed
                 }
                 Begin::Done(verdict) => verdict,
             });
@@ -95,28 +100,27 @@ impl Bundle {
     /// Second step, on any thread.
     pub fn crypt(&mut self) {
         let (len, stride) = (self.len(), self.stride());
-        for (number, job) in &mut self.jobs {
-            let at = *number * stride;
-            job.crypt(&mut self.buf[at..len.min(at + stride)]);
+        for (number, job) in self.jobs.drain(..) {
+            let at = number * stride;
+            let (opened, _) = job.crypt(&mut self.buf[at..len.min(at + stride)]).detach();
+            self.opened.push((number, opened));
         }
     }
 
     /// Third step: accounts for the datagrams, in the order of the first.
     pub fn finish(&mut self, tunnel: &mut Tunnel, now: Instant) {
         let (len, stride) = (self.len(), self.stride());
-        for (number, job) in self.jobs.drain(..) {
+        for (number, opened) in self.opened.drain(..) {
             let at = number * stride;
-            self.verdicts[number] = tunnel.finish_open(now, job, &mut self.buf[at..len.min(at + stride)]);
+            let datagram = &mut self.buf[at..len.min(at + stride)];
+            (self.verdicts[number], _) = tunnel.finish_open(now, opened.attach(datagram));
         }
     }
 
     /// The packets for the virtual interface, in order.
     pub fn packets(&self) -> impl Iterator<Item = &[u8]> {
         self.verdicts.iter().enumerate().filter_map(|(number, verdict)| match *verdict {
-            Verdict::Deliver { start, len, .. } => {
-                let start = number * self.stride() + start as usize;
-                Some(&self.buf[start..start + len as usize])
-            }
+            Inbound::Packet { packet, .. } => packet.of(&self.buf[number * self.stride()..]),
             _ => None,
         })
     }
@@ -124,10 +128,7 @@ impl Bundle {
     /// The cookie replies to send back.
     pub fn replies(&self) -> impl Iterator<Item = &[u8]> {
         self.verdicts.iter().enumerate().filter_map(|(number, verdict)| match *verdict {
-            Verdict::Reply { len } => {
-                let start = number * self.stride();
-                Some(&self.buf[start..start + len as usize])
-            }
+            Inbound::Reply(reply) => reply.of(&self.buf[number * self.stride()..]),
             _ => None,
         })
     }

@@ -6,7 +6,7 @@ use super::recycle::recycle;
 use crate::udp::{Run, Sent, Sockets};
 use std::ops::Range;
 use underpass_core::limits::{HEADROOM, MIN_TRANSMIT_BUFFER, TAILROOM};
-use underpass_core::tunnel::{Begin, PacketBuf, PacketSlot, SealJob, Transmit, Verdict};
+use underpass_core::tunnel::{Begin, Outbound, PacketBuf, PacketSlot, SealJob, Sealed, Span, Transmit};
 use underpass_core::{Instant, Tunnel};
 
 /// Bytes in a train: a full super-packet, sealed, and whatever single datagram the largest MTU makes.
@@ -25,6 +25,8 @@ pub struct Train {
     places: Vec<Place>,
     /// What is left to seal, with the place where it stands.
     jobs: Vec<(Range<usize>, SealJob)>,
+    /// What is sealed and left to finish, with the first byte of its place.
+    sealed: Vec<(usize, Sealed<()>)>,
     departures: Vec<Departure>,
     bounces: Vec<Bounce>,
     spare: Vec<PacketSlot<'static>>,
@@ -69,6 +71,7 @@ impl Train {
             used: 0,
             places: Vec::with_capacity(most),
             jobs: Vec::with_capacity(most),
+            sealed: Vec::with_capacity(most),
             departures: Vec::with_capacity(most),
             bounces: Vec::with_capacity(most),
             spare: Vec::with_capacity(most),
@@ -105,7 +108,7 @@ impl Train {
         for place in &self.places {
             let (buf, behind) = rest.split_at_mut(place.room);
             let packet = PacketBuf { buf, packet: HEADROOM..HEADROOM + place.len };
-            slots.push(PacketSlot { packet, verdict: Verdict::Pending });
+            slots.push(PacketSlot::new(packet));
             rest = behind;
         }
         tunnel.handle_packets(now, &mut slots);
@@ -134,13 +137,18 @@ impl Train {
 
     /// Second step, on any thread.
     pub fn crypt(&mut self) {
-        self.jobs.iter_mut().for_each(|(range, job)| job.crypt(&mut self.buf[range.clone()]));
+        for (range, job) in self.jobs.drain(..) {
+            let start = range.start;
+            let (sealed, _) = job.crypt(&mut self.buf[range]).detach();
+            self.sealed.push((start, sealed));
+        }
     }
 
     /// Third step: accounts for the packets, in the order of the first.
     pub fn finish(&mut self, tunnel: &mut Tunnel, now: Instant) {
-        for (range, job) in self.jobs.drain(..) {
-            note(&mut self.departures, &mut self.bounces, range.start, tunnel.finish_seal(now, job));
+        for (start, sealed) in self.sealed.drain(..) {
+            let (verdict, ()) = tunnel.finish_seal(now, sealed);
+            note(&mut self.departures, &mut self.bounces, start, verdict);
         }
     }
 
@@ -189,12 +197,15 @@ impl Train {
 }
 
 /// Remembers what became of the packet whose place begins at `start`.
-fn note(departures: &mut Vec<Departure>, bounces: &mut Vec<Bounce>, start: usize, verdict: Verdict) {
+fn note(departures: &mut Vec<Departure>, bounces: &mut Vec<Bounce>, start: usize, verdict: Outbound<Span>) {
     match verdict {
-        Verdict::Send { transmit, start: at } => departures.push(Departure { start: start + at as usize, transmit }),
-        Verdict::Bounce { start: at, len, .. } => {
-            bounces.push(Bounce { start: start + at as usize, len: len as usize });
+        Outbound::Datagram { transmit, datagram } => {
+            departures.push(Departure { start: start + datagram.start as usize, transmit });
         }
+        Outbound::Bounce { packet, .. } => {
+            bounces.push(Bounce { start: start + packet.start as usize, len: packet.len as usize });
+        }
+        // Staged or dropped; the core has counted it.
         _ => {}
     }
 }
@@ -218,13 +229,14 @@ fn count_of_run(departures: &[Departure]) -> usize {
 mod tests {
     use super::*;
     use std::net::SocketAddr;
+    use underpass_core::PeerId;
     use underpass_core::packet::ecn::Ecn;
     use underpass_core::tunnel::Path;
 
     fn departures(of: &[(usize, usize, u16, Ecn)]) -> Vec<Departure> {
         let transmit = |len, port, ecn| {
             let path = Path { local: None, remote: SocketAddr::from(([127, 0, 0, 1], port)) };
-            Transmit { peer: None, path, len, ecn }
+            Transmit { peer: PeerId::from_u64(1), user: 0, path, len, ecn }
         };
         of.iter()
             .map(|(start, len, port, ecn)| Departure { start: *start, transmit: transmit(*len, *port, *ecn) })

@@ -174,9 +174,9 @@ impl Yard {
 }
 
 fn depart(train: &mut Train, sockets: &Sockets, strayed: &mut Vec<(PeerId, Path)>) {
-    train.depart(sockets, |transmit, sent| match (sent, transmit.peer) {
-        (Sent::FromElsewhere, Some(peer)) => strayed.push((peer, transmit.path)),
-        (Sent::Failed(errno), _) => tracing::debug!(%errno, remote = %transmit.path.remote, "not sent"),
+    train.depart(sockets, |transmit, sent| match sent {
+        Sent::FromElsewhere => strayed.push((transmit.peer, transmit.path)),
+        Sent::Failed(errno) => tracing::debug!(%errno, remote = %transmit.path.remote, "not sent"),
         _ => {}
     });
 }

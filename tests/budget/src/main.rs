@@ -8,7 +8,7 @@ use underpass_budget::{forget_events, path, room, shake_hands, tunnel, write_pac
 use underpass_core::crypto::{AeadKey, PrivateKey, TransportKey, dh};
 use underpass_core::limits::HEADROOM;
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{DatagramSlot, PacketSlot, Verdict};
+use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketSlot};
 use underpass_core::{Instant, Tunnel};
 
 /// Packets sealed or opened.
@@ -77,10 +77,8 @@ fn whole(bytes: usize, sealing: bool) -> usize {
     shake_hands(&mut a, 0, &mut b, 1, Instant::ZERO);
     let mut bufs = vec![vec![0; room(bytes)]; BATCH];
     for _ in 0..PACKETS / BATCH {
-        let mut packets: Vec<PacketSlot<'_>> = bufs
-            .iter_mut()
-            .map(|buf| PacketSlot { packet: write_packet(buf, bytes, 0, 1), verdict: Verdict::Pending })
-            .collect();
+        let mut packets: Vec<PacketSlot<'_>> =
+            bufs.iter_mut().map(|buf| PacketSlot::new(write_packet(buf, bytes, 0, 1))).collect();
         if sealing {
             measured_seal(&mut a, &mut packets);
         } else {
@@ -89,7 +87,7 @@ fn whole(bytes: usize, sealing: bool) -> usize {
         let mut datagrams: Vec<DatagramSlot<'_>> = packets.into_iter().map(sealed).collect();
         if !sealing {
             measured_open(&mut b, &mut datagrams);
-            assert!(datagrams.iter().all(|slot| matches!(slot.verdict, Verdict::Deliver { .. })));
+            assert!(datagrams.iter().all(|slot| matches!(slot.verdict, Inbound::Packet { .. })));
         }
     }
     PACKETS
@@ -97,12 +95,10 @@ fn whole(bytes: usize, sealing: bool) -> usize {
 
 fn sealed(slot: PacketSlot<'_>) -> DatagramSlot<'_> {
     match slot.verdict {
-        Verdict::Send { transmit, start } => DatagramSlot {
-            path: path(0),
-            ecn: Ecn::NotCapable,
-            datagram: &mut slot.packet.buf[start as usize..][..transmit.len],
-            verdict: Verdict::Pending,
-        },
+        Outbound::Datagram { datagram, .. } => {
+            let datagram = datagram.of_mut(slot.packet.buf).expect("within its buffer");
+            DatagramSlot::new(path(0), Ecn::NotCapable, datagram)
+        }
         verdict => panic!("{verdict:?}"),
     }
 }

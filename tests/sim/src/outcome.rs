@@ -1,6 +1,6 @@
 //! What became of a packet or datagram, without its bytes.
 use underpass_core::DropReason;
-use underpass_core::tunnel::{Inbound, Outbound, Verdict};
+use underpass_core::tunnel::{Inbound, Outbound};
 
 /// What became of a packet or datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,41 +21,30 @@ pub enum Outcome {
     Dropped(DropReason),
 }
 
-impl From<&Outbound<'_>> for Outcome {
-    fn from(outbound: &Outbound<'_>) -> Self {
+impl<B: core::fmt::Debug> From<&Outbound<B>> for Outcome {
+    /// # Panics
+    /// When the core says something that stories do not know.
+    fn from(outbound: &Outbound<B>) -> Self {
         match outbound {
             Outbound::Datagram { .. } => Self::Sent,
             Outbound::Staged => Self::Staged,
             Outbound::Bounce { reason, .. } => Self::Bounced(*reason),
             Outbound::Dropped(reason) => Self::Dropped(*reason),
+            other => panic!("{other:?} is no outcome yet"),
         }
     }
 }
 
-impl From<&Inbound<'_>> for Outcome {
-    fn from(inbound: &Inbound<'_>) -> Self {
+impl<B: core::fmt::Debug> From<&Inbound<B>> for Outcome {
+    /// # Panics
+    /// When the core says something that stories do not know.
+    fn from(inbound: &Inbound<B>) -> Self {
         match inbound {
             Inbound::Packet { .. } => Self::Delivered,
             Inbound::Reply(_) => Self::Replied,
             Inbound::Consumed => Self::Consumed,
             Inbound::Dropped(reason) => Self::Dropped(*reason),
-        }
-    }
-}
-
-impl From<Verdict> for Outcome {
-    /// # Panics
-    /// When the core left a slot of a batch untouched.
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Pending => panic!("a slot of a batch was left pending"),
-            Verdict::Deliver { .. } => Self::Delivered,
-            Verdict::Send { .. } => Self::Sent,
-            Verdict::Reply { .. } => Self::Replied,
-            Verdict::Bounce { reason, .. } => Self::Bounced(reason),
-            Verdict::Consumed => Self::Consumed,
-            Verdict::Staged => Self::Staged,
-            Verdict::Dropped(reason) => Self::Dropped(reason),
+            other => panic!("{other:?} is no outcome yet"),
         }
     }
 }

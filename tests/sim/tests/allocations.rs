@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::alloc::{GlobalAlloc, Layout, System};
 use underpass_core::limits::{HEADROOM, TAILROOM};
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path, Verdict};
+use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path};
 use underpass_core::{Instant, Tunnel};
 use underpass_sim::{HostId, Shape, World};
 
@@ -131,23 +131,24 @@ fn in_batches() {
     for _ in 0..300 {
         refill(&mut buffers, &packet);
         world.undrained(phone, |tunnel, now| {
-            let slot = |buf| PacketSlot { packet: PacketBuf { packet: ROOM, buf }, verdict: Verdict::Pending };
+            let slot = |buf| PacketSlot::new(PacketBuf { packet: ROOM, buf });
             let mut slots: Vec<_> = buffers.iter_mut().map(|buf| slot(&mut buf[..])).collect();
             total += calls(|| {
                 tunnel.handle_packets(now, &mut slots);
                 drain(tunnel, now, &mut transmit_buf);
             });
-            let sent = |slot: &PacketSlot<'_>| matches!(slot.verdict, Verdict::Send { start: 0, .. });
+            let sent = |slot: &PacketSlot<'_>| matches!(slot.verdict, Outbound::Datagram { datagram, .. } if datagram.start == 0);
             assert!(slots.iter().all(sent));
         });
         world.undrained(gateway, |tunnel, now| {
-            let slot = |datagram| DatagramSlot { path, ecn: Ecn::NotCapable, datagram, verdict: Verdict::Pending };
+            let slot = |datagram| DatagramSlot::new(path, Ecn::NotCapable, datagram);
             let mut slots: Vec<_> = buffers.iter_mut().map(|buf| slot(&mut buf[..SEALED])).collect();
             total += calls(|| {
                 tunnel.handle_datagrams(now, &mut slots);
                 drain(tunnel, now, &mut transmit_buf);
             });
-            let delivered = |slot: &DatagramSlot<'_>| matches!(slot.verdict, Verdict::Deliver { start: 16, .. });
+            let delivered =
+                |slot: &DatagramSlot<'_>| matches!(slot.verdict, Inbound::Packet { packet, .. } if packet.start == 16);
             assert!(slots.iter().all(delivered));
         });
         assert!(buffers.iter().all(|buf| buf[ROOM] == packet));
@@ -167,22 +168,21 @@ fn in_three_steps() {
         buf[ROOM].copy_from_slice(&packet);
         world.undrained(phone, |tunnel, now| {
             total += calls(|| {
-                let Begin::Crypt(mut job) = tunnel.begin_seal(now, PacketBuf { packet: ROOM, buf: &mut buf[..] })
-                else {
+                let Begin::Crypt(job) = tunnel.begin_seal(now, PacketBuf { packet: ROOM, buf: &mut buf[..] }) else {
                     panic!("a session is live")
                 };
-                job.crypt(buf);
-                assert!(matches!(tunnel.finish_seal(now, job), Verdict::Send { start: 0, .. }));
+                let (verdict, _) = tunnel.finish_seal(now, job.crypt(&mut buf[..]));
+                assert!(matches!(verdict, Outbound::Datagram { datagram, .. } if datagram.start == 0));
             });
         });
         world.undrained(gateway, |tunnel, now| {
             total += calls(|| {
                 let datagram = &mut buf[..SEALED];
-                let Begin::Crypt(mut job) = tunnel.begin_open(now, path, Ecn::NotCapable, datagram) else {
+                let Begin::Crypt(job) = tunnel.begin_open(now, path, Ecn::NotCapable, &mut *datagram) else {
                     panic!("a session is live")
                 };
-                job.crypt(datagram);
-                assert!(matches!(tunnel.finish_open(now, job, datagram), Verdict::Deliver { .. }));
+                let (verdict, _) = tunnel.finish_open(now, job.crypt(datagram));
+                assert!(matches!(verdict, Inbound::Packet { .. }));
             });
         });
         assert_eq!(buf[ROOM], packet);

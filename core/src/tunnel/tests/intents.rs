@@ -208,7 +208,7 @@ fn no_keepalive_leaves_beside_data() {
 }
 
 #[test]
-fn a_job_seals_once_and_only_for_a_peer_that_is_there() {
+fn a_job_seals_only_for_a_peer_that_is_there() {
     let begin =
         |a: &mut Host, buf: &mut [u8], range| match a.tunnel.begin_seal(secs(0), PacketBuf { buf, packet: range }) {
             Begin::Crypt(job) => job,
@@ -216,18 +216,16 @@ fn a_job_seals_once_and_only_for_a_peer_that_is_there() {
         };
     let (mut a, mut b) = connected();
     let (mut buf, range) = packet(1, 2, 60);
-    let mut job = begin(&mut a, &mut buf, range);
-    job.crypt(&mut buf);
-    job.crypt(&mut buf);
-    let Verdict::Send { transmit, .. } = a.tunnel.finish_seal(secs(0), job) else { panic!("sealed") };
+    let job = begin(&mut a, &mut buf, range);
+    let (verdict, mut buf) = a.tunnel.finish_seal(secs(0), job.crypt(buf));
+    let Outbound::Datagram { transmit, .. } = verdict else { panic!("{verdict:?}") };
     let opened = b.tunnel.handle_datagram(secs(0), a.path, Ecn::NotCapable, &mut buf[..transmit.len]);
     assert!(matches!(opened, Inbound::Packet { .. }), "{opened:?}");
 
     let (mut buf, range) = packet(1, 2, 60);
-    let mut job = begin(&mut a, &mut buf, range);
-    job.crypt(&mut buf);
+    let sealed = begin(&mut a, &mut buf, range).crypt(buf);
     configure(&mut a, secs(0), Change::RemoveAllPeers);
-    assert_eq!(a.tunnel.finish_seal(secs(0), job), Verdict::Dropped(DropReason::NoRoute));
+    assert_eq!(a.tunnel.finish_seal(secs(0), sealed).0, Outbound::Dropped(DropReason::NoRoute));
 }
 
 /// Threat 18: the address that datagrams leave from is not held on to when nobody answers.

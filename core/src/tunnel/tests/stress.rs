@@ -69,7 +69,7 @@ impl Story {
         while let Ok(Some(transmit)) = self.hosts[who].tunnel.poll_transmit(now, &mut buf) {
             let actual = self.hosts[who].tunnel.shared.clock.now();
             if matches!(buf[0], 1 | 2) {
-                let to = (who, transmit.peer.expect("no cookie reply"));
+                let to = (who, transmit.peer);
                 let last = self.sent.insert(to, actual).filter(|_| buf[0] == 1);
                 assert!(last.is_none_or(|last| actual.since(last) >= REKEY_TIMEOUT), "{last:?} {actual:?}");
             }
@@ -130,17 +130,16 @@ impl Story {
 
     /// Finishes the jobs that are under way, in their order.
     fn finish(&mut self) {
-        for (who, mut job, mut buf) in core::mem::take(&mut self.sealing) {
-            job.crypt(&mut buf);
-            if let Verdict::Send { transmit, start } = self.hosts[who].tunnel.finish_seal(self.now[who], job) {
-                let sealed = buf[start as usize..][..transmit.len].to_vec();
+        for (who, job, buf) in core::mem::take(&mut self.sealing) {
+            let (verdict, buf) = self.hosts[who].tunnel.finish_seal(self.now[who], job.crypt(buf));
+            if let Outbound::Datagram { datagram, .. } = verdict.of(&buf) {
+                let sealed = datagram.to_vec();
                 let from = self.address(who);
                 self.wire.push((1 - who, Path { local: None, remote: from }, sealed));
             }
         }
-        for (who, mut job, mut bytes) in core::mem::take(&mut self.opening) {
-            job.crypt(&mut bytes);
-            let _ = self.hosts[who].tunnel.finish_open(self.now[who], job, &mut bytes);
+        for (who, job, bytes) in core::mem::take(&mut self.opening) {
+            let _ = self.hosts[who].tunnel.finish_open(self.now[who], job.crypt(bytes));
         }
     }
 
@@ -265,12 +264,10 @@ impl Story {
                 if second % 20 != 0 {
                     continue;
                 }
-                let mut batch =
-                    [PacketSlot { packet: PacketBuf { buf: &mut buf, packet: range }, verdict: Verdict::Pending }];
+                let mut batch = [PacketSlot::new(PacketBuf { buf: &mut buf, packet: range })];
                 from.tunnel.handle_packets(now, &mut batch);
-                if let Verdict::Send { transmit, start } = batch[0].verdict {
-                    let sealed = &mut buf[start as usize..][..transmit.len];
-                    let _ = to.tunnel.handle_datagram(now, from.path, transmit.ecn, sealed);
+                if let Outbound::Datagram { transmit, datagram } = batch[0].outcome() {
+                    let _ = to.tunnel.handle_datagram(now, from.path, transmit.ecn, &mut datagram.to_vec());
                 }
             }
             exchange(now, a, b);

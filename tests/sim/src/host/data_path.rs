@@ -1,9 +1,9 @@
 //! The three forms of the data path: one by one, in batches, in three steps. All must come to the same.
-use super::Outbox;
+use super::{Departure, Outbox};
 use crate::outcome::Outcome;
 use underpass_core::limits::{HEADROOM, TAILROOM};
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path, Transmit, Verdict};
+use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path, Span};
 use underpass_core::{Instant, Tunnel};
 
 /// In which form a host calls the tunnel's data path.
@@ -40,16 +40,10 @@ impl DataPath {
             _ => seal_in_steps(tunnel, now, &mut buffers),
         };
         for (buf, verdict) in buffers.iter().zip(&verdicts) {
-            match *verdict {
-                Verdict::Send { transmit, start } => {
-                    outbox.datagrams.push((transmit, cut(buf, start, transmit.len)));
-                }
-                Verdict::Bounce { start, len, .. } => bounces.push(cut(buf, start, len as usize)),
-                _ => {}
-            }
+            sort_out(&verdict.of(buf), outbox, bounces);
         }
         drain(tunnel, outbox);
-        verdicts.into_iter().map(Outcome::from).collect()
+        verdicts.iter().map(Outcome::from).collect()
     }
 
     /// Opens `datagrams`, one outcome each.
@@ -68,15 +62,11 @@ impl DataPath {
             Self::Batch => open_batch(tunnel, now, datagrams),
             _ => open_in_steps(tunnel, now, datagrams),
         };
-        for ((path, _, buf), verdict) in datagrams.iter().zip(&verdicts) {
-            match *verdict {
-                Verdict::Deliver { peer, start, len } => outbox.packets.push((peer, cut(buf, start, len as usize))),
-                Verdict::Reply { len } => outbox.datagrams.push(reply(*path, &buf[..len as usize])),
-                _ => {}
-            }
+        for ((path, _, buf), verdict) in datagrams.iter_mut().zip(&verdicts) {
+            sort_in(*path, &verdict.of_mut(buf), outbox);
         }
         drain(tunnel, outbox);
-        verdicts.into_iter().map(Outcome::from).collect()
+        verdicts.iter().map(Outcome::from).collect()
     }
 }
 
@@ -89,11 +79,7 @@ fn write_one(
     drain: Drain<'_>,
 ) -> Outcome {
     let outbound = tunnel.handle_packet(now, packet_buf(buf));
-    match &outbound {
-        Outbound::Datagram { transmit, datagram } => outbox.datagrams.push((*transmit, datagram.to_vec())),
-        Outbound::Bounce { packet, .. } => bounces.push(packet.to_vec()),
-        Outbound::Staged | Outbound::Dropped(_) => {}
-    }
+    sort_out(&outbound, outbox, bounces);
     let outcome = Outcome::from(&outbound);
     drain(tunnel, outbox);
     outcome
@@ -107,64 +93,77 @@ fn receive_one(
     drain: Drain<'_>,
 ) -> Outcome {
     let inbound = tunnel.handle_datagram(now, *path, *ecn, bytes);
+    sort_in(*path, &inbound, outbox);
     let outcome = Outcome::from(&inbound);
-    match inbound {
-        Inbound::Packet { peer, packet } => outbox.packets.push((peer, packet.to_vec())),
-        Inbound::Reply(bytes) => outbox.datagrams.push(reply(*path, bytes)),
-        Inbound::Consumed | Inbound::Dropped(_) => {}
-    }
     drain(tunnel, outbox);
     outcome
 }
 
-fn seal_batch(tunnel: &mut Tunnel, now: Instant, buffers: &mut [Vec<u8>]) -> Vec<Verdict> {
-    let slot = |buf| PacketSlot { packet: packet_buf(buf), verdict: Verdict::Pending };
-    let mut slots: Vec<_> = buffers.iter_mut().map(|buf| slot(buf)).collect();
+/// Takes what became of a packet to where it goes.
+fn sort_out(outbound: &Outbound<&[u8]>, outbox: &mut Outbox, bounces: &mut Vec<Vec<u8>>) {
+    match outbound {
+        Outbound::Datagram { transmit, datagram } => outbox.datagrams.push(Departure::new(transmit, datagram)),
+        Outbound::Bounce { packet, .. } => bounces.push(packet.to_vec()),
+        _ => {}
+    }
+}
+
+/// Takes what became of a datagram that came by `path` to where it goes.
+fn sort_in(path: Path, inbound: &Inbound<&mut [u8]>, outbox: &mut Outbox) {
+    match inbound {
+        Inbound::Packet { peer, packet, .. } => outbox.packets.push((*peer, packet.to_vec())),
+        Inbound::Reply(bytes) => outbox.datagrams.push(Departure::reply(path, bytes)),
+        _ => {}
+    }
+}
+
+fn seal_batch(tunnel: &mut Tunnel, now: Instant, buffers: &mut [Vec<u8>]) -> Vec<Outbound<Span>> {
+    let mut slots: Vec<_> = buffers.iter_mut().map(|buf| PacketSlot::new(packet_buf(buf))).collect();
     tunnel.handle_packets(now, &mut slots);
     slots.iter().map(|slot| slot.verdict).collect()
 }
 
-fn open_batch(tunnel: &mut Tunnel, now: Instant, datagrams: &mut [(Path, Ecn, Vec<u8>)]) -> Vec<Verdict> {
-    let mut slots: Vec<_> = datagrams
-        .iter_mut()
-        .map(|(path, ecn, datagram)| DatagramSlot { path: *path, ecn: *ecn, datagram, verdict: Verdict::Pending })
-        .collect();
+fn open_batch(tunnel: &mut Tunnel, now: Instant, datagrams: &mut [(Path, Ecn, Vec<u8>)]) -> Vec<Inbound<Span>> {
+    let mut slots: Vec<_> =
+        datagrams.iter_mut().map(|(path, ecn, datagram)| DatagramSlot::new(*path, *ecn, datagram)).collect();
     tunnel.handle_datagrams(now, &mut slots);
     slots.iter().map(|slot| slot.verdict).collect()
 }
 
-fn seal_in_steps(tunnel: &mut Tunnel, now: Instant, buffers: &mut [Vec<u8>]) -> Vec<Verdict> {
-    let mut begun: Vec<_> = buffers.iter_mut().map(|buf| tunnel.begin_seal(now, packet_buf(buf))).collect();
-    for (begin, buf) in begun.iter_mut().zip(buffers.iter_mut()).rev() {
-        if let Begin::Crypt(job) = begin {
-            job.crypt(buf);
-        }
-    }
-    begun
-        .into_iter()
-        .map(|begin| match begin {
-            Begin::Crypt(job) => tunnel.finish_seal(now, job),
-            Begin::Done(verdict) => verdict,
-        })
-        .collect()
+fn seal_in_steps(tunnel: &mut Tunnel, now: Instant, buffers: &mut [Vec<u8>]) -> Vec<Outbound<Span>> {
+    let begun: Vec<_> = buffers.iter_mut().map(|buf| tunnel.begin_seal(now, packet_buf(buf))).collect();
+    let crypted = crypt_in_reverse(begun.into_iter().zip(buffers), |job, buf| job.crypt(buf));
+    let finish = |crypted| match crypted {
+        Begin::Crypt(sealed) => tunnel.finish_seal(now, sealed).0,
+        Begin::Done(verdict) => verdict,
+    };
+    crypted.into_iter().map(finish).collect()
 }
 
-fn open_in_steps(tunnel: &mut Tunnel, now: Instant, datagrams: &mut [(Path, Ecn, Vec<u8>)]) -> Vec<Verdict> {
-    let mut begun: Vec<_> =
+fn open_in_steps(tunnel: &mut Tunnel, now: Instant, datagrams: &mut [(Path, Ecn, Vec<u8>)]) -> Vec<Inbound<Span>> {
+    let begun: Vec<_> =
         datagrams.iter_mut().map(|(path, ecn, datagram)| tunnel.begin_open(now, *path, *ecn, datagram)).collect();
-    for (begin, (_, _, datagram)) in begun.iter_mut().zip(datagrams.iter_mut()).rev() {
-        if let Begin::Crypt(job) = begin {
-            job.crypt(datagram);
-        }
-    }
-    begun
-        .into_iter()
-        .zip(datagrams.iter_mut())
-        .map(|(begin, (_, _, datagram))| match begin {
-            Begin::Crypt(job) => tunnel.finish_open(now, job, datagram),
-            Begin::Done(verdict) => verdict,
-        })
-        .collect()
+    let buffers = datagrams.iter_mut().map(|(_, _, datagram)| datagram);
+    let crypted = crypt_in_reverse(begun.into_iter().zip(buffers), |job, datagram| job.crypt(datagram));
+    let finish = |crypted| match crypted {
+        Begin::Crypt(opened) => tunnel.finish_open(now, opened).0,
+        Begin::Done(verdict) => verdict,
+    };
+    crypted.into_iter().map(finish).collect()
+}
+
+/// The crypt steps, the last first; in the order of the first step again.
+fn crypt_in_reverse<'b, Job, Verdict, Crypted>(
+    begun: impl DoubleEndedIterator<Item = (Begin<Job, Verdict>, &'b mut Vec<u8>)>,
+    crypt: impl Fn(Job, &'b mut Vec<u8>) -> Crypted,
+) -> Vec<Begin<Crypted, Verdict>> {
+    let step = |(begin, buf)| match begin {
+        Begin::Crypt(job) => Begin::Crypt(crypt(job, buf)),
+        Begin::Done(verdict) => Begin::Done(verdict),
+    };
+    let mut crypted: Vec<_> = begun.rev().map(step).collect();
+    crypted.reverse();
+    crypted
 }
 
 fn roomy(packet: &[u8]) -> Vec<u8> {
@@ -176,12 +175,4 @@ fn roomy(packet: &[u8]) -> Vec<u8> {
 fn packet_buf(buf: &mut [u8]) -> PacketBuf<'_> {
     let packet = HEADROOM..buf.len() - TAILROOM;
     PacketBuf { buf, packet }
-}
-
-fn cut(buf: &[u8], start: u32, len: usize) -> Vec<u8> {
-    buf[start as usize..][..len].to_vec()
-}
-
-fn reply(path: Path, bytes: &[u8]) -> (Transmit, Vec<u8>) {
-    (Transmit { peer: None, path, len: bytes.len(), ecn: Ecn::NotCapable }, bytes.to_vec())
 }

@@ -57,11 +57,34 @@ impl Spec {
     }
 }
 
+/// A datagram to send.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    /// Whom it goes to; `None`: a cookie reply goes to whoever asked for it.
+    pub(crate) peer: Option<PeerId>,
+    pub(crate) path: Path,
+    pub(crate) ecn: Ecn,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Departure {
+    /// What the tunnel wants to be sent.
+    fn new(transmit: &Transmit, bytes: &[u8]) -> Self {
+        assert_eq!(transmit.len, bytes.len());
+        Self { peer: Some(transmit.peer), path: transmit.path, ecn: transmit.ecn, bytes: bytes.to_vec() }
+    }
+
+    /// A cookie reply to a datagram that came by `path`.
+    fn reply(path: Path, bytes: &[u8]) -> Self {
+        Self { peer: None, path, ecn: Ecn::NotCapable, bytes: bytes.to_vec() }
+    }
+}
+
 /// What a call into the tunnel left to be carried on.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// Datagrams to send.
-    pub(crate) datagrams: Vec<(Transmit, Vec<u8>)>,
+    pub(crate) datagrams: Vec<Departure>,
     /// Packets for the virtual interface.
     pub(crate) packets: Vec<(PeerId, Vec<u8>)>,
     /// Events, already in the host's log.
@@ -245,8 +268,8 @@ impl Host {
 
     /// Checks that the counters of each session leave in order, none missing and none twice (lesson 3: a nonce is
     /// used once).
-    pub(crate) fn check_counter(&mut self, transmit: &Transmit, bytes: &[u8]) {
-        let (Some(peer), Some((4, rest))) = (transmit.peer, bytes.split_first()) else { return };
+    pub(crate) fn check_counter(&mut self, datagram: &Departure) {
+        let (Some(peer), Some((4, rest))) = (datagram.peer, datagram.bytes.split_first()) else { return };
         let receiver = u32::from_le_bytes(rest[3..7].try_into().expect("four bytes"));
         let counter = u64::from_le_bytes(rest[7..15].try_into().expect("eight bytes"));
         let next = self.counters.entry((peer, receiver)).or_default();
@@ -290,7 +313,7 @@ fn drain(tunnel: &mut Tunnel, now: Instant, outbox: &mut Outbox) {
     let mut buf = vec![0; (usize::from(tunnel.mtu()) + HEADROOM + TAILROOM).max(MIN_TRANSMIT_BUFFER)];
     let mut bound = DRAIN_BOUND;
     while let Some(transmit) = tunnel.poll_transmit(now, &mut buf).expect("there is room") {
-        outbox.datagrams.push((transmit, buf[..transmit.len].to_vec()));
+        outbox.datagrams.push(Departure::new(&transmit, &buf[..transmit.len]));
         bound -= 1;
         assert!(bound > 0, "poll_transmit does not come to an end");
     }

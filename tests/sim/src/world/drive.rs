@@ -1,7 +1,7 @@
 //! Time passes: from happening to happening.
 use super::{HostId, World};
 use crate::clock::Time;
-use crate::host::Host;
+use crate::host::{Departure, Host};
 use crate::network::Datagram;
 use crate::outcome::Outcome;
 use crate::trace::Happening;
@@ -119,13 +119,13 @@ impl World {
     fn settle(&mut self, host: HostId) {
         loop {
             let outbox = core::mem::take(&mut self.hosts[host.0].outbox);
-            for (transmit, bytes) in outbox.datagrams {
-                assert_eq!(transmit.len, bytes.len());
-                self.hosts[host.0].check_counter(&transmit, &bytes);
+            for datagram in outbox.datagrams {
+                self.hosts[host.0].check_counter(&datagram);
+                let Departure { path: Path { remote: to, .. }, ecn, bytes, .. } = datagram;
                 let from = self.network.address(host.station());
-                let sent = Datagram { from, to: transmit.path.remote, ecn: transmit.ecn, bytes: bytes.clone() };
+                let sent = Datagram { from, to, ecn, bytes: bytes.clone() };
                 self.trace.note(self.time, host.0, Happening::Sent(sent));
-                self.network.send(self.time, host.station(), transmit.path.remote, transmit.ecn, bytes);
+                self.network.send(self.time, host.station(), to, ecn, bytes);
             }
             for (_, packet) in outbox.packets {
                 self.trace.note(self.time, host.0, Happening::Delivered(packet.clone()));
