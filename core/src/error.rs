@@ -36,6 +36,8 @@ pub enum ConfigReason {
     MtuOutOfRange,
     /// A limit is zero or beyond what the core can count.
     LimitOutOfRange,
+    /// Padding goes to a multiple that is no power of two from 32 to 32768.
+    PaddingOutOfRange,
 }
 
 /// The buffer given to [`poll_transmit`](crate::Tunnel::poll_transmit) is too short for what is to be sent.
@@ -69,6 +71,7 @@ impl fmt::Display for ConfigReason {
             Self::TooManyPeers => "too many peers",
             Self::MtuOutOfRange => "MTU is outside 68..=65535",
             Self::LimitOutOfRange => "a limit is out of range",
+            Self::PaddingOutOfRange => "padding is not a power of two from 32 to 32768",
         })
     }
 }

@@ -101,8 +101,7 @@ pub extern "C" fn underpass_poll_transmit(
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         let out = caller.record_out(out)?;
-        let least = u32::from(tunnel.mtu()) + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM;
-        if cap < least.max(UNDERPASS_MIN_TRANSMIT_BUFFER) as usize {
+        if cap < tunnel.layout().transmit_buffer() {
             return Err(Status::Buffer);
         }
         let buf = caller.buffer(buf, cap)?;

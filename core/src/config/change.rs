@@ -1,4 +1,5 @@
 //! The one door: a tunnel's first configuration and the changes to it.
+use crate::config::layout::Padding;
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use crate::limits::{DEFAULT_MTU, Limits};
 use crate::noise::Tai64N;
@@ -14,6 +15,8 @@ pub struct TunnelConfig {
     pub private_key: Option<PrivateKey>,
     /// Largest inner packet in bytes.
     pub mtu: u16,
+    /// How packets are padded.
+    pub padding: Padding,
     /// Bounds on memory and work.
     pub limits: Limits,
     /// No initiation carries a timestamp at or before this: the [`timestamp_floor`](crate::Tunnel::timestamp_floor)
@@ -28,6 +31,7 @@ impl Default for TunnelConfig {
         Self {
             private_key: None,
             mtu: DEFAULT_MTU,
+            padding: Padding::default(),
             limits: Limits::default(),
             timestamp_floor: Tai64N::ZERO,
             peers: Vec::new(),
@@ -45,6 +49,8 @@ pub enum Change {
     RemoveAllPeers,
     /// Sets the MTU.
     Mtu(u16),
+    /// Sets how packets are padded.
+    Padding(Padding),
     /// Raises or lowers the bounds on memory and work. What is staged beyond the new ones is dropped, the oldest first, so
     /// that a phone can give memory back.
     Limits(Limits),

@@ -13,6 +13,7 @@ mod diagnostic;
 pub mod foreign;
 mod interface;
 pub mod keys;
+pub(crate) mod layout;
 mod lines;
 mod loops;
 mod parser;
@@ -27,6 +28,7 @@ mod writer;
 
 pub use change::{AllowedIp, Change, Endpoint, PeerAction, PeerChange, TunnelConfig};
 pub use diagnostic::{Diagnostic, Section, Severity};
+pub use layout::{Layout, Padding};
 pub use parser::{Parsed, parse};
 pub use quick::{AmneziaSetting, QuickConfig, Table};
 pub use reason::Reason;

@@ -44,7 +44,8 @@ impl<'c> Plan<'c> {
     fn add(&mut self, change: &'c Change) -> Result<(), ConfigReason> {
         match change {
             Change::Mtu(mtu) if *mtu < MIN_MTU => return Err(ConfigReason::MtuOutOfRange),
-            Change::PrivateKey(_) | Change::Mtu(_) => {}
+            Change::Padding(padding) if !padding.is_valid() => return Err(ConfigReason::PaddingOutOfRange),
+            Change::PrivateKey(_) | Change::Mtu(_) | Change::Padding(_) => {}
             Change::Limits(limits) => {
                 check_limits(limits)?;
                 self.limits = limits;

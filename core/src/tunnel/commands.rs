@@ -1,5 +1,5 @@
 //! D. Commands and getters.
-use super::{Event, Footprint, PeerView, Tunnel};
+use super::{Event, Footprint, Layout, PeerView, Tunnel};
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::noise::Tai64N;
 use crate::peer::{Path, Peer, PeerId};
@@ -96,7 +96,14 @@ impl Tunnel {
     /// The largest inner packet in bytes.
     #[must_use]
     pub fn mtu(&self) -> u16 {
-        self.shared.mtu
+        self.shared.layout.mtu()
+    }
+
+    /// The room that packets and datagrams need at present. It changes with the MTU and the padding; then there is an
+    /// [`Event::LayoutChanged`].
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.shared.layout
     }
 
     /// Counters of the whole tunnel.

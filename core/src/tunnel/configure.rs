@@ -3,7 +3,7 @@ use super::call::Call;
 use super::check::{check, check_limits};
 use super::shared::{Local, Shared};
 use super::{Event, Tunnel};
-use crate::config::{AllowedIp, Change, Endpoint, PeerAction, PeerChange};
+use crate::config::{AllowedIp, Change, Endpoint, Layout, Padding, PeerAction, PeerChange};
 use crate::cookie::MacKeys;
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::error::ConfigError;
@@ -31,13 +31,13 @@ impl Tunnel {
     pub(super) fn configure_first(
         &mut self,
         now: Instant,
-        mtu: u16,
         private_key: Option<PrivateKey>,
         peers: Vec<PeerChange>,
     ) -> Result<(), ConfigError> {
-        check_limits(&self.shared.limits).map_err(|reason| ConfigError { change: None, reason })?;
-        self.configure(now, &[Change::Mtu(mtu), Change::PrivateKey(private_key)])
-            .map_err(|ConfigError { reason, .. }| ConfigError { change: None, reason })?;
+        let Shared { limits, layout, padding, .. } = &self.shared;
+        let own = [Change::Mtu(layout.mtu()), Change::Padding(*padding), Change::PrivateKey(private_key)];
+        check_limits(limits).map_err(|reason| ConfigError { change: None, reason })?;
+        self.configure(now, &own).map_err(|ConfigError { reason, .. }| ConfigError { change: None, reason })?;
         let changes: Vec<_> = peers.into_iter().map(Change::Peer).collect();
         self.configure(now, &changes)
     }
@@ -48,7 +48,8 @@ impl Call<'_> {
         match change {
             Change::PrivateKey(key) => self.set_private_key(key.as_ref()),
             Change::RemoveAllPeers => self.peers.slots().for_each(|slot| self.remove_peer(slot)),
-            Change::Mtu(mtu) => self.shared.mtu = *mtu,
+            Change::Mtu(mtu) => self.shared.set_layout(*mtu, self.shared.padding),
+            Change::Padding(padding) => self.shared.set_layout(self.shared.layout.mtu(), *padding),
             Change::Limits(limits) => self.set_limits(limits),
             Change::Peer(change) => self.change_peer(change),
         }
@@ -128,6 +129,16 @@ impl Call<'_> {
 }
 
 impl Shared {
+    /// The host hears of it when packets or datagrams need other room than before.
+    fn set_layout(&mut self, mtu: u16, padding: Padding) {
+        let layout = Layout::new(mtu, padding);
+        self.padding = padding;
+        if layout != self.layout {
+            self.layout = layout;
+            self.events.push(Event::LayoutChanged);
+        }
+    }
+
     /// Our key is another, or none: the peer's sessions end, and what waits for one begins anew.
     fn identity_changed(&mut self, peer: &mut Peer, now: Instant) {
         if peer.forget_identity(&mut self.indices) {

@@ -49,6 +49,8 @@ pub enum Event {
     /// The host's clock leapt ahead by more than a day: every session has expired. If the machine has not slept for so
     /// long, a reading of the clock failed.
     ClockLeapt,
+    /// Packets or datagrams need other room than before: see [`layout`](crate::Tunnel::layout).
+    LayoutChanged,
     /// This many events were lost because nobody polled.
     Lost(u32),
 }
@@ -92,6 +94,8 @@ kinds! {
     Lost = 8, "lost";
     /// [`Event::ClockLeapt`].
     ClockLeapt = 9, "clock_leapt";
+    /// [`Event::LayoutChanged`].
+    LayoutChanged = 10, "layout_changed";
 }
 
 impl Event {
@@ -108,6 +112,7 @@ impl Event {
             Self::TimestampAhead { .. } => EventKind::TimestampAhead,
             Self::Lost(_) => EventKind::Lost,
             Self::ClockLeapt => EventKind::ClockLeapt,
+            Self::LayoutChanged => EventKind::LayoutChanged,
         }
     }
 
@@ -122,7 +127,7 @@ impl Event {
             | Self::ResolveEndpoint { peer }
             | Self::HealthChanged { peer, .. }
             | Self::TimestampAhead { peer } => Some(*peer),
-            Self::ClockLeapt | Self::Lost(_) => None,
+            Self::ClockLeapt | Self::LayoutChanged | Self::Lost(_) => None,
         }
     }
 }

@@ -55,6 +55,7 @@ use alloc::boxed::Box;
 use clock::{Clock, WallClock};
 use shared::{Bounces, Shared, TransmitQueue};
 
+pub use crate::config::{Layout, Padding};
 pub use crate::error::ShortBuffer;
 pub use crate::peer::{Health, Path};
 pub use crate::stats::{DropCounts, PeerStats};
@@ -88,7 +89,8 @@ impl Tunnel {
             load: Load::new(&config.limits, secret),
             events: EventQueue::new(config.limits.events),
             limits: config.limits,
-            mtu: config.mtu,
+            padding: config.padding,
+            layout: Layout::new(config.mtu, config.padding),
             rng,
             local: None,
             cookies: CookieJar::new(),
@@ -103,7 +105,7 @@ impl Tunnel {
             timestamp_sent: config.timestamp_floor,
         };
         let mut tunnel = Self { peers: PeerTable::default(), shared };
-        tunnel.configure_first(now, config.mtu, config.private_key, config.peers)?;
+        tunnel.configure_first(now, config.private_key, config.peers)?;
         Ok(tunnel)
     }
 }
@@ -112,7 +114,7 @@ impl core::fmt::Debug for Tunnel {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Tunnel")
             .field("now", &self.shared.clock.now())
-            .field("mtu", &self.shared.mtu)
+            .field("mtu", &self.shared.layout.mtu())
             .field("peers", &self.peers.len())
             .field("stats", &self.shared.stats)
             .finish_non_exhaustive()

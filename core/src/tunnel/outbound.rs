@@ -4,7 +4,7 @@ use super::call::Call;
 use super::job;
 use super::shared::Shared;
 use super::{Outbound, PacketBuf, PacketSlot, Span, Transmit, Tunnel};
-use crate::crypto::TAG_LEN;
+use crate::config::Layout;
 use crate::limits::HEADROOM;
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
@@ -15,9 +15,6 @@ use crate::session::Keypair;
 use crate::stats::DropReason;
 use crate::time::Instant;
 use crate::wire::{TRANSPORT_HEADER_LEN, Transport};
-
-/// Transport messages are padded to a multiple of this (paper § 5.4.6).
-const PADDING: usize = 16;
 
 /// Where a packet goes, found before anything is done to it. Two words, for batches hold many of them.
 #[derive(Clone, Copy)]
@@ -128,7 +125,7 @@ impl Shared {
         let len32 = len as u32;
         match self.routes.owner_with(memo, destination) {
             None => Route::none(Unroutable::NoRoute, len32),
-            Some(_) if len > usize::from(self.mtu) => Route::none(Unroutable::TooBig, len32),
+            Some(_) if len > usize::from(self.layout.mtu()) => Route::none(Unroutable::TooBig, len32),
             Some(slot) => Route { slot, len: len32 },
         }
     }
@@ -144,7 +141,7 @@ impl Shared {
         mut crypt: impl FnMut(&Keypair, u64, &mut [u8]),
     ) -> usize {
         // In locals: the compiler must take it that the crypt step changes what stands in memory.
-        let (id, user, mtu) = (peer.id, peer.user, self.mtu);
+        let (id, user, layout) = (peer.id, peer.user, self.layout);
         let (mut taken, mut bytes) = (0, 0);
         let (true, Some(path)) = (peer.staged.is_empty(), peer.endpoint.path_in_place()) else { return 0 };
         let Some(pair) = peer.sessions.sealing(now) else { return 0 };
@@ -153,7 +150,7 @@ impl Shared {
             if slot != id.slot || !pair.can_seal(now) {
                 break;
             }
-            let Some((start, datagram)) = frame(buf, packet.start, len as usize, mtu) else { break };
+            let Some((start, datagram)) = frame(buf, packet.start, len as usize, layout) else { break };
             let (counter, ecn) = head(pair, datagram);
             crypt(pair, counter, datagram);
             let len = datagram.len();
@@ -184,7 +181,7 @@ impl Shared {
             NO_BUFFER => self.drop(DropReason::NoRoom),
             MALFORMED => self.drop(DropReason::MalformedPacket),
             TOO_BIG => {
-                let error = icmp::Error::TooBig { mtu: self.mtu };
+                let error = icmp::Error::TooBig { mtu: self.layout.mtu() };
                 self.bounce(packet, len, DropReason::TooBig, error)
             }
             _ => self.bounce(packet, len, DropReason::NoRoute, icmp::Error::NoRoute),
@@ -192,25 +189,20 @@ impl Shared {
     }
 }
 
-/// The packet's length when padded: to a multiple of 16, but never beyond the MTU (paper § 5.4.6).
-fn padded(len: usize, mtu: u16) -> usize {
-    len.next_multiple_of(PADDING).min(len.max(mtu.into()))
-}
-
-/// Bytes of the datagram that a packet of `len` bytes becomes.
-pub(super) fn datagram_len(len: usize, mtu: u16) -> usize {
-    HEADROOM + padded(len, mtu) + TAG_LEN
-}
-
 /// The datagram around the packet of `len` bytes at `start`, padding zeroed, and where it begins. `None`: no room, or
 /// beyond what a verdict can name.
 #[inline]
-fn frame(buf: &mut [u8], start: usize, len: usize, mtu: u16) -> Option<(u32, &mut [u8])> {
+fn frame(buf: &mut [u8], start: usize, len: usize, layout: Layout) -> Option<(u32, &mut [u8])> {
     let begin = start.checked_sub(HEADROOM)?;
     let named = u32::try_from(begin).ok()?;
-    let datagram = buf.get_mut(begin..)?.get_mut(..datagram_len(len, mtu))?;
-    // There is less padding than this, and the tag comes behind it.
-    *datagram.get_mut(HEADROOM + len..)?.first_chunk_mut::<PADDING>()? = [0; PADDING];
+    let datagram = buf.get_mut(begin..)?.get_mut(..layout.datagram_len(len))?;
+    let behind = datagram.get_mut(HEADROOM + len..)?;
+    if layout.pads_little() {
+        // There is less padding than this, and the tag comes behind it.
+        *behind.first_chunk_mut::<16>()? = [0; 16];
+    } else {
+        behind.fill(0);
+    }
     Some((named, datagram))
 }
 
@@ -234,27 +226,12 @@ fn head(pair: &mut Keypair, datagram: &mut [u8]) -> (u64, Ecn) {
 
 /// Seals `text` (a packet, or nothing for a keepalive) into `out` as one datagram; returns its length. `None`: `out` is
 /// too short, and nothing happened. `pair` comes from [`Sessions::sealing`](crate::peer::sessions::Sessions::sealing).
-pub(super) fn seal_into(pair: &mut Keypair, text: &[u8], mtu: u16, out: &mut [u8]) -> Option<usize> {
-    if out.len() < datagram_len(text.len(), mtu) {
+pub(super) fn seal_into(pair: &mut Keypair, text: &[u8], layout: Layout, out: &mut [u8]) -> Option<usize> {
+    if out.len() < layout.datagram_len(text.len()) {
         return None;
     }
-    let room = out.get_mut(HEADROOM..)?;
-    room.get_mut(..text.len())?.copy_from_slice(text);
-    let (_, datagram) = frame(out, HEADROOM, text.len(), mtu)?;
+    out.get_mut(HEADROOM..)?.get_mut(..text.len())?.copy_from_slice(text);
+    let (_, datagram) = frame(out, HEADROOM, text.len(), layout)?;
     let (counter, _) = head(pair, datagram);
     job::seal(&pair.send, counter, datagram).then_some(datagram.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::padded;
-
-    #[test]
-    fn padding_is_clamped_to_the_mtu() {
-        for (len, mtu, want) in
-            [(0, 1420, 0), (1, 1420, 16), (16, 1420, 16), (1409, 1420, 1420), (1420, 1420, 1420), (1400, 1420, 1408)]
-        {
-            assert_eq!(padded(len, mtu), want, "{len} of {mtu}");
-        }
-    }
 }

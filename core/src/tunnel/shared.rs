@@ -2,6 +2,7 @@
 //! caller.
 use super::clock::{Clock, WallClock};
 use super::{Event, EventQueue};
+use crate::config::{Layout, Padding};
 use crate::cookie::bucket::Bucket;
 use crate::cookie::load::Load;
 use crate::cookie::{CookieJar, MacKeys};
@@ -26,7 +27,8 @@ pub(super) struct Shared {
     pub(super) wall: WallClock,
     pub(super) rng: Box<dyn Rng>,
     pub(super) limits: Limits,
-    pub(super) mtu: u16,
+    pub(super) padding: Padding,
+    pub(super) layout: Layout,
     pub(super) local: Option<Local>,
     pub(super) cookies: CookieJar,
     pub(super) load: Load,

@@ -1,6 +1,7 @@
 //! The contract of the tunnel, on two tunnels that hand each other their datagrams.
 mod handshakes;
 mod intents;
+mod padding;
 mod refuse;
 mod room;
 mod stress;

@@ -1,6 +1,6 @@
 //! Intents become bytes: responses, initiations, staged packets, keepalives.
 use super::call::Call;
-use super::outbound::{datagram_len, seal_into};
+use super::outbound::seal_into;
 use super::shared::Shared;
 use super::timeout::RESOLVE_AGAIN;
 use super::{ShortBuffer, Transmit, Tunnel};
@@ -18,8 +18,8 @@ use crate::wire::{INITIATION_LEN, RESPONSE_LEN, TRANSPORT_MIN_LEN};
 use core::time::Duration;
 
 impl Tunnel {
-    /// The next datagram to send, written into `buf`; `None` when there is none. `buf` should have at least
-    /// `mtu + HEADROOM + TAILROOM` bytes and [`MIN_TRANSMIT_BUFFER`].
+    /// The next datagram to send, written into `buf`; `None` when there is none. `buf` should have
+    /// [`Layout::transmit_buffer`](super::Layout::transmit_buffer) bytes.
     ///
     /// # Errors
     /// [`ShortBuffer`]: what is left to send is longer than `buf`. It stays, and leaves when a call brings more room. All
@@ -160,8 +160,8 @@ impl Shared {
             return Step::Nothing;
         };
         let ecn = ecn::encapsulate(packet);
-        let Some(len) = seal_into(pair, packet, self.mtu, buf) else {
-            return Step::NoRoom(datagram_len(packet.len(), self.mtu));
+        let Some(len) = seal_into(pair, packet, self.layout, buf) else {
+            return Step::NoRoom(self.layout.datagram_len(packet.len()));
         };
         let rekey = pair.wants_rekey_on_send(now);
         peer.staged.pop(&mut self.staged);
@@ -180,7 +180,7 @@ impl Shared {
             let owner = packet::destination(packet).and_then(|(destination, _)| self.routes.owner(destination));
             let reason = if owner != Some(peer.id.slot) {
                 DropReason::NoRoute
-            } else if packet.len() > usize::from(self.mtu) {
+            } else if packet.len() > usize::from(self.layout.mtu()) {
                 DropReason::TooBig
             } else {
                 break;
@@ -193,7 +193,7 @@ impl Shared {
     /// An empty packet: keeps NAT mappings, confirms sessions, tells the peer that we live.
     fn keep_alive(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
         let (Some(path), Some(pair)) = (peer.endpoint.path(), peer.sessions.sealing(now)) else { return Step::Nothing };
-        let Some(len) = seal_into(pair, &[], self.mtu, buf) else { return Step::NoRoom(TRANSPORT_MIN_LEN) };
+        let Some(len) = seal_into(pair, &[], self.layout, buf) else { return Step::NoRoom(TRANSPORT_MIN_LEN) };
         let rekey = pair.wants_rekey_on_send(now);
         self.sent(peer, now, len);
         if rekey {

@@ -71,7 +71,7 @@ impl Loop {
         epoll.add(&network, readable(NETWORK)).map_err(unwatched)?;
         watch_sockets(&epoll, &sockets)?;
         shared.publish(sockets.port(), sockets.mark());
-        let yard = Yard::new(shared.tunnel().mtu());
+        let yard = Yard::new(shared.tunnel().layout());
         let (haul, is_up) = (Haul::new(&device), device.is_up().unwrap_or(false));
         let resolver = Resolver::default();
         Ok(Self {
@@ -181,7 +181,7 @@ impl Loop {
                 }
                 self.shared.tell(&HostEvent::Tunnel(event));
             }
-            self.yard.mtu = tunnel.mtu();
+            self.yard.layout = tunnel.layout();
             let deadline = tunnel.poll_timeout();
             drop(tunnel);
             self.yard.depart_collected(&self.sockets);
@@ -224,7 +224,7 @@ impl Loop {
     /// Someone may have changed our interface.
     fn look_at_interface(&mut self, now: Instant) -> Result<(), Ended> {
         let Ok(mtu) = self.device.mtu() else { return self.interface_unreadable() };
-        if mtu != self.yard.mtu {
+        if mtu != self.yard.layout.mtu() {
             let changed = self.shared.tunnel().configure(now, &[Change::Mtu(mtu)]);
             match changed {
                 Ok(()) => self.shared.tell(&HostEvent::MtuChanged(mtu)),

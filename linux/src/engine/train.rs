@@ -5,16 +5,14 @@
 use super::recycle::recycle;
 use crate::udp::{Run, Sent, Sockets};
 use std::ops::Range;
-use underpass_core::limits::{HEADROOM, MIN_TRANSMIT_BUFFER, TAILROOM};
-use underpass_core::tunnel::{Begin, Outbound, PacketBuf, PacketSlot, SealJob, Sealed, Span, Transmit};
+use underpass_core::limits::HEADROOM;
+use underpass_core::tunnel::{Begin, Layout, Outbound, PacketBuf, PacketSlot, SealJob, Sealed, Span, Transmit};
 use underpass_core::{Instant, Tunnel};
 
 /// Bytes in a train: a full super-packet, sealed, and whatever single datagram the largest MTU makes.
 const BYTES: usize = 72 * 1024;
 /// Bytes of a transport message's tag (paper § 5.4.6).
 const TAG: usize = 16;
-/// Transport messages are padded to a multiple of this (paper § 5.4.6).
-const PADDING: usize = 16;
 
 /// Packets to seal, then datagrams to send.
 #[derive(Debug)]
@@ -90,10 +88,9 @@ impl Train {
         self.used >= BYTES / 2
     }
 
-    /// Lets `write` fill in a packet of `len` bytes, to be sealed under `mtu`. `false`: there is no room.
-    pub fn load(&mut self, len: usize, mtu: u16, write: impl FnOnce(&mut [u8])) -> bool {
-        let padded = len.next_multiple_of(PADDING).min(len.max(mtu.into()));
-        let room = HEADROOM + padded + TAG;
+    /// Lets `write` fill in a packet of `len` bytes, to be sealed under `layout`. `false`: there is no room.
+    pub fn load(&mut self, len: usize, layout: Layout, write: impl FnOnce(&mut [u8])) -> bool {
+        let room = layout.datagram_len(len);
         let Some(place) = self.buf.get_mut(self.used..self.used + room) else { return false };
         write(&mut place[HEADROOM..HEADROOM + len]);
         self.places.push(Place { room, len });
@@ -155,7 +152,7 @@ impl Train {
     /// Takes in what the tunnel itself wants to send. `true`: there may be more, once the train has left.
     #[must_use]
     pub fn collect(&mut self, tunnel: &mut Tunnel, now: Instant) -> bool {
-        let needed = MIN_TRANSMIT_BUFFER.max(usize::from(tunnel.mtu()) + HEADROOM + TAILROOM);
+        let needed = tunnel.layout().transmit_buffer();
         loop {
             let free = &mut self.buf[self.used..];
             if free.len() < needed {
@@ -231,6 +228,7 @@ mod tests {
     use std::net::SocketAddr;
     use underpass_core::PeerId;
     use underpass_core::packet::ecn::Ecn;
+    use underpass_core::tunnel::Padding;
     use underpass_core::tunnel::Path;
 
     fn departures(of: &[(usize, usize, u16, Ecn)]) -> Vec<Departure> {
@@ -268,15 +266,17 @@ mod tests {
         // Padded to a multiple of 16, but not beyond the MTU; longer packets as they are.
         for (len, mtu, room) in [(1420, 1420, 1452), (1409, 1420, 1452), (52, 1420, 96), (1500, 1420, 1532)] {
             let before = train.used;
-            assert!(train.load(len, mtu, |packet| assert_eq!(packet.len(), len)));
+            let layout = Layout::new(mtu, Padding::Sixteen);
+            assert!(train.load(len, layout, |packet| assert_eq!(packet.len(), len)));
             assert_eq!(train.used - before, room, "{len} of {mtu}");
         }
-        while train.load(1420, 1420, |_| {}) {}
+        let layout = Layout::new(1420, Padding::Sixteen);
+        while train.load(1420, layout, |_| {}) {}
         assert!(train.used > BYTES - 1452 && train.used <= BYTES);
     }
 
     #[test]
     fn the_longest_packet_fits_an_empty_train() {
-        assert!(Train::new().load(65535, 65535, |_| {}));
+        assert!(Train::new().load(65535, Layout::new(65535, Padding::Sixteen), |_| {}));
     }
 }

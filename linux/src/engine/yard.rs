@@ -13,7 +13,7 @@ use crate::tun::segment::Segments;
 use crate::tun::vnet;
 use crate::udp::{Sent, Sockets};
 use std::sync::Mutex;
-use underpass_core::tunnel::Path;
+use underpass_core::tunnel::{Layout, Path};
 use underpass_core::{Instant, PeerId, Tunnel};
 
 /// Trains that leave in one turn of the loop, before the other side has its.
@@ -28,8 +28,8 @@ pub struct Yard {
     read: Box<[u8]>,
     /// Peers whose datagrams could not leave from the address they were to leave from.
     pub strayed: Vec<(PeerId, Path)>,
-    /// The tunnel's MTU.
-    pub mtu: u16,
+    /// The room that the tunnel's packets need.
+    pub layout: Layout,
 }
 
 /// What the yard works with.
@@ -49,13 +49,13 @@ pub struct Means<'a> {
 impl Yard {
     /// A yard with empty trains.
     #[must_use]
-    pub fn new(mtu: u16) -> Self {
+    pub fn new(layout: Layout) -> Self {
         Self {
             trains: std::array::from_fn(|_| Some(Box::new(Train::new()))),
             loading: 0,
             read: vec![0; READ_LEN].into(),
             strayed: Vec::new(),
-            mtu,
+            layout,
         }
     }
 
@@ -103,11 +103,11 @@ impl Yard {
     }
 
     fn load_bundle(&mut self, means: &mut Means<'_>, mut segments: Segments<'_>) -> Result<(), Ended> {
-        let mtu = self.mtu;
+        let layout = self.layout;
         while let Some(len) = segments.next_len() {
-            if !self.train().load(len, mtu, |packet| segments.write_next(packet)) {
+            if !self.train().load(len, layout, |packet| segments.write_next(packet)) {
                 self.next_train(means)?;
-                if !self.train().load(len, mtu, |packet| segments.write_next(packet)) {
+                if !self.train().load(len, layout, |packet| segments.write_next(packet)) {
                     tracing::debug!(len, "a packet too long for any datagram");
                     break;
                 }

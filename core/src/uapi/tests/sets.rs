@@ -16,6 +16,7 @@ fn shown(request: &SetRequest) -> String {
         Change::PrivateKey(Some(key)) => format!("key {}", *key.to_hex()),
         Change::RemoveAllPeers => "no peers".to_string(),
         Change::Mtu(mtu) => format!("mtu {mtu}"),
+        Change::Padding(padding) => format!("{padding:?}"),
         Change::Limits(limits) => format!("{limits:?}"),
         Change::Peer(peer) => peer_shown(peer),
     }));

@@ -13,7 +13,6 @@ use crate::rng::Rng;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
-use underpass_core::limits::{HEADROOM, MIN_TRANSMIT_BUFFER, TAILROOM};
 use underpass_core::noise::Tai64N;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Event, Path, Transmit};
@@ -310,7 +309,7 @@ fn tunnel(spec: &Spec, key: &PrivateKey, clock: &Clock, time: Time, floor: Tai64
 
 /// Drains the tunnel as the contract says: transmits, events; the timeout is read when it is needed.
 fn drain(tunnel: &mut Tunnel, now: Instant, outbox: &mut Outbox) {
-    let mut buf = vec![0; (usize::from(tunnel.mtu()) + HEADROOM + TAILROOM).max(MIN_TRANSMIT_BUFFER)];
+    let mut buf = vec![0; tunnel.layout().transmit_buffer()];
     let mut bound = DRAIN_BOUND;
     while let Some(transmit) = tunnel.poll_transmit(now, &mut buf).expect("there is room") {
         outbox.datagrams.push(Departure::new(&transmit, &buf[..transmit.len]));
