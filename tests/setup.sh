@@ -2,7 +2,8 @@
 # Installs what building, the demo and the tests need, by ordinary Debian package names, only where it is absent.
 #   tests/setup.sh build    a C compiler (the fast crypto backend)
 #   tests/setup.sh demo     and what the demo drives as root: iproute2, nftables, ping, wg
-#   tests/setup.sh test     and the peers and tools of the interop tests, and compilers for the CPUs of the cross tests
+#   tests/setup.sh test     and the peers and tools of the interop tests (among them an emulated machine with a kernel that
+#                           has WireGuard, which is kept in the user's cache), and compilers for the CPUs of the cross tests
 # Says what it does; ends with an error when something is missing and cannot be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -122,7 +123,9 @@ if [ "$level" = test ]; then
         mips-linux-gnu-gcc gcc-mips-linux-gnu /usr/mips-linux-gnu/lib/libc.so libc6-dev-mips-cross \
         s390x-linux-gnu-gcc gcc-s390x-linux-gnu /usr/s390x-linux-gnu/lib/libc.so libc6-dev-s390x-cross \
         qemu-s390x-static qemu-user-static
+    need qemu-system-x86_64 qemu-system-x86 busybox busybox-static cpio cpio depmod kmod xz xz-utils
     need_wireguard_go
+    tests/interop/guest/build.sh "$tools/kernel-guest"
     [ -c /dev/net/tun ] || die "there is no /dev/net/tun: the kernel lacks TUN, or this is a container without it"
 fi
 say "everything for '$level' is there"

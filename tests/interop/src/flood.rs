@@ -15,6 +15,18 @@ const BEFORE_MAC1: usize = 116;
 /// Bytes of a cookie reply, and its type (paper § 5.4.7).
 const COOKIE_REPLY: usize = 64;
 
+/// A target that has not answered for so long has lost what was sent.
+const STALL: Duration = Duration::from_secs(1);
+
+/// How many initiations are sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Per second.
+    pub rate: u32,
+    /// Before the newest that was answered, unless nothing is answered for a second.
+    pub window: u32,
+}
+
 /// Initiations with a good mac1 and nothing else that is good: they cost the receiver a key exchange.
 #[derive(Debug)]
 pub struct Flood {
@@ -36,7 +48,22 @@ impl Flood {
         public_key: &str,
         rate: u32,
     ) -> Result<Self> {
-        ensure!(rate > 0 && !sources.is_empty(), "a flood needs sources and a rate");
+        Self::start_within(machine, sources, target, public_key, Pace { rate, window: u32::MAX })
+    }
+
+    /// Sends initiations as [`start`](Self::start) does, but never more than a window before the newest that was answered
+    /// by a cookie reply: so the queue of a slow target stays as long as that, and what others send is not lost in it.
+    ///
+    /// # Errors
+    /// When a source cannot be bound, or the key is none.
+    pub fn start_within(
+        machine: &Machine,
+        sources: &[IpAddr],
+        target: SocketAddr,
+        public_key: &str,
+        pace: Pace,
+    ) -> Result<Self> {
+        ensure!(pace.rate > 0 && !sources.is_empty(), "a flood needs sources and a rate");
         let key = PublicKey::from_base64(public_key).ok().context("no public key")?;
         let mac1_key = hash(&[b"mac1----", key.as_bytes()]);
         let sockets =
@@ -44,7 +71,7 @@ impl Flood {
         let (done, cookies) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let thread = std::thread::spawn({
             let (done, cookies) = (Arc::clone(&done), Arc::clone(&cookies));
-            move || send(&sockets, &mac1_key, Duration::from_secs(1) / rate, &done, &cookies)
+            move || send(&sockets, &mac1_key, pace, &done, &cookies)
         });
         Ok(Self { done, cookies, thread: Some(thread) })
     }
@@ -73,12 +100,26 @@ fn socket(source: IpAddr, target: SocketAddr) -> Result<UdpSocket> {
     Ok(socket)
 }
 
-fn send(sockets: &[UdpSocket], mac1_key: &[u8; 32], pause: Duration, done: &AtomicBool, cookies: &AtomicU64) {
+fn send(sockets: &[UdpSocket], mac1_key: &[u8; 32], pace: Pace, done: &AtomicBool, cookies: &AtomicU64) {
     let mut message = [0; INITIATION];
-    let mut reply = [0; INITIATION];
     message[0] = 1;
     let started = Instant::now();
+    // The newest that was answered, and when that was heard.
+    let (mut answered, mut heard) = (0, started);
+    let mut hear = |socket: &UdpSocket, number: u32| {
+        while let Some(index) = cookie_reply(socket) {
+            cookies.fetch_add(1, Ordering::Relaxed);
+            (answered, heard) = (index.max(answered), Instant::now());
+        }
+        if heard.elapsed() > STALL {
+            (answered, heard) = (number, Instant::now());
+        }
+        number.saturating_sub(answered) < pace.window
+    };
     for (number, socket) in (0_u32..).zip(sockets.iter().cycle()) {
+        while !hear(socket, number) && !done.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         if done.load(Ordering::Relaxed) {
             return;
         }
@@ -88,13 +129,19 @@ fn send(sockets: &[UdpSocket], mac1_key: &[u8; 32], pause: Duration, done: &Atom
         message[BEFORE_MAC1..BEFORE_MAC1 + 16].copy_from_slice(&mac1);
         // A full buffer is a lost datagram, and a flood does not mind.
         let _ = socket.send(&message);
-        while let Ok(length) = socket.recv(&mut reply) {
-            if length == COOKIE_REPLY && reply[0] == 3 {
-                cookies.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        if let Some(early) = (pause * number).checked_sub(started.elapsed()) {
+        if let Some(early) = (Duration::from_secs(1) / pace.rate * number).checked_sub(started.elapsed()) {
             std::thread::sleep(early);
         }
     }
+}
+
+/// The index of the initiation that the next cookie reply answers; `None` when there is no reply.
+fn cookie_reply(socket: &UdpSocket) -> Option<u32> {
+    let mut reply = [0; INITIATION];
+    while let Ok(length) = socket.recv(&mut reply) {
+        if length == COOKIE_REPLY && reply[0] == 3 {
+            return reply[4..8].try_into().ok().map(u32::from_le_bytes);
+        }
+    }
+    None
 }

@@ -6,6 +6,7 @@
 pub mod device;
 pub mod flood;
 pub mod folder;
+pub mod kernel;
 pub mod keys;
 pub mod pcap;
 pub mod router;

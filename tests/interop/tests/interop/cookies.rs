@@ -11,7 +11,7 @@ const INITIATION: u8 = 1;
 const COOKIE_REPLY: u8 = 3;
 
 /// A crowd of 500 addresses on a wire of its own to `victim`.
-fn crowd(stage: &Stage, victim: &Machine) -> Result<(Machine, Vec<IpAddr>)> {
+pub(crate) fn crowd(stage: &Stage, victim: &Machine) -> Result<(Machine, Vec<IpAddr>)> {
     let crowd = stage.machine("crowd")?;
     victim.wire("eth1", &crowd, "eth0")?;
     victim.ip("addr add 203.0.113.1/24 dev eth1")?;

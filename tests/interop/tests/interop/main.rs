@@ -6,6 +6,7 @@ mod demo;
 mod dissect;
 mod hub;
 mod keepalive;
+mod kernel;
 mod lifecycle;
 mod matrix;
 mod mtu;

@@ -1,0 +1,6 @@
+//! Underpass and the WireGuard of the Linux kernel.
+mod contact;
+mod cookies;
+mod guest;
+mod rekey;
+mod roaming;
