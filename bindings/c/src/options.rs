@@ -33,7 +33,7 @@ pub struct underpass_options {
     pub staged_bytes_per_peer: u32,
     /// Bytes staged by the whole tunnel.
     pub staged_bytes: u32,
-    /// Events kept until they are polled, up to 65535; beyond it they are counted as lost.
+    /// Without effect: no event is lost, and what waits is bounded by the peers.
     pub events: u32,
     /// Initiations per second answered without a cookie before the tunnel counts as under load.
     pub handshakes_per_second: u32,
@@ -186,7 +186,7 @@ impl underpass_options {
             staged_packets_per_peer: limits.staged_packets_per_peer.into(),
             staged_bytes_per_peer: limits.staged_bytes_per_peer,
             staged_bytes: limits.staged_bytes,
-            events: limits.events.into(),
+            events: 0,
             handshakes_per_second: limits.handshakes_per_second,
             verified_handshakes_per_second: limits.verified_handshakes_per_second,
             handshakes_per_source: limits.handshakes_per_source,
@@ -216,7 +216,6 @@ impl underpass_options {
             staged_packets_per_peer: short(self.staged_packets_per_peer)?,
             staged_bytes_per_peer: self.staged_bytes_per_peer,
             staged_bytes: self.staged_bytes,
-            events: short(self.events)?,
             handshakes_per_second: self.handshakes_per_second,
             verified_handshakes_per_second: self.verified_handshakes_per_second,
             handshakes_per_source: self.handshakes_per_source,

@@ -88,7 +88,7 @@ fn lesson_25_published_numbers_never_change() {
             ],
         ),
         ("VERDICT_", &["PENDING", "SEND", "DELIVER", "REPLY", "BOUNCE", "CONSUMED", "STAGED", "DROPPED"]),
-        ("HEALTH_", &["CONNECTING", "UP", "STALE", "FAILED"]),
+        ("HEALTH_", &["CONNECTING", "UP", "STALE", "FAILED", "IDLE"]),
         ("SEVERITY_", &["WARNING", "ERROR"]),
         ("TABLE_", &["AUTO", "OFF", "NUMBER", "NAME"]),
         (

@@ -72,10 +72,17 @@ impl Keypair {
         }
     }
 
-    /// Whether the keypair is too old to seal or open (paper § 6.2).
+    /// When the keypair is too old to seal or open (paper § 6.2).
+    #[must_use]
+    #[inline]
+    pub fn expiry(&self) -> Instant {
+        self.established + REJECT_AFTER_TIME
+    }
+
+    /// Whether the keypair is too old to seal or open.
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
-        now >= self.established + REJECT_AFTER_TIME
+        now >= self.expiry()
     }
 
     /// Whether the keypair may seal one more message at `now`.

@@ -1,7 +1,7 @@
 //! One call of the host.
+use super::Tunnel;
 use super::clock::Tick;
 use super::shared::Shared;
-use super::{Event, Tunnel};
 use crate::peer::{Peer, PeerId, PeerTable};
 use crate::time::Instant;
 
@@ -30,7 +30,7 @@ impl Shared {
     #[cold]
     fn clock_leapt(&mut self) {
         self.wall.stay();
-        self.events.push(Event::ClockLeapt);
+        self.events.clock_leapt = true;
     }
 }
 

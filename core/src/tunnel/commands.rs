@@ -38,10 +38,11 @@ impl Tunnel {
         });
     }
 
-    /// The next event.
+    /// The next event. What one says is so at the time of the latest call. Events about one peer come in the order of what
+    /// happened, as far as it matters; those about several peers take turns.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.shared.events.pop()
+        self.shared.events.pop(&mut self.peers, self.shared.clock.now())
     }
 
     /// Forgets the last timestamp accepted from `peer`, whose clock was once far ahead and has been mended.
@@ -127,7 +128,7 @@ impl Tunnel {
                 usize::from(peer.handshake.pending().is_some()) + usize::from(peer.responder.is_some())
             }),
             intents: self.shared.transmits.len(),
-            events: self.shared.events.len(),
+            events: count(|peer| peer.facts.len()) + self.shared.events.of_tunnel(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A. The one door: every change of the configuration, all or nothing.
+use super::Tunnel;
 use super::call::Call;
 use super::check::{check, check_limits};
 use super::shared::{Local, Shared};
-use super::{Event, Tunnel};
 use crate::config::{AllowedIp, Change, Endpoint, Layout, Padding, PeerAction, PeerChange};
 use crate::cookie::MacKeys;
 use crate::crypto::{PrivateKey, PublicKey};
@@ -10,6 +10,7 @@ use crate::error::ConfigError;
 use crate::limits::Limits;
 use crate::noise::Identity;
 use crate::peer::Peer;
+use crate::peer::facts::Fact;
 use crate::stats::DropReason;
 use crate::time::Instant;
 use alloc::vec::Vec;
@@ -93,6 +94,7 @@ impl Call<'_> {
         shared.drop_staged(&mut peer, DropReason::StagedOverflow);
         shared.routes.remove_all(slot);
         shared.deadlines.remove(slot);
+        shared.events.forget(&peer, self.peers);
         shared.transmits.forget(&peer, self.peers);
     }
 
@@ -135,14 +137,14 @@ impl Shared {
         self.padding = padding;
         if layout != self.layout {
             self.layout = layout;
-            self.events.push(Event::LayoutChanged);
+            self.events.layout_changed = true;
         }
     }
 
     /// Our key is another, or none: the peer's sessions end, and what waits for one begins anew.
     fn identity_changed(&mut self, peer: &mut Peer, now: Instant) {
         if peer.forget_identity(&mut self.indices) {
-            self.events.push(Event::SessionExpired { peer: peer.id });
+            self.events.push(peer, Fact::Expired);
         }
         self.tell_health(peer, now);
         if self.local.is_none() {

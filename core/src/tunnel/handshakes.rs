@@ -2,10 +2,11 @@
 //! is verified (lesson 5); nothing but an authenticated message moves its endpoint (lesson 10).
 use super::call::Call;
 use super::shared::Shared;
-use super::{Event, Inbound, Span};
+use super::{Inbound, Span};
 use crate::cookie::load::Admission;
 use crate::limits::INITIATION_INTERVAL;
 use crate::noise::{HandshakeError, Responder, TransportKeys, Unveiled};
+use crate::peer::facts::Fact;
 use crate::peer::handshake::Handshake;
 use crate::peer::{Path, Peer};
 use crate::session::{Indices, Keypair, Role};
@@ -139,7 +140,8 @@ impl Shared {
         if responder.timestamp() <= peer.timestamp_received {
             return Err(DropReason::OldTimestamp);
         }
-        if peer.initiation_received.is_some_and(|last| now.since(last) < INITIATION_INTERVAL) {
+        let last = peer.initiation_received;
+        if last != Instant::MAX && now.since(last) < INITIATION_INTERVAL {
             return Err(DropReason::InitiationFlood);
         }
         Ok(responder)
@@ -149,11 +151,11 @@ impl Shared {
     fn accept_initiation(&mut self, peer: &mut Peer, now: Instant, responder: Responder) {
         let timestamp = responder.timestamp();
         peer.timestamp_received = timestamp;
-        peer.initiation_received = Some(now);
+        peer.initiation_received = now;
         peer.responder = Some(responder.into());
         peer.intents.respond = true;
         if timestamp.to_wall() > self.wall.read(now) + FAR_AHEAD {
-            self.events.push(Event::TimestampAhead { peer: peer.id });
+            self.events.push(peer, Fact::TimestampAhead);
         }
         self.transmits.push(peer);
     }
@@ -173,7 +175,8 @@ impl Shared {
         peer.handshake = Handshake::Idle;
         peer.timers.handshake_over();
         let jitter = self.jitter();
-        peer.timers.session_derived(now, jitter);
+        peer.timers.session_derived(jitter);
+        peer.date_wiping();
         peer.latest_handshake = Some(self.wall.read(now));
         // The responder may not seal before we do: staged packets, or else a keepalive, confirm the session to it.
         peer.intents.flush = !peer.staged.is_empty();

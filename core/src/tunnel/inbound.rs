@@ -3,13 +3,14 @@ use super::ahead::AHEAD;
 use super::call::Call;
 use super::job;
 use super::shared::Shared;
-use super::{DatagramSlot, Event, Inbound, Span, Tunnel};
+use super::{DatagramSlot, Inbound, Span, Tunnel};
 use crate::crypto::TAG_LEN;
 use crate::limits::HEADROOM;
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
+use crate::peer::facts::Fact;
 use crate::peer::sessions::Confirmed;
-use crate::peer::{Path, Peer};
+use crate::peer::{Answers, Path, Peer};
 use crate::route::RoutingTable;
 use crate::session::Keypair;
 use crate::stats::DropReason;
@@ -205,10 +206,13 @@ impl Shared {
         let we_prevail = self.prevails_over(peer);
         let displaced = match peer.sessions.confirm(local, we_prevail, now) {
             Confirmed::No => {
-                peer.sessions.concede(local, now);
+                if peer.sessions.concede(local, now) {
+                    peer.date_wiping();
+                }
                 return;
             }
             Confirmed::OursStays(displaced) => {
+                peer.date_wiping();
                 displaced.into_iter().for_each(|index| self.indices.remove(index));
                 return;
             }
@@ -221,6 +225,7 @@ impl Shared {
             peer.abandon_handshake(&mut self.indices);
         }
         peer.latest_handshake = Some(self.wall.read(now));
+        peer.date_wiping();
         if !peer.staged.is_empty() {
             peer.intents.flush = true;
             self.transmits.push(peer);
@@ -234,7 +239,8 @@ impl Shared {
         if !peer.endpoint.is_at(path) {
             self.follow(peer, now, *path);
         }
-        if core::mem::take(&mut peer.unanswered) {
+        if peer.answers != Answers::Come {
+            peer.answers = Answers::Come;
             self.tell_health(peer, now);
         }
     }
@@ -250,9 +256,7 @@ impl Shared {
             peer.reachable(now);
             self.transmits.push(peer);
         }
-        if let Some(path) = peer.endpoint.path() {
-            self.events.push(Event::EndpointMoved { peer: peer.id, path });
-        }
+        self.events.push(peer, Fact::Moved);
     }
 }
 

@@ -30,6 +30,7 @@ mod outbound;
 mod refuse;
 mod shared;
 mod slots;
+mod snapshot;
 mod stage;
 mod steps;
 #[cfg(test)]
@@ -63,6 +64,7 @@ use event::EventQueue;
 pub use event::{Event, EventKind};
 pub use job::{OpenJob, Opened, SealJob, Sealed};
 pub use slots::{DatagramSlot, PacketBuf, PacketSlot, Span};
+pub use snapshot::PeerSnapshot;
 pub use types::{Begin, Inbound, Outbound, Transmit};
 pub use view::{Footprint, PeerView};
 
@@ -87,7 +89,7 @@ impl Tunnel {
             clock,
             wall: WallClock::new(clock.now(), wall),
             load: Load::new(&config.limits, secret),
-            events: EventQueue::new(config.limits.events),
+            events: EventQueue::default(),
             limits: config.limits,
             padding: config.padding,
             layout: Layout::new(config.mtu, config.padding),

@@ -1,9 +1,11 @@
 //! The contract of the tunnel, on two tunnels that hand each other their datagrams.
+mod events;
 mod handshakes;
 mod intents;
 mod padding;
 mod refuse;
 mod room;
+mod snapshot;
 mod stress;
 mod ties;
 mod user;

@@ -1,9 +1,10 @@
 //! Deadlines that have come, and changes of the world that are no packets: wall clock, network.
+use super::Tunnel;
 use super::clock::WallClock;
 use super::shared::Shared;
-use super::{Event, Tunnel};
 use crate::limits::{REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
 use crate::peer::Peer;
+use crate::peer::facts::Fact;
 use crate::peer::handshake::Handshake;
 use crate::peer::timers::Due;
 use crate::stats::DropReason;
@@ -73,6 +74,8 @@ impl Shared {
     }
 
     fn fire(&mut self, peer: &mut Peer, now: Instant, due: Due) {
+        // Whatever is due: a keypair that was replaced has no deadline of its own, which would wake the machine for it alone.
+        self.expire(peer, now);
         match due {
             Due::Retransmit => self.retry(peer, now),
             Due::Keepalive => {
@@ -81,19 +84,25 @@ impl Shared {
                 }
             }
             Due::NewHandshake => {
-                peer.unanswered = true;
+                peer.miss_answer();
                 peer.endpoint.forget_local();
                 self.tell_health(peer, now);
                 self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
                 self.want_handshake(peer, now);
             }
-            Due::Wipe => {
-                if peer.wipe_sessions(&mut self.indices) {
-                    self.events.push(Event::SessionExpired { peer: peer.id });
-                }
-                self.tell_health(peer, now);
-            }
+            Due::Wipe => {}
             Due::Persistent => self.persist(peer, now),
+        }
+    }
+
+    /// Wipes the keys that are too old to be used.
+    fn expire(&mut self, peer: &mut Peer, now: Instant) {
+        if peer.wipe_expired(&mut self.indices, now) {
+            if peer.initiation_unanswered(now) {
+                peer.miss_answer();
+            }
+            self.events.push(peer, Fact::Expired);
+            self.tell_health(peer, now);
         }
     }
 
@@ -103,10 +112,15 @@ impl Shared {
         let lost = peer.staged.drop_older(now, REKEY_ATTEMPT_TIME, &mut self.staged);
         self.count_drops(Some(peer), DropReason::HandshakeFailed, lost);
         let Some(attempt) = peer.handshake.attempt() else { return };
-        if peer.handshake.take_failure(now) {
-            self.events.push(Event::HandshakeFailed { peer: peer.id });
-            self.tell_health(peer, now);
+        // While a session is live, it is for its packets to show whether the peer answers.
+        if peer.initiation_unanswered(now) && !peer.sessions.is_live(now) {
+            peer.miss_answer();
         }
+        if peer.handshake.take_failure(now) {
+            peer.miss_handshake(now);
+            self.events.push(peer, Fact::Failed);
+        }
+        self.tell_health(peer, now);
         if attempt.lasts(now, RESOLVE_AGAIN) {
             self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
         }

@@ -98,7 +98,8 @@ impl Shared {
             self.indices.remove(dead);
         }
         let jitter = self.jitter();
-        peer.timers.session_derived(now, jitter);
+        peer.timers.session_derived(jitter);
+        peer.date_wiping();
         peer.timers.response_sent(now);
         self.sent(peer, now, RESPONSE_LEN);
         Step::sent(peer, path, RESPONSE_LEN)

@@ -1,5 +1,6 @@
 //! What is known of a peer, and what a tunnel holds.
 use super::clock::Clock;
+use super::snapshot::PeerSnapshot;
 use crate::config::Endpoint;
 use crate::crypto::{PresharedKey, PublicKey};
 use crate::peer::{Health, Path, Peer, PeerId};
@@ -82,6 +83,18 @@ impl<'a> PeerView<'a> {
         self.peer.latest_handshake
     }
 
+    /// When, by the host's clock, the last authentic datagram came from it, a handshake message or data.
+    #[must_use]
+    pub fn last_heard(&self) -> Option<Instant> {
+        self.peer.timers.last_heard().map(|at| self.clock.was_on_host(at))
+    }
+
+    /// All of this at `now`, to be kept.
+    #[must_use]
+    pub fn snapshot(&self, now: Instant) -> PeerSnapshot {
+        PeerSnapshot::of(self, now)
+    }
+
     /// Its health when the host's clock shows `now`.
     #[must_use]
     pub fn health(&self, now: Instant) -> Health {
@@ -126,6 +139,6 @@ pub struct Footprint {
     pub handshakes: usize,
     /// Peers with something to transmit.
     pub intents: usize,
-    /// Events not yet polled.
+    /// Events not yet polled; among them may be some that are no longer worth telling.
     pub events: usize,
 }

@@ -79,7 +79,6 @@ fn limits() -> Limits {
         staged_packets_per_peer: 8,
         staged_bytes_per_peer: 8 * 1024,
         staged_bytes: 12 * 1024,
-        events: 8,
         handshakes_per_second: 4,
         ..Limits::default()
     }

@@ -257,6 +257,6 @@ fn a_new_private_key_tells_that_the_session_is_gone() {
     let peer = only(&a).id;
     configure(&mut a, secs(1), Change::PrivateKey(Some(private(9))));
     assert_eq!(a.tunnel.poll_event(), Some(Event::SessionExpired { peer }));
-    assert_eq!(a.tunnel.poll_event(), Some(Event::HealthChanged { peer, health: Health::Stale }));
+    assert_eq!(a.tunnel.poll_event(), Some(Event::HealthChanged { peer, health: Health::Connecting }));
     assert_eq!(a.tunnel.poll_event(), None);
 }

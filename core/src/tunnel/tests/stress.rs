@@ -292,6 +292,8 @@ fn check(tunnel: &Tunnel, drained: bool) {
         let standing = tunnel.shared.transmits.peers.iter().filter(|id| **id == peer.id).count();
         assert_eq!(standing, usize::from(*queued), "{peer:?}");
         assert!(*queued || !peer.has_intents(), "{peer:?}");
+        let told_of = tunnel.shared.events.places().filter(|id| *id == peer.id).count();
+        assert_eq!(told_of, usize::from(!peer.facts.is_empty()), "{peer:?}");
         indices += peer.sessions.len() + usize::from(peer.handshake.pending().is_some());
         bytes += staged.bytes();
         next = next.min(timers.next());
@@ -301,7 +303,7 @@ fn check(tunnel: &Tunnel, drained: bool) {
         assert!(peer.responder.is_some() == intents.respond, "{peer:?}");
         assert_eq!(tunnel.shared.deadlines.bound_of(id.slot).unwrap_or(Instant::MAX), peer.bound, "{peer:?}");
         assert!(peer.bound <= timers.next(), "a deadline that nobody keeps: {peer:?}");
-        assert!(peer.sessions.len() == 0 || timers.waits_for(Due::Wipe), "keys that nobody wipes: {peer:?}");
+        assert_eq!(timers.wipes(), peer.sessions.wipe_date(), "keys that nobody wipes: {peer:?}");
         if drained {
             assert!(staged.is_empty() || handshake, "packets that nobody sends: {peer:?}");
             let able = tunnel.shared.local.is_some() && peer.endpoint.path().is_some();
