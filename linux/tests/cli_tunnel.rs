@@ -168,6 +168,41 @@ fn a_tunnel_in_the_foreground_ends_with_status_0_on_a_signal() -> Result<()> {
     scene.is_clean()
 }
 
+/// As under `nohup`, or in the background of a shell without job control: what reaches a terminal is meant for others.
+#[test]
+fn a_signal_that_was_ignored_at_the_start_ends_no_tunnel() -> Result<()> {
+    let scene = Scene::new()?;
+    let deaf = |signals: &str, arguments: &str| {
+        let mut command = scene.machine.command("sh");
+        let line = format!("trap '' {signals}; exec {UNDERPASS} {arguments}");
+        command.args(["-c", &line]).env("LOG_LEVEL", "info");
+        scene.machine.start(command)
+    };
+    for (ignored, sent) in [("INT", Signal::SIGINT), ("HUP INT TERM", Signal::SIGHUP)] {
+        let running = deaf(ignored, "-f wgt0")?;
+        scene.becomes_ready(&running)?;
+        running.signal(sent)?;
+        // It hears signals one after the other: had it heard the first, that would be what it ends by.
+        running.signal(Signal::SIGTERM)?;
+        let finished = running.wait(PATIENCE)?;
+        ensure!(finished.status.success() && finished.stderr.contains("signal=15"), "{finished:?}");
+        scene.is_clean()?;
+    }
+    // The one that was not ignored is heard.
+    let running = deaf("INT", "-f wgt0")?;
+    scene.becomes_ready(&running)?;
+    running.signal(Signal::SIGHUP)?;
+    ensure!(running.wait(PATIENCE)?.stderr.contains("signal=1"), "SIGHUP");
+    scene.is_clean()?;
+    // In the background it has no terminal, and hears all that is sent to it.
+    for sent in [Signal::SIGHUP, Signal::SIGINT] {
+        ensure!(deaf("HUP INT", "wgt0")?.wait(PATIENCE)?.status.success(), "it starts");
+        kill(scene.program()?, sent)?;
+        scene.is_clean().with_context(|| format!("{sent} in the background"))?;
+    }
+    Ok(())
+}
+
 #[test]
 fn a_program_that_was_killed_is_replaced() -> Result<()> {
     let scene = Scene::new()?;
