@@ -15,6 +15,9 @@ const BEFORE_MAC1: usize = 116;
 /// Bytes of a cookie reply, and its type (paper § 5.4.7).
 const COOKIE_REPLY: usize = 64;
 
+/// How often a crowd comes.
+const CYCLE: Duration = Duration::from_millis(200);
+
 /// Initiations with a good mac1 and nothing else that is good: they cost the receiver a key exchange.
 #[derive(Debug)]
 pub struct Flood {
@@ -36,6 +39,22 @@ impl Flood {
         public_key: &str,
         rate: u32,
     ) -> Result<Self> {
+        Self::start_with_crowds(machine, sources, target, public_key, rate, 0)
+    }
+
+    /// Sends as [`start`](Self::start) does, and five times a second a `crowd` of initiations at once. Who judges load by
+    /// how many wait finds them waiting, however fast it is; and in between, however slow, it hears others.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with_crowds(
+        machine: &Machine,
+        sources: &[IpAddr],
+        target: SocketAddr,
+        public_key: &str,
+        rate: u32,
+        crowd: u32,
+    ) -> Result<Self> {
         ensure!(rate > 0 && !sources.is_empty(), "a flood needs sources and a rate");
         let key = PublicKey::from_base64(public_key).ok().context("no public key")?;
         let mac1_key = hash(&[b"mac1----", key.as_bytes()]);
@@ -44,7 +63,8 @@ impl Flood {
         let (done, cookies) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let thread = std::thread::spawn({
             let (done, cookies) = (Arc::clone(&done), Arc::clone(&cookies));
-            move || send(&sockets, &mac1_key, Duration::from_secs(1) / rate, &done, &cookies)
+            let pace = Pace { pause: Duration::from_secs(1) / rate, crowd };
+            move || send(&sockets, &mac1_key, &pace, &done, &cookies)
         });
         Ok(Self { done, cookies, thread: Some(thread) })
     }
@@ -66,6 +86,22 @@ impl Drop for Flood {
     }
 }
 
+/// When which initiation is due.
+#[derive(Debug)]
+struct Pace {
+    pause: Duration,
+    crowd: u32,
+}
+
+impl Pace {
+    /// When initiation `number` is due, from the first on.
+    fn due(&self, number: u32) -> Duration {
+        let steady = u32::try_from(CYCLE.as_nanos() / self.pause.as_nanos().max(1)).unwrap_or(u32::MAX).max(1);
+        let a_cycle = self.crowd + steady;
+        CYCLE.max(self.pause) * (number / a_cycle) + self.pause * (number % a_cycle).saturating_sub(self.crowd)
+    }
+}
+
 fn socket(source: IpAddr, target: SocketAddr) -> Result<UdpSocket> {
     let socket = UdpSocket::bind((source, 0)).with_context(|| format!("binding {source}"))?;
     socket.connect(target)?;
@@ -73,11 +109,11 @@ fn socket(source: IpAddr, target: SocketAddr) -> Result<UdpSocket> {
     Ok(socket)
 }
 
-fn send(sockets: &[UdpSocket], mac1_key: &[u8; 32], pause: Duration, done: &AtomicBool, cookies: &AtomicU64) {
+fn send(sockets: &[UdpSocket], mac1_key: &[u8; 32], pace: &Pace, done: &AtomicBool, cookies: &AtomicU64) {
     let mut message = [0; INITIATION];
     let mut reply = [0; INITIATION];
     message[0] = 1;
-    let started = Instant::now();
+    let mut started = Instant::now();
     for (number, socket) in (0_u32..).zip(sockets.iter().cycle()) {
         if done.load(Ordering::Relaxed) {
             return;
@@ -93,8 +129,42 @@ fn send(sockets: &[UdpSocket], mac1_key: &[u8; 32], pause: Duration, done: &Atom
                 cookies.fetch_add(1, Ordering::Relaxed);
             }
         }
-        if let Some(early) = (pause * number).checked_sub(started.elapsed()) {
-            std::thread::sleep(early);
+        let due = pace.due(number);
+        match due.checked_sub(started.elapsed()) {
+            Some(early) => std::thread::sleep(early),
+            // Who was kept from sending for long does not catch up.
+            None if started.elapsed() > due + CYCLE => started = Instant::now().checked_sub(due).unwrap_or(started),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_is_due_at_once_and_the_others_one_by_one() {
+        let milliseconds = Duration::from_millis;
+        let steady = Pace { pause: milliseconds(20), crowd: 0 };
+        let crowds = Pace { pause: milliseconds(50), crowd: 3 };
+        for (pace, number, expected) in [
+            (&steady, 0, 0),
+            (&steady, 9, 180),
+            (&steady, 10, 200),
+            (&steady, 25, 500),
+            (&crowds, 0, 0),
+            (&crowds, 3, 0),
+        ]
+        .into_iter()
+        .chain([
+            (&crowds, 4, 50),
+            (&crowds, 6, 150),
+            (&crowds, 7, 200),
+            (&crowds, 10, 200),
+            (&crowds, 11, 250),
+        ]) {
+            assert_eq!(pace.due(number), milliseconds(expected), "{pace:?}, initiation {number}");
         }
     }
 }

@@ -8,6 +8,10 @@ use underpass_interop::{Capture, Datagram, Device, Implementation, Machine, PATI
 /// Types of messages (paper § 5.4).
 const INITIATION: u8 = 1;
 const COOKIE_REPLY: u8 = 3;
+/// Initiations a second: several times the budget of Underpass, which machines of every speed spend.
+const STEADY: u32 = 3_000;
+/// Initiations at once: several times as many as wireguard-go lets wait before it counts as under load.
+const AT_ONCE: u32 = 1_000;
 
 /// A crowd of 500 addresses on a wire of its own to `victim`.
 fn crowd(stage: &Stage, victim: &Machine) -> Result<(Machine, Vec<IpAddr>)> {
@@ -30,7 +34,8 @@ fn under_a_flood(stage: &Stage, initiator: Implementation, responder: Implementa
     let pair = Pair { left, right, wire };
     let (crowd, sources) = crowd(stage, &pair.wire.right)?;
     pair.right.bring_up(&["10.9.0.2/24"], "ListenPort = 51820", &pair.left.as_peer("10.9.0.1/32"))?;
-    let flood = Flood::start(&crowd, &sources, "203.0.113.1:51820".parse()?, &pair.right.keys.public, 50_000)?;
+    let target = "203.0.113.1:51820".parse()?;
+    let flood = Flood::start_with_crowds(&crowd, &sources, target, &pair.right.keys.public, STEADY, AT_ONCE)?;
     eventually("the responder is under load", PATIENCE, || Ok(flood.cookie_replies() > 0))?;
 
     let capture = Capture::start(&pair.wire.left, 300)?;
