@@ -13,6 +13,8 @@ const DATA: u8 = 4;
 /// Records a first contact, and has tshark print `fields` of each WireGuard message, holding the private keys of both.
 fn first_contact(stage: &Stage, pair: [Implementation; 2], name: &str, fields: &[&str]) -> Result<Vec<Vec<String>>> {
     let pair = Pair::new(stage, pair[0], pair[1])?;
+    // Among the ports that the kernel may choose are some at which tshark suspects a traceroute.
+    pair.left.set("listen-port 51821")?;
     let capture = Capture::start(&pair.wire.left, 2000)?;
     pair.ping()?;
     // The last datagram of the ping is the answer: with it all that came before is recorded.
