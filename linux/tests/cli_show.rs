@@ -1,9 +1,10 @@
 //! `underpass show` in front of a control socket that answers by heart.
 use std::fmt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 use underpass_linux::control::{ControlServer, ControlSocket, Device};
+use underpass_linux::demo::stage;
 
 /// The private key of RFC 7748 § 6.1's Alice, the public keys of Bob and of a third.
 const ANSWER: &str = "\
@@ -49,10 +50,7 @@ fn serve(directory: &Path, name: &str, answer: &'static str) -> ControlServer {
 }
 
 fn show(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_underpass"));
-    for name in ["WG_COLOR_MODE", "WG_HIDE_KEYS", "NO_COLOR"] {
-        command.env_remove(name);
-    }
+    let mut command = stage::command(env!("CARGO_BIN_EXE_underpass"));
     command.arg("show").args(arguments).env("UNDERPASS_CONTROL_DIR", directory).envs(variables.iter().copied());
     let Output { status, stdout, stderr } = command.output().expect("runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
