@@ -297,10 +297,7 @@
 #define UNDERPASS_HEALTH_STALE 2u
 /** A handshake was given up after 90 s, and the peer was not heard since; traffic starts another. */
 #define UNDERPASS_HEALTH_FAILED 3u
-/**
- * The last session ended for its age, 180 s, and nothing that we sent is unanswered: nobody needed another. Traffic starts
- * one.
- */
+/** The last session ended for its age, 180 s, and nothing that we sent is unanswered; traffic starts another. */
 #define UNDERPASS_HEALTH_IDLE 4u
 
 /** The peer has a preshared key. */

@@ -32,8 +32,7 @@ pub const UNDERPASS_HEALTH_UP: u32 = 1;
 pub const UNDERPASS_HEALTH_STALE: u32 = 2;
 /// A handshake was given up after 90 s, and the peer was not heard since; traffic starts another.
 pub const UNDERPASS_HEALTH_FAILED: u32 = 3;
-/// The last session ended for its age, 180 s, and nothing that we sent is unanswered: nobody needed another. Traffic starts
-/// one.
+/// The last session ended for its age, 180 s, and nothing that we sent is unanswered; traffic starts another.
 pub const UNDERPASS_HEALTH_IDLE: u32 = 4;
 
 /// A datagram to send.
