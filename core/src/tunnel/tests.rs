@@ -1,5 +1,6 @@
 //! The contract of the tunnel, on two tunnels that hand each other their datagrams.
 mod intents;
+mod links;
 mod stress;
 mod ties;
 mod user;
@@ -55,7 +56,7 @@ fn host(number: u8, peer: u8) -> Host {
     let rng = Box::new(Seeded(u64::from(number) + 1));
     let tunnel =
         Tunnel::new(config, rng, Instant::ZERO, UnixTime::from_secs(1_700_000_000)).expect("a good configuration");
-    Host { tunnel, path: Path { local: None, remote: address(number) } }
+    Host { tunnel, path: Path::new(address(number)) }
 }
 
 /// An IPv4 packet in a buffer with room around it.
