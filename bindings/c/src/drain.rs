@@ -2,7 +2,7 @@
 use crate::address::underpass_path;
 use crate::boundary::enter_tunnel;
 use crate::handle::underpass_tunnel;
-use crate::words::{UNDERPASS_HEADROOM, UNDERPASS_MIN_TRANSMIT_BUFFER, UNDERPASS_NEVER, UNDERPASS_TAILROOM};
+use crate::words::UNDERPASS_NEVER;
 use underpass_core::tunnel::{Event, Health};
 use underpass_core::{Instant, PeerId, Status};
 
@@ -23,6 +23,11 @@ pub const UNDERPASS_EVENT_HEALTH_CHANGED: u32 = 6;
 pub const UNDERPASS_EVENT_TIMESTAMP_AHEAD: u32 = 7;
 /// Does not come: no event is lost. The number stays taken.
 pub const UNDERPASS_EVENT_LOST: u32 = 8;
+/// The clock given as now leapt ahead by more than a day: every session has expired. If the machine has not slept for so
+/// long, a reading of the clock failed. peer is 0.
+pub const UNDERPASS_EVENT_CLOCK_LEAPT: u32 = 9;
+/// Packets or datagrams need other room than before, since the MTU changed. peer is 0.
+pub const UNDERPASS_EVENT_LAYOUT_CHANGED: u32 = 10;
 
 /// No session yet under our present key: a handshake is to come or under way.
 pub const UNDERPASS_HEALTH_CONNECTING: u32 = 0;

@@ -6,6 +6,7 @@ use crate::memory::Caller;
 use core::time::Duration;
 use underpass_core::limits::DEFAULT_MTU;
 use underpass_core::noise::Tai64N;
+use underpass_core::tunnel::Padding;
 use underpass_core::{Instant, Limits, PrivateKey, Rng, Status, Tunnel, TunnelConfig, UnixTime};
 
 /// private_key is set.
@@ -199,6 +200,7 @@ impl underpass_options {
         Ok(TunnelConfig {
             private_key: has_key.then(|| PrivateKey::from_bytes(self.private_key)).filter(|key| !key.is_zero()),
             mtu: u16::try_from(self.mtu).map_err(|_| Status::Mtu)?,
+            padding: Padding::default(),
             limits: self.limits()?,
             timestamp_floor: Tai64N::from_bytes(self.timestamp_floor),
             peers: Vec::new(),

@@ -85,6 +85,7 @@ fn lesson_25_published_numbers_never_change() {
                 "STAGED_OVERFLOW",
                 "HANDSHAKE_FAILED",
                 "NO_PRIVATE_KEY",
+                "REFUSED",
             ],
         ),
         ("VERDICT_", &["PENDING", "SEND", "DELIVER", "REPLY", "BOUNCE", "CONSUMED", "STAGED", "DROPPED"]),
@@ -116,6 +117,8 @@ fn lesson_25_published_numbers_never_change() {
                 "HEALTH_CHANGED",
                 "TIMESTAMP_AHEAD",
                 "LOST",
+                "CLOCK_LEAPT",
+                "LAYOUT_CHANGED",
             ],
         ),
     ];

@@ -7,11 +7,35 @@ use core::net::{IpAddr, SocketAddr};
 /// The two outer addresses of a datagram. Those that the core gives out are IPv4 where they are IPv4, never
 /// `::ffff:a.b.c.d`; it takes both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Path {
     /// Our own address: where a datagram arrived, or where one should leave from; `None`: the host decides.
     pub local: Option<IpAddr>,
     /// The other side's address and port.
     pub remote: SocketAddr,
+    /// Which of the host's sockets or interfaces, by a number of the host's own; 0 where there is but one. Answers go out by
+    /// the link that the peer was last heard on.
+    pub link: u32,
+}
+
+impl Path {
+    /// To or from `remote`: our own address is the host's choice, the link is 0.
+    #[must_use]
+    pub const fn new(remote: SocketAddr) -> Self {
+        Self { local: None, remote, link: 0 }
+    }
+
+    /// The same with our own address.
+    #[must_use]
+    pub const fn with_local(self, local: Option<IpAddr>) -> Self {
+        Self { local, ..self }
+    }
+
+    /// The same over another link.
+    #[must_use]
+    pub const fn with_link(self, link: u32) -> Self {
+        Self { link, ..self }
+    }
 }
 
 /// A peer's endpoint.
@@ -57,7 +81,7 @@ impl PeerEndpoint {
     pub(crate) fn set_remote(&mut self, remote: SocketAddr) {
         let remote = canonical(remote);
         if self.path.is_none_or(|path| path.remote != remote) {
-            self.path = Some(Path { local: None, remote });
+            self.path = Some(Path::new(remote));
         }
     }
 
@@ -70,13 +94,13 @@ impl PeerEndpoint {
     /// An authenticated datagram came over `path`. Returns whether the remote address moved. From where nobody can be
     /// answered nobody is, so the endpoint stays where it was.
     pub(crate) fn roam(&mut self, path: Path) -> bool {
-        let Path { local, remote } = path;
+        let Path { local, remote, link } = path;
         let remote = canonical(remote);
         let moved = self.path.is_none_or(|known| known.remote != remote);
         if moved && (self.pinned || !is_answerable(remote)) {
             return false;
         }
-        self.path = Some(Path { local: local.map(|local| local.to_canonical()), remote });
+        self.path = Some(Path { local: local.map(|local| local.to_canonical()), remote, link });
         moved
     }
 
@@ -123,7 +147,7 @@ mod tests {
     use super::*;
 
     fn path(local: &str, remote: &str) -> Path {
-        Path { local: Some(local.parse().expect("an address")), remote: remote.parse().expect("an address") }
+        Path::new(remote.parse().expect("an address")).with_local(local.parse().ok())
     }
 
     #[test]

@@ -120,20 +120,23 @@ impl Shared {
         let mut arrivals = Arrivals::default();
         let mut taken = 0;
         let ours = Some(peer.id.slot);
+        // All at one time: the keypair's age is judged once.
+        let fresh = peer.sessions.current().filter(|pair| !pair.is_expired(now));
+        let Some(local) = fresh.map(|pair| pair.indices.local) else { return 0 };
         for (slot, owner) in slots.iter_mut().zip(owners) {
             let Some(Message::Transport(header)) = Message::parse(slot.datagram) else { break };
-            let pair = peer.sessions.current_mut().filter(|pair| pair.indices.local == header.receiver);
-            let Some(pair) = pair.filter(|_| *owner == ours) else { break };
-            if !pair.can_open(header.counter, now) || !pair.window.would_accept(header.counter) {
+            let Header { receiver, counter } = header;
+            let Some(pair) = peer.sessions.current_mut().filter(|_| receiver == local && *owner == ours) else { break };
+            if !Keypair::is_counter(counter) || !pair.window.would_accept(counter) {
                 break;
             }
             taken += 1;
-            slot.verdict = if job::open(&pair.receive, header.counter, slot.datagram) {
-                pair.window.accept(header.counter);
-                self.arrived(peer, now, &mut arrivals, slot)
+            if job::open(&pair.receive, counter, slot.datagram) {
+                pair.window.accept(counter);
+                self.arrived(peer, now, &mut arrivals, slot);
             } else {
-                self.drop_of(peer, DropReason::BadTag)
-            };
+                slot.verdict = self.drop_of(peer, DropReason::BadTag);
+            }
         }
         if arrivals.bytes > 0 {
             self.account_arrivals(peer, now, arrivals);
@@ -157,32 +160,28 @@ impl Shared {
         }
         self.confirm(peer, now, header.receiver);
         let mut arrivals = Arrivals::default();
-        let verdict = self.arrived(peer, now, &mut arrivals, slot);
+        self.arrived(peer, now, &mut arrivals, slot);
         self.account_arrivals(peer, now, arrivals);
-        verdict
+        slot.verdict
     }
 
-    /// An authentic datagram: where it came from, and what is in it.
+    /// An authentic datagram: where it came from, and what is in it. The verdict is written where it belongs.
     #[inline(always)]
-    fn arrived(
-        &mut self,
-        peer: &mut Peer,
-        now: Instant,
-        arrivals: &mut Arrivals,
-        slot: &mut DatagramSlot<'_>,
-    ) -> Inbound<Span> {
+    fn arrived(&mut self, peer: &mut Peer, now: Instant, arrivals: &mut Arrivals, slot: &mut DatagramSlot<'_>) {
         arrivals.bytes += slot.datagram.len();
         self.heard(peer, now, &slot.path);
         if slot.datagram.len() == TRANSPORT_MIN_LEN {
-            return Inbound::Consumed;
+            slot.verdict = Inbound::Consumed;
+            return;
         }
         arrivals.packets += 1;
         match inspect(&self.routes, peer, slot.ecn, slot.datagram) {
             Ok(len) => {
                 arrivals.delivered += 1;
-                Inbound::Packet { peer: peer.id, user: peer.user, packet: Span { start: HEADROOM as u32, len } }
+                let packet = Span { start: HEADROOM as u32, len };
+                slot.verdict = Inbound::Packet { peer: peer.id, user: peer.user, packet };
             }
-            Err(reason) => self.drop_of(peer, reason),
+            Err(reason) => slot.verdict = self.drop_of(peer, reason),
         }
     }
 

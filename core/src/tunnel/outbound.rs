@@ -145,9 +145,12 @@ impl Shared {
         let (mut taken, mut bytes) = (0, 0);
         let (true, Some(path)) = (peer.staged.is_empty(), peer.endpoint.path_in_place()) else { return 0 };
         let Some(pair) = peer.sessions.sealing(now) else { return 0 };
+        // All at one time: the keypair's age is judged once.
+        let most = slots.len().min(pair.messages_left());
+        let slots = slots.get_mut(..most).unwrap_or_default();
         for (PacketSlot { packet: PacketBuf { buf, packet }, verdict }, route) in slots.iter_mut().zip(routes) {
             let Route { slot, len } = *route;
-            if slot != id.slot || !pair.can_seal(now) {
+            if slot != id.slot {
                 break;
             }
             let Some((start, datagram)) = frame(buf, packet.start, len as usize, layout) else { break };

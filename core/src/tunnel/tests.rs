@@ -2,6 +2,7 @@
 mod events;
 mod handshakes;
 mod intents;
+mod links;
 mod padding;
 mod refuse;
 mod room;
@@ -67,7 +68,7 @@ fn host_at(number: u8, peer: u8, now: Instant) -> Host {
     let rng = Box::new(Seeded(now.as_nanos() + u64::from(number) + 1));
     let wall = UnixTime::from_secs(1_700_000_000) + now.since(Instant::ZERO);
     let tunnel = Tunnel::new(config, rng, now, wall).expect("a good configuration");
-    Host { tunnel, path: Path { local: None, remote: address(number) } }
+    Host { tunnel, path: Path::new(address(number)) }
 }
 
 /// An IPv4 packet in a buffer with room around it.

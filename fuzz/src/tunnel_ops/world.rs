@@ -282,7 +282,7 @@ impl World {
         match what % 5 {
             0 => tunnel.set_endpoint(now, peer, remote),
             1 => tunnel.reset_peer_timestamp(peer),
-            2 => tunnel.forget_source(peer, Path { local: None, remote }),
+            2 => tunnel.forget_source(peer, Path::new(remote)),
             3 => {
                 assert!(!matches!(tunnel.poll_transmit(now, &mut vec![0; usize::from(how)]), Ok(Some(_))) || how >= 148)
             }

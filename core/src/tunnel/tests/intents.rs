@@ -122,7 +122,7 @@ fn a_persistent_keepalive_waits_for_key_and_endpoint() {
     change.persistent_keepalive = Some(25);
     let config = TunnelConfig { peers: vec![change], ..TunnelConfig::default() };
     let tunnel = Tunnel::new(config, Box::new(Seeded(1)), secs(0), UnixTime::default()).expect("a good configuration");
-    let mut a = Host { tunnel, path: Path { local: None, remote: address(1) } };
+    let mut a = Host { tunnel, path: Path::new(address(1)) };
     assert_eq!((drain(&mut a, secs(0)), a.tunnel.poll_timeout()), (vec![], None));
     configure(&mut a, secs(1), Change::PrivateKey(Some(private(1))));
     assert_eq!((drain(&mut a, secs(1)), a.tunnel.poll_timeout()), (vec![], None));

@@ -75,7 +75,7 @@ impl Story {
             }
             let from = self.address(who);
             let local = (self.below(2) == 0).then(|| IpAddr::from([192, 0, 2, 2 - who as u8]));
-            self.wire.push((1 - who, Path { local, remote: from }, buf[..transmit.len].to_vec()));
+            self.wire.push((1 - who, Path::new(from).with_local(local), buf[..transmit.len].to_vec()));
         }
         while self.hosts[who].tunnel.poll_event().is_some() {}
         let intents = self.hosts[who].tunnel.peers.iter().filter(|peer| peer.has_intents() || peer.queued).count();
@@ -94,7 +94,7 @@ impl Story {
         {
             let sealed = datagram.to_vec();
             let from = self.address(who);
-            self.wire.push((1 - who, Path { local: None, remote: from }, sealed));
+            self.wire.push((1 - who, Path::new(from), sealed));
         }
     }
 
@@ -135,7 +135,7 @@ impl Story {
             if let Outbound::Datagram { datagram, .. } = verdict.of(&buf) {
                 let sealed = datagram.to_vec();
                 let from = self.address(who);
-                self.wire.push((1 - who, Path { local: None, remote: from }, sealed));
+                self.wire.push((1 - who, Path::new(from), sealed));
             }
         }
         for (who, job, bytes) in core::mem::take(&mut self.opening) {
