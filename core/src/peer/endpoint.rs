@@ -101,11 +101,18 @@ impl PeerEndpoint {
     }
 }
 
-/// An IPv4 address as itself, also where a socket of both families writes it as an IPv6 one (RFC 4291 § 2.5.5.2).
+/// An IPv4 address as itself, also where a socket of both families writes it as an IPv6 one (RFC 4291 § 2.5.5.2); an IPv6
+/// address without the label of the flow that a datagram belonged to (RFC 6437 § 2), which says nothing of where it is.
 fn canonical(remote: SocketAddr) -> SocketAddr {
-    match remote.ip() {
-        IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or(remote, |ip| SocketAddr::from((ip, remote.port()))),
-        IpAddr::V4(_) => remote,
+    match remote {
+        SocketAddr::V6(mut v6) => match v6.ip().to_ipv4_mapped() {
+            Some(ip) => SocketAddr::from((ip, v6.port())),
+            None => {
+                v6.set_flowinfo(0);
+                v6.into()
+            }
+        },
+        SocketAddr::V4(_) => remote,
     }
 }
 
@@ -121,6 +128,7 @@ const fn is_answerable(remote: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::net::SocketAddrV6;
 
     fn path(local: &str, remote: &str) -> Path {
         Path { local: Some(local.parse().expect("an address")), remote: remote.parse().expect("an address") }
@@ -152,6 +160,26 @@ mod tests {
             assert_eq!(then.remote, believed.parse().expect("an address"), "row {row}");
             let heard = then.remote == canonical(from.parse().expect("an address"));
             assert_eq!(then.local, heard.then(|| "10.0.0.1".parse().expect("an address")), "row {row}");
+        }
+    }
+
+    /// RFC 6437: labels of flows come and go; a scope is part of the address.
+    #[test]
+    fn flow_labels_are_forgotten_and_scopes_are_not() {
+        let from = |flow, scope| SocketAddrV6::new("fe80::1".parse().expect("an address"), 1, flow, scope).into();
+        let mut endpoint = PeerEndpoint::default();
+        endpoint.configure(Endpoint::Address(from(7, 3)));
+        let table = [
+            // flow label, scope, moved
+            (7, 3, false),
+            (8, 3, false),
+            (0, 3, false),
+            (0, 4, true),
+            (9, 4, false),
+        ];
+        for (row, (flow, scope, moved)) in table.into_iter().enumerate() {
+            assert_eq!(endpoint.roam(Path { local: None, remote: from(flow, scope) }), moved, "row {row}");
+            assert_eq!(endpoint.path().map(|path| path.remote), Some(from(0, scope)), "row {row}");
         }
     }
 
