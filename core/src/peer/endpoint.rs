@@ -80,6 +80,13 @@ impl PeerEndpoint {
         moved
     }
 
+    /// Where to answer a message that came over `path`, if not to the endpoint.
+    pub(crate) fn answer_to(&self, path: Path) -> Option<Path> {
+        let remote = canonical(path.remote);
+        let local = path.local.map(|local| local.to_canonical());
+        (!self.pinned && is_answerable(remote)).then_some(Path { local, remote })
+    }
+
     /// Our own address is no longer to be relied on.
     pub(crate) fn forget_local(&mut self) {
         if let Some(path) = &mut self.path {

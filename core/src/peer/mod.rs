@@ -58,7 +58,7 @@ pub enum Health {
 /// What a peer is to be sent next. Facts, not bytes: they become bytes in `poll_transmit`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Intents {
-    /// Answer the initiation in [`Peer::responder`].
+    /// Answer the initiation in [`Peer::answer`].
     pub(crate) respond: bool,
     /// Send an initiation.
     pub(crate) initiate: bool,
@@ -80,6 +80,14 @@ pub(crate) struct Pending {
     pub(crate) initiator: Initiator,
     /// Our session index in it.
     pub(crate) local: u32,
+}
+
+/// An initiation of the peer's that is to be answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) responder: Responder,
+    /// Where the response goes; `None`: to the endpoint.
+    pub(crate) path: Option<Path>,
 }
 
 /// One peer.
@@ -116,7 +124,7 @@ pub(crate) struct Peer {
     /// Our initiation that waits for its response.
     pub(crate) pending: Option<Box<Pending>>,
     /// The peer's initiation that waits for our response.
-    pub(crate) responder: Option<Box<Responder>>,
+    pub(crate) answer: Option<Box<Answer>>,
     /// The latest timestamp accepted from the peer.
     pub(crate) timestamp_received: Tai64N,
     /// The latest timestamp sent to the peer.
@@ -138,7 +146,7 @@ impl Peer {
             stamp: Stamp::default(),
             sessions: Sessions::default(),
             pending: None,
-            responder: None,
+            answer: None,
             timestamp_received: Tai64N::ZERO,
             timestamp_sent: Tai64N::ZERO,
             initiation_received: None,
@@ -227,7 +235,7 @@ impl Peer {
     /// Wipes every key of every session and handshake. Returns whether there was a session.
     pub(crate) fn wipe(&mut self, indices: &mut IndexTable) -> bool {
         self.abandon_initiation(indices);
-        self.responder = None;
+        self.answer = None;
         self.intents.respond = false;
         self.wipe_sessions(indices)
     }

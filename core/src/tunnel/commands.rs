@@ -112,7 +112,7 @@ impl Tunnel {
             staged_bytes: self.shared.staged.bytes as usize,
             session_indices: self.shared.indices.len(),
             keypairs: count(|peer| peer.sessions.len()),
-            handshakes: count(|peer| usize::from(peer.pending.is_some()) + usize::from(peer.responder.is_some())),
+            handshakes: count(|peer| usize::from(peer.pending.is_some()) + usize::from(peer.answer.is_some())),
             intents: self.shared.transmits.0.len(),
             events: self.shared.events.len(),
         }

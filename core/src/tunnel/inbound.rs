@@ -236,6 +236,12 @@ impl Shared {
         if !peer.endpoint.is_at(path) {
             self.follow(peer, now, *path);
         }
+        self.answers(peer, now);
+    }
+
+    /// `peer` answers, wherever it is.
+    #[inline(always)]
+    pub(super) fn answers(&mut self, peer: &mut Peer, now: Instant) {
         if core::mem::take(&mut peer.unanswered) {
             self.tell_health(peer, now);
         }

@@ -1,6 +1,7 @@
 //! What is known of a peer, and what a tunnel holds.
 use crate::config::Endpoint;
 use crate::crypto::{PresharedKey, PublicKey};
+use crate::noise::Tai64N;
 use crate::peer::{Health, Path, Peer, PeerId};
 use crate::route::RoutingTable;
 use crate::stats::{DropCounts, PeerStats};
@@ -66,6 +67,13 @@ impl<'a> PeerView<'a> {
     #[must_use]
     pub fn latest_handshake(&self) -> Option<UnixTime> {
         self.peer.latest_handshake
+    }
+
+    /// The latest timestamp accepted from it: none of its initiations at or before this is taken. Save it, and restore it by
+    /// [`PeerChange::timestamp_floor`](crate::PeerChange::timestamp_floor), so that no old initiation is taken after a restart.
+    #[must_use]
+    pub fn timestamp_floor(&self) -> Tai64N {
+        self.peer.timestamp_received
     }
 
     /// Its health at `now`.

@@ -291,7 +291,7 @@ fn check(tunnel: &Tunnel, drained: bool) {
         next = next.min(timers.next());
         let handshake = intents.initiate || timers.handshake_pending();
         assert!(peer.pending.is_none() || handshake, "an initiation that nobody repeats: {peer:?}");
-        assert!(peer.responder.is_some() == intents.respond, "{peer:?}");
+        assert!(peer.answer.is_some() == intents.respond, "{peer:?}");
         assert_eq!(tunnel.shared.deadlines.bound_of(id.slot).unwrap_or(Instant::MAX), peer.bound, "{peer:?}");
         assert!(peer.bound <= timers.next(), "a deadline that nobody keeps: {peer:?}");
         assert!(peer.sessions.len() == 0 || timers.wipes(), "keys that nobody wipes: {peer:?}");
