@@ -270,6 +270,7 @@ impl underpass_peer_change {
             endpoint: if has(UNDERPASS_PEER_HAS_ENDPOINT) { Some(self.endpoint(caller)?) } else { None },
             pin_endpoint: (has(UNDERPASS_PEER_PIN) || has(UNDERPASS_PEER_UNPIN)).then(|| has(UNDERPASS_PEER_PIN)),
             persistent_keepalive: has(UNDERPASS_PEER_HAS_KEEPALIVE).then_some(self.persistent_keepalive),
+            timestamp_floor: None,
             replace_allowed_ips: has(UNDERPASS_PEER_REPLACE_ALLOWED_IPS),
             allowed_ips: allowed_ips.map(|ip| ip.change()).collect::<Result<_, _>>()?,
         })

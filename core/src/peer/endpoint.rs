@@ -1,5 +1,6 @@
 //! Where a peer is reached: as configured, and as authenticated datagrams have shown.
 use crate::config::Endpoint;
+use crate::route::RoutingTable;
 use crate::time::Instant;
 use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
@@ -14,12 +15,19 @@ pub struct Path {
     pub remote: SocketAddr,
 }
 
+/// Of which state of the routes it is known that the endpoint lies in no allowed IPs: its stamp. The complement says that
+/// the endpoint lies in the peer's own. 0 says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Routed(u32);
+
 /// A peer's endpoint.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct PeerEndpoint {
-    /// First, for the packet path reads nothing else.
+    /// First, with what follows it, for the packet path reads nothing else.
     path: Option<Path>,
+    /// What is known of where routes lead the endpoint: see [`Routed`].
+    routed: Routed,
     /// As configured; boxed, for most peers of a gateway have none.
     configured: Option<Box<Endpoint>>,
     pub(crate) pinned: bool,
@@ -47,7 +55,10 @@ impl PeerEndpoint {
         match &endpoint {
             Endpoint::Address(remote) => self.set_remote(*remote),
             Endpoint::Name { .. } if self.configured() == Some(&endpoint) => {}
-            Endpoint::Name { .. } => self.path = None,
+            Endpoint::Name { .. } => {
+                self.path = None;
+                self.routed = Routed::default();
+            }
         }
         self.configured = Some(Box::new(endpoint));
         self.asked = None;
@@ -58,7 +69,30 @@ impl PeerEndpoint {
         let remote = canonical(remote);
         if self.path.is_none_or(|path| path.remote != remote) {
             self.path = Some(Path { local: None, remote });
+            self.routed = Routed::default();
         }
+    }
+
+    /// What was found when [`note_routed`](Self::note_routed) was called, if neither the endpoint nor the routes have
+    /// changed since.
+    #[inline]
+    pub(crate) fn is_unrouted(&self, routes: &RoutingTable) -> bool {
+        self.routed.0 == routes.stamp()
+    }
+
+    /// Likewise: whether the endpoint lies in the peer's own allowed IPs.
+    pub(crate) fn is_routed_to_itself(&self, routes: &RoutingTable) -> bool {
+        self.routed.0 == !routes.stamp()
+    }
+
+    /// Remembers whether the endpoint lies in nobody's allowed IPs, or in those of the peer itself.
+    pub(crate) fn note_routed(&mut self, routes: &RoutingTable, to_itself: bool) {
+        self.routed = Routed(if to_itself { !routes.stamp() } else { routes.stamp() });
+    }
+
+    /// Whether the peer is reached at `remote`.
+    pub(crate) fn leads_to(&self, remote: SocketAddr) -> bool {
+        self.path.is_some_and(|path| path.remote == canonical(remote))
     }
 
     /// Whether the peer is reached over just this path: then an authenticated datagram over it changes nothing.
@@ -77,6 +111,9 @@ impl PeerEndpoint {
             return false;
         }
         self.path = Some(Path { local: local.map(|local| local.to_canonical()), remote });
+        if moved {
+            self.routed = Routed::default();
+        }
         moved
     }
 

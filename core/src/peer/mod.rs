@@ -10,7 +10,7 @@ use crate::crypto::{PresharedKey, PrivateKey, PublicKey, SharedSecret, dh};
 use crate::noise::{Initiator, Responder, Tai64N};
 use crate::route::Memo;
 use crate::session::IndexTable;
-use crate::stats::{DropCounts, DropReason, PeerStats};
+use crate::stats::{DropCounts, DropReason, PeerStats, SendError};
 use crate::time::{Instant, UnixTime};
 use alloc::boxed::Box;
 pub use endpoint::Path;
@@ -82,6 +82,15 @@ pub(crate) struct Pending {
     pub(crate) local: u32,
 }
 
+/// What went wrong with a peer: most have none of it.
+#[derive(Debug, Default)]
+struct Troubles {
+    drops: DropCounts,
+    send_errors: u64,
+    /// The last, and the bytes received until then.
+    last_send_error: Option<(SendError, u64)>,
+}
+
 /// An initiation of the peer's that is to be answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -132,7 +141,7 @@ pub(crate) struct Peer {
     /// When its last initiation was accepted.
     pub(crate) initiation_received: Option<Instant>,
     pub(crate) latest_handshake: Option<UnixTime>,
-    drops: Option<Box<DropCounts>>,
+    troubles: Option<Box<Troubles>>,
 }
 
 impl Peer {
@@ -162,7 +171,7 @@ impl Peer {
             told: Health::Connecting,
             latest_handshake: None,
             stats: PeerStats::default(),
-            drops: None,
+            troubles: None,
         }
     }
 
@@ -204,12 +213,31 @@ impl Peer {
     /// Counts a drop of something of this peer's.
     pub(crate) fn count_drops(&mut self, reason: DropReason, times: u32) {
         if times > 0 {
-            self.drops.get_or_insert_default().add(reason, times.into());
+            self.troubles.get_or_insert_default().drops.add(reason, times.into());
         }
     }
 
     pub(crate) fn drops(&self) -> Option<&DropCounts> {
-        self.drops.as_deref()
+        self.troubles.as_ref().map(|troubles| &troubles.drops)
+    }
+
+    /// Datagrams of `len` bytes together did not leave.
+    pub(crate) fn count_send_error(&mut self, kind: SendError, len: u64) {
+        self.stats.tx_bytes = self.stats.tx_bytes.saturating_sub(len);
+        let troubles = self.troubles.get_or_insert_default();
+        troubles.send_errors = troubles.send_errors.saturating_add(1);
+        troubles.last_send_error = Some((kind, self.stats.rx_bytes));
+    }
+
+    /// Times that the host could not send.
+    pub(crate) fn send_errors(&self) -> u64 {
+        self.troubles.as_ref().map_or(0, |troubles| troubles.send_errors)
+    }
+
+    /// Why the host could not send, if nothing was heard of the peer since.
+    pub(crate) fn last_send_error(&self) -> Option<SendError> {
+        let (kind, rx_bytes) = self.troubles.as_ref()?.last_send_error?;
+        (self.stats.rx_bytes == rx_bytes).then_some(kind)
     }
 
     /// Ends the handshake we began, freeing its index.

@@ -20,6 +20,12 @@ impl Tunnel {
         shared.now = shared.now.max(now);
         Call { now: shared.now, peers, shared }
     }
+
+    /// Begins a call that belongs to the one before, and is made at its time.
+    pub(super) fn enter_again(&mut self) -> Call<'_> {
+        let Self { peers, shared } = self;
+        Call { now: shared.now, peers, shared }
+    }
 }
 
 impl Call<'_> {

@@ -139,6 +139,7 @@ impl Call<'_> {
         shared.drop_staged(&mut peer, DropReason::StagedOverflow);
         shared.routes.remove_all(slot);
         shared.deadlines.remove(slot);
+        shared.questions.forget(peer.id);
         if peer.queued {
             shared.transmits.0.retain(|id| *id != peer.id);
         }
@@ -208,6 +209,7 @@ impl Shared {
         }
         if let Some(endpoint) = &change.endpoint {
             peer.endpoint.configure(endpoint.clone());
+            self.questions.forget(peer.id);
             self.ask_to_resolve(peer, now, Duration::ZERO);
         }
         if change.replace_allowed_ips {

@@ -22,7 +22,9 @@ mod event;
 mod handshakes;
 mod inbound;
 mod job;
+mod network;
 mod outbound;
+mod own;
 mod shared;
 mod steps;
 #[cfg(test)]
@@ -48,10 +50,11 @@ use alloc::boxed::Box;
 use shared::{Bounces, Shared, TransmitQueue, WallClock};
 
 pub use crate::peer::{Health, Path};
-pub use crate::stats::{DropCounts, PeerStats};
+pub use crate::stats::{DropCounts, PeerStats, SendError};
 use event::EventQueue;
 pub use event::{Event, EventKind};
 pub use job::{OpenJob, SealJob};
+use network::Questions;
 pub use types::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Transmit, Verdict};
 pub use view::{Footprint, PeerView};
 
@@ -89,6 +92,7 @@ impl Tunnel {
             staged: StagedTotal::default(),
             bounces: Bounces::default(),
             stats: TunnelStats::default(),
+            questions: Questions::default(),
             timestamp_sent: config.timestamp_floor,
         };
         let mut tunnel = Self { peers: PeerTable::default(), shared };

@@ -1,5 +1,6 @@
 //! Everything of a tunnel but its peers. What concerns one peer takes it as an argument, looked up once by the
 //! caller.
+use super::network::Questions;
 use super::{Event, EventQueue, Verdict};
 use crate::cookie::bucket::Bucket;
 use crate::cookie::load::Load;
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub(super) bounces: Bounces,
     pub(super) events: EventQueue,
     pub(super) stats: TunnelStats,
+    /// Which names are resolved because the network changed.
+    pub(super) questions: Questions,
     /// The latest timestamp sent to any peer, by this tunnel or (the restored floor) one before it. Peers begin at it.
     pub(super) timestamp_sent: Tai64N,
 }

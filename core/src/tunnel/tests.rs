@@ -1,6 +1,8 @@
 //! The contract of the tunnel, on two tunnels that hand each other their datagrams.
 mod floors;
 mod intents;
+mod network;
+mod own;
 mod stress;
 mod ties;
 

@@ -15,8 +15,9 @@ impl Tunnel {
     /// Time has passed: call when [`poll_timeout`](Self::poll_timeout) says so (earlier does no harm). Afterwards
     /// `poll_timeout` is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let call = self.enter(now);
+        let mut call = self.enter(now);
         let now = call.now;
+        call.end_silence();
         while let Some((slot, at)) = call.shared.deadlines.top() {
             if at > now {
                 break;
@@ -35,7 +36,11 @@ impl Tunnel {
     /// When [`handle_timeout`](Self::handle_timeout) is due; `None`: sleep until a packet or datagram comes. O(1).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.shared.deadlines.top().map(|(_, at)| at)
+        let earliest = self.shared.deadlines.top().map(|(_, at)| at);
+        match self.shared.questions.due() {
+            None => earliest,
+            due => due.min(earliest.or(due)),
+        }
     }
 
     /// The wall clock was set, or the machine woke up. Timestamps of initiations never go back, whatever `wall` says.
@@ -45,10 +50,12 @@ impl Tunnel {
     }
 
     /// The machine's own addresses or routes changed: source addresses are forgotten, names are resolved again, live
-    /// peers hear from us at once so that they learn our new address.
+    /// peers hear from us at once so that they learn our new address. What their names say by now is believed when
+    /// nothing comes from them for 2 s.
     pub fn handle_network_change(&mut self, now: Instant) {
         let mut call = self.enter(now);
         let now = call.now;
+        call.shared.questions.expire(now);
         call.with_each(|peer, shared| shared.network_changed(peer, now));
     }
 }
@@ -62,6 +69,7 @@ impl Shared {
         }
         if live && peer.endpoint.path().is_some() {
             self.want_keepalive(peer);
+            self.questions.ask(peer, now);
         }
     }
 

@@ -4,7 +4,7 @@ use crate::crypto::{PresharedKey, PublicKey};
 use crate::noise::Tai64N;
 use crate::peer::{Health, Path, Peer, PeerId};
 use crate::route::RoutingTable;
-use crate::stats::{DropCounts, PeerStats};
+use crate::stats::{DropCounts, PeerStats, SendError};
 use crate::time::{Instant, UnixTime};
 use ipnet::IpNet;
 
@@ -86,6 +86,18 @@ impl<'a> PeerView<'a> {
     #[must_use]
     pub fn stats(&self) -> PeerStats {
         self.peer.stats
+    }
+
+    /// Times that the host could not send to it.
+    #[must_use]
+    pub fn send_errors(&self) -> u64 {
+        self.peer.send_errors()
+    }
+
+    /// Why the host could not send to it the last time; `None` when an authentic datagram came since.
+    #[must_use]
+    pub fn last_send_error(&self) -> Option<SendError> {
+        self.peer.last_send_error()
     }
 
     /// Its drops by reason.

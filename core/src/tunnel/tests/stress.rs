@@ -306,6 +306,7 @@ fn check(tunnel: &Tunnel, drained: bool) {
     }
     assert_eq!(tunnel.shared.indices.len(), indices);
     assert_eq!(tunnel.shared.staged.bytes, bytes);
+    let next = next.min(tunnel.shared.questions.due().unwrap_or(Instant::MAX));
     assert_eq!(tunnel.poll_timeout(), Some(next).filter(|at| *at < Instant::MAX));
 }
 
