@@ -176,8 +176,10 @@
 #define UNDERPASS_DROP_HANDSHAKE_FAILED 20u
 /** The tunnel has no private key. */
 #define UNDERPASS_DROP_NO_PRIVATE_KEY 21u
+/** The packet is a datagram of ours that was routed back into the tunnel. */
+#define UNDERPASS_DROP_LOOP 22u
 /** How many reasons this header knows. */
-#define UNDERPASS_DROP_REASONS 22u
+#define UNDERPASS_DROP_REASONS 23u
 
 /** No address. */
 #define UNDERPASS_FAMILY_NONE 0u

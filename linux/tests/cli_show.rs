@@ -28,6 +28,7 @@ last_handshake_time_nsec=1
 tx_bytes=1536
 rx_bytes=3145728
 persistent_keepalive_interval=25
+last_send_error=unreachable
 allowed_ip=10.0.0.2/32
 allowed_ip=fd00::/64
 ";
@@ -80,6 +81,7 @@ peer: uFmW/sycfx/G0lcqdu2hHVm80gvo5UOxXOS9hajnWjM=
     let expected_after = "  \
   transfer: 3.00 MiB received, 1.50 KiB sent
   persistent keepalive: every 25 seconds
+  not sent: no route to the endpoint
 
 peer: 3p7bfXt9vbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=
   preshared key: (hidden)
@@ -122,6 +124,7 @@ fn programs_get_json_without_secrets() {
                     "rx_bytes": 3_145_728,
                     "tx_bytes": 1536,
                     "persistent_keepalive": 25,
+                    "last_send_error": "unreachable",
                 },
                 {
                     "public_key": "3p7bfXt9vbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=",
@@ -132,6 +135,7 @@ fn programs_get_json_without_secrets() {
                     "rx_bytes": 0,
                     "tx_bytes": 0,
                     "persistent_keepalive": null,
+                    "last_send_error": null,
                 },
             ],
         },

@@ -85,6 +85,7 @@ fn lesson_25_published_numbers_never_change() {
                 "STAGED_OVERFLOW",
                 "HANDSHAKE_FAILED",
                 "NO_PRIVATE_KEY",
+                "LOOP",
                 "REFUSED",
             ],
         ),

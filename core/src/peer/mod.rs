@@ -13,7 +13,7 @@ use crate::limits::REKEY_TIMEOUT;
 use crate::noise::{Responder, Tai64N};
 use crate::route::Memo;
 use crate::session::IndexTable;
-use crate::stats::{DropCounts, DropReason, PeerStats};
+use crate::stats::{DropCounts, DropReason, PeerStats, SendError};
 use crate::time::{Instant, UnixTime};
 use alloc::boxed::Box;
 pub use endpoint::Path;
@@ -77,12 +77,29 @@ pub(crate) enum Answers {
 /// What a peer is to be sent next. Facts, not bytes: they become bytes in `poll_transmit`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Intents {
-    /// Answer the initiation in [`Peer::responder`].
+    /// Answer the initiation in [`Peer::answer`].
     pub(crate) respond: bool,
     /// Seal the staged packets.
     pub(crate) flush: bool,
     /// Send an empty packet.
     pub(crate) keepalive: bool,
+}
+
+/// What went wrong with a peer: most have none of it.
+#[derive(Debug, Default)]
+struct Troubles {
+    drops: DropCounts,
+    send_errors: u64,
+    /// The last, and the bytes received until then.
+    last_send_error: Option<(SendError, u64)>,
+}
+
+/// An initiation of the peer's that is to be answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) responder: Responder,
+    /// Where the response goes; `None`: to the endpoint.
+    pub(crate) path: Option<Path>,
 }
 
 /// One peer.
@@ -125,7 +142,7 @@ pub(crate) struct Peer {
     /// The handshake that we begin.
     pub(crate) handshake: Handshake,
     /// The peer's initiation that waits for our response.
-    pub(crate) responder: Option<Box<Responder>>,
+    pub(crate) answer: Option<Box<Answer>>,
     /// The latest timestamp accepted from the peer.
     pub(crate) timestamp_received: Tai64N,
     /// The latest timestamp sent to the peer.
@@ -133,7 +150,7 @@ pub(crate) struct Peer {
     /// When its last initiation was accepted; `Instant::MAX`: none was.
     pub(crate) initiation_received: Instant,
     pub(crate) latest_handshake: Option<UnixTime>,
-    drops: Option<Box<DropCounts>>,
+    troubles: Option<Box<Troubles>>,
 }
 
 impl Peer {
@@ -149,7 +166,7 @@ impl Peer {
             stamp: Stamp::default(),
             sessions: Sessions::default(),
             handshake: Handshake::Idle,
-            responder: None,
+            answer: None,
             timestamp_received: Tai64N::ZERO,
             timestamp_sent: Tai64N::ZERO,
             initiation_received: Instant::MAX,
@@ -166,7 +183,7 @@ impl Peer {
             told: Health::Connecting,
             latest_handshake: None,
             stats: PeerStats::default(),
-            drops: None,
+            troubles: None,
         }
     }
 
@@ -226,12 +243,31 @@ impl Peer {
     /// Counts a drop of something of this peer's.
     pub(crate) fn count_drops(&mut self, reason: DropReason, times: u32) {
         if times > 0 {
-            self.drops.get_or_insert_default().add(reason, times.into());
+            self.troubles.get_or_insert_default().drops.add(reason, times.into());
         }
     }
 
     pub(crate) fn drops(&self) -> Option<&DropCounts> {
-        self.drops.as_deref()
+        self.troubles.as_ref().map(|troubles| &troubles.drops)
+    }
+
+    /// Datagrams of `len` bytes together did not leave.
+    pub(crate) fn count_send_error(&mut self, kind: SendError, len: u64) {
+        self.stats.tx_bytes = self.stats.tx_bytes.saturating_sub(len);
+        let troubles = self.troubles.get_or_insert_default();
+        troubles.send_errors = troubles.send_errors.saturating_add(1);
+        troubles.last_send_error = Some((kind, self.stats.rx_bytes));
+    }
+
+    /// Times that the host could not send.
+    pub(crate) fn send_errors(&self) -> u64 {
+        self.troubles.as_ref().map_or(0, |troubles| troubles.send_errors)
+    }
+
+    /// Why the host could not send, if nothing was heard of the peer since.
+    pub(crate) fn last_send_error(&self) -> Option<SendError> {
+        let (kind, rx_bytes) = self.troubles.as_ref()?.last_send_error?;
+        (self.stats.rx_bytes == rx_bytes).then_some(kind)
     }
 
     /// Whether something is to be sent to it.
@@ -288,7 +324,7 @@ impl Peer {
     /// Wipes every key of every session and handshake. Returns whether a session was in use.
     pub(crate) fn wipe(&mut self, indices: &mut IndexTable) -> bool {
         self.abandon_handshake(indices);
-        self.responder = None;
+        self.answer = None;
         self.intents.respond = false;
         self.wipe_sessions(indices)
     }

@@ -146,6 +146,11 @@ impl Sessions {
         self.current.take().or_else(|| self.previous.take()).or_else(|| self.next.take()).map(|pair| pair.indices.local)
     }
 
+    /// Whether what we seal under any of the keypairs names the peer's session index `remote`.
+    pub(crate) fn seals_to(&self, remote: u32) -> bool {
+        [&self.current, &self.previous, &self.next].into_iter().flatten().any(|pair| pair.indices.remote == remote)
+    }
+
     /// Keypairs held.
     pub(crate) fn len(&self) -> usize {
         [&self.current, &self.previous, &self.next].into_iter().flatten().count()

@@ -1,5 +1,6 @@
 //! Handshake messages: first MAC, load, cookie, Noise, then intents. Nothing of a peer changes before its message
-//! is verified (lesson 5); nothing but an authenticated message moves its endpoint (lesson 10).
+//! is verified (lesson 5); nothing but an authenticated message moves its endpoint (lesson 10), and no initiation alone that
+//! of a live session.
 use super::call::Call;
 use super::shared::Shared;
 use super::{Inbound, Span};
@@ -8,11 +9,12 @@ use crate::limits::INITIATION_INTERVAL;
 use crate::noise::{HandshakeError, Responder, TransportKeys, Unveiled};
 use crate::peer::facts::Fact;
 use crate::peer::handshake::Handshake;
-use crate::peer::{Path, Peer};
+use crate::peer::{Answer, Path, Peer};
 use crate::session::{Indices, Keypair, Role};
 use crate::stats::DropReason;
 use crate::time::Instant;
 use crate::wire::{COOKIE_REPLY_LEN, CookieReply, Initiation, Message, Response};
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// A timestamp this far ahead of our wall clock is worth an event (a clock mended later would lock the peer out).
@@ -56,9 +58,9 @@ impl Call<'_> {
         let outcome = self.with(slot, |peer, shared| {
             let accepted = shared.authenticate(peer, now, unveiled);
             let responder = accepted.map_err(|reason| shared.refuse_handshake(peer, reason))?;
-            shared.accept_initiation(peer, now, responder);
+            shared.accept_initiation(peer, now, responder, path);
             shared.received(peer, now, len);
-            shared.heard(peer, now, &path);
+            shared.heard_initiation(peer, now, &path);
             Ok(())
         });
         outcome.unwrap_or(Err(Refusal::Drop(DropReason::UnknownPeer)))
@@ -148,16 +150,28 @@ impl Shared {
     }
 
     /// The initiation is the peer's: it is to be answered, and none before it any more.
-    fn accept_initiation(&mut self, peer: &mut Peer, now: Instant, responder: Responder) {
+    fn accept_initiation(&mut self, peer: &mut Peer, now: Instant, responder: Responder, path: Path) {
         let timestamp = responder.timestamp();
         peer.timestamp_received = timestamp;
         peer.initiation_received = now;
-        peer.responder = Some(responder.into());
+        peer.answer = Some(Box::new(Answer { responder, path: peer.endpoint.answer_to(path) }));
         peer.intents.respond = true;
         if timestamp.to_wall() > self.wall.read(now) + FAR_AHEAD {
             self.events.push(peer, Fact::TimestampAhead);
         }
         self.transmits.push(peer);
+    }
+
+    /// An authentic initiation came over `path`. It may have been replayed, by whom we cannot know, if we forgot what we
+    /// accepted before. So an endpoint to which a session is live stays until the new session is confirmed over another
+    /// path; that costs a peer that moved no time, for it could not be reached before it either. Without a session there
+    /// is nothing to lose, and we must be able to speak to it.
+    fn heard_initiation(&mut self, peer: &mut Peer, now: Instant, path: &Path) {
+        if peer.sessions.is_live(now) && peer.endpoint.path().is_some() {
+            self.answers(peer, now);
+        } else {
+            self.heard(peer, now, path);
+        }
     }
 
     /// The keys that a response to our initiation yields. Changes nothing.

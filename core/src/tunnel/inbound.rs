@@ -238,6 +238,12 @@ impl Shared {
         if !peer.endpoint.is_at(path) {
             self.follow(peer, now, *path);
         }
+        self.answers(peer, now);
+    }
+
+    /// `peer` answers, wherever it is.
+    #[inline(always)]
+    pub(super) fn answers(&mut self, peer: &mut Peer, now: Instant) {
         if peer.answers != Answers::Come {
             peer.answers = Answers::Come;
             self.tell_health(peer, now);

@@ -26,7 +26,9 @@ mod event;
 mod handshakes;
 mod inbound;
 mod job;
+mod network;
 mod outbound;
+mod own;
 mod refuse;
 mod shared;
 mod slots;
@@ -59,10 +61,11 @@ use shared::{Bounces, Shared, TransmitQueue};
 pub use crate::config::{Layout, Padding};
 pub use crate::error::ShortBuffer;
 pub use crate::peer::{Health, Path};
-pub use crate::stats::{DropCounts, PeerStats};
+pub use crate::stats::{DropCounts, PeerStats, SendError};
 use event::EventQueue;
 pub use event::{Event, EventKind};
 pub use job::{OpenJob, Opened, SealJob, Sealed};
+use network::Questions;
 pub use slots::{DatagramSlot, PacketBuf, PacketSlot, Span};
 pub use snapshot::PeerSnapshot;
 pub use types::{Begin, Inbound, Outbound, Transmit};
@@ -104,6 +107,7 @@ impl Tunnel {
             staged: StagedTotal::default(),
             bounces: Bounces::default(),
             stats: TunnelStats::default(),
+            questions: Questions::default(),
             timestamp_sent: config.timestamp_floor,
         };
         let mut tunnel = Self { peers: PeerTable::default(), shared };

@@ -101,9 +101,17 @@ impl Call<'_> {
     ) -> usize {
         let now = self.now;
         let (Some(first), [slot, ..]) = (routes.first(), &mut *slots) else { return 1 };
-        let Some(peer) = self.peers.at_mut(first.slot) else {
-            slot.verdict = self.shared.refuse(&mut slot.packet, *first);
-            return 1;
+        let (peer, slots) = match self.peers.at_mut(first.slot) {
+            Some(peer) if peer.endpoint.is_unrouted(&self.shared.routes) => (peer, slots),
+            Some(_) => {
+                let passed = self.pass_others(first.slot, slots, routes);
+                let (Some(peer), 1..) = (self.peers.at_mut(first.slot), passed) else { return 1 };
+                (peer, slots.get_mut(..passed).unwrap_or_default())
+            }
+            None => {
+                slot.verdict = self.shared.refuse(&mut slot.packet, *first);
+                return 1;
+            }
         };
         let taken = self.shared.seal_for(peer, now, slots, routes, crypt);
         self.shared.reschedule(peer);

@@ -2,6 +2,7 @@
 //! caller.
 use super::EventQueue;
 use super::clock::{Clock, WallClock};
+use super::network::Questions;
 use crate::config::{Layout, Padding};
 use crate::cookie::bucket::Bucket;
 use crate::cookie::load::Load;
@@ -43,6 +44,8 @@ pub(super) struct Shared {
     pub(super) bounces: Bounces,
     pub(super) events: EventQueue,
     pub(super) stats: TunnelStats,
+    /// Which names are resolved because the network changed.
+    pub(super) questions: Questions,
     /// The latest timestamp sent to any peer, by this tunnel or (the restored floor) one before it. Peers begin at it.
     pub(super) timestamp_sent: Tai64N,
 }

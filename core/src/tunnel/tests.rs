@@ -1,8 +1,11 @@
 //! The contract of the tunnel, on two tunnels that hand each other their datagrams.
 mod events;
+mod floors;
 mod handshakes;
 mod intents;
 mod links;
+mod network;
+mod own;
 mod padding;
 mod refuse;
 mod room;

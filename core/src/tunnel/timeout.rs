@@ -18,8 +18,9 @@ impl Tunnel {
     /// Time has passed: call when [`poll_timeout`](Self::poll_timeout) says so (earlier does no harm). Afterwards
     /// `poll_timeout` is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let call = self.enter(now);
+        let mut call = self.enter(now);
         let now = call.now;
+        call.end_silence();
         while let Some((slot, at)) = call.shared.deadlines.top() {
             if at > now {
                 break;
@@ -39,7 +40,7 @@ impl Tunnel {
     /// the host's clock. O(1).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.shared.deadlines.top().and_then(|(_, at)| self.shared.clock.on_host(at))
+        self.shared.due().and_then(|at| self.shared.clock.on_host(at))
     }
 
     /// The wall clock was set, or the machine woke up. Timestamps of initiations never go back, whatever `wall` says.
@@ -49,15 +50,23 @@ impl Tunnel {
     }
 
     /// The machine's own addresses or routes changed: source addresses are forgotten, names are resolved again, live
-    /// peers hear from us at once so that they learn our new address.
+    /// peers hear from us at once so that they learn our new address. What their names say by now is believed when
+    /// nothing comes from them for 2 s.
     pub fn handle_network_change(&mut self, now: Instant) {
         let mut call = self.enter(now);
         let now = call.now;
+        call.shared.questions.expire(now);
         call.with_each(|peer, shared| shared.network_changed(peer, now));
     }
 }
 
 impl Shared {
+    /// The earliest deadline, in internal time.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let of_peers = self.deadlines.top().map(|(_, at)| at);
+        of_peers.into_iter().chain(self.questions.due()).min()
+    }
+
     fn network_changed(&mut self, peer: &mut Peer, now: Instant) {
         peer.endpoint.forget_local();
         let live = peer.sessions.is_live(now);
@@ -70,6 +79,7 @@ impl Shared {
         self.transmits.push(peer);
         if live && peer.endpoint.path().is_some() {
             self.want_keepalive(peer);
+            self.questions.ask(peer, now);
         }
     }
 

@@ -43,7 +43,7 @@ fn arrive_from(gateway: &mut Host, phone: &mut Host, number: u8, from: SocketAdd
     let (mut buf, range) = packet(number, 1, 60);
     let sealed = phone.tunnel.handle_packet(secs(1), PacketBuf { buf: &mut buf, packet: range });
     let Outbound::Datagram { transmit, .. } = sealed else { panic!("a live session seals") };
-    let path = Path { local: None, remote: from };
+    let path = Path::new(from);
     let _ = gateway.tunnel.handle_datagram(secs(1), path, Ecn::NotCapable, &mut buf[..transmit.len]);
 }
 
@@ -65,7 +65,7 @@ fn a_peer_that_alternates_addresses_is_told_of_once() {
         arrive_from(&mut gateway, &mut a, 2, ([198, 51, 100, 1 + (turn % 2) as u8], 4000 + turn).into());
     }
     let moved: Vec<_> = told(&mut gateway).into_iter().filter(|e| matches!(e, Event::EndpointMoved { .. })).collect();
-    let path = Path { local: None, remote: ([198, 51, 100, 2], 4999).into() };
+    let path = Path::new(([198, 51, 100, 2], 4999).into());
     assert_eq!(moved, [Event::EndpointMoved { peer: peer_of(&gateway, 2), path }], "where it is by now");
 }
 

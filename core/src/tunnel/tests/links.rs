@@ -35,9 +35,9 @@ fn a_response_goes_out_by_the_link_of_its_initiation() {
     let peer = a.tunnel.peers().next().expect("one peer").id();
     a.tunnel.connect(Instant::ZERO, peer);
     let mut buf = [0; 2048];
-    let initiation = a.tunnel.poll_transmit(Instant::ZERO, &mut buf).expect("an initiation");
+    let initiation = a.tunnel.poll_transmit(Instant::ZERO, &mut buf).expect("room").expect("an initiation");
     let path = a.path.with_link(5);
     let _ = b.tunnel.handle_datagram(Instant::ZERO, path, Ecn::NotCapable, &mut buf[..initiation.len]);
-    let response = b.tunnel.poll_transmit(Instant::ZERO, &mut buf).expect("a response");
+    let response = b.tunnel.poll_transmit(Instant::ZERO, &mut buf).expect("room").expect("a response");
     assert_eq!((buf[0], response.path.link), (2, 5));
 }

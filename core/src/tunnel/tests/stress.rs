@@ -300,7 +300,7 @@ fn check(tunnel: &Tunnel, drained: bool) {
         let handshake = peer.handshake.is_under_way();
         let repeated = peer.initiates() || timers.waits_for(Due::Retransmit);
         assert!(repeated == handshake, "an initiation that nobody sends or repeats: {peer:?}");
-        assert!(peer.responder.is_some() == intents.respond, "{peer:?}");
+        assert!(peer.answer.is_some() == intents.respond, "{peer:?}");
         assert_eq!(tunnel.shared.deadlines.bound_of(id.slot).unwrap_or(Instant::MAX), peer.bound, "{peer:?}");
         assert!(peer.bound <= timers.next(), "a deadline that nobody keeps: {peer:?}");
         assert_eq!(timers.wipes(), peer.sessions.wipe_date(), "keys that nobody wipes: {peer:?}");
@@ -315,7 +315,8 @@ fn check(tunnel: &Tunnel, drained: bool) {
     }
     assert_eq!(tunnel.shared.indices.len(), indices);
     assert_eq!(tunnel.shared.staged.bytes, bytes);
-    let top = tunnel.shared.deadlines.top().map(|(_, at)| at);
+    let next = next.min(tunnel.shared.questions.due().unwrap_or(Instant::MAX));
+    let top = tunnel.shared.due();
     assert_eq!(top, Some(next).filter(|at| *at < Instant::MAX));
 }
 
