@@ -45,21 +45,31 @@ impl Path {
 struct Routed(u32);
 
 /// A peer's endpoint.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(C)]
 pub(crate) struct PeerEndpoint {
     /// First, with what follows it, for the packet path reads nothing else.
     path: Option<Path>,
     /// What is known of where routes lead the endpoint: see [`Routed`].
     routed: Routed,
+    pub(crate) pinned: bool,
     /// As configured; boxed, for most peers of a gateway have none.
     configured: Option<Box<Endpoint>>,
-    pub(crate) pinned: bool,
-    /// When the host was last asked to resolve the name.
-    asked: Option<Instant>,
+    /// When the host was last asked to resolve the name; `Instant::MAX`: not yet.
+    asked: Instant,
+}
+
+impl Default for PeerEndpoint {
+    fn default() -> Self {
+        Self { path: None, routed: Routed::default(), configured: None, pinned: false, asked: Instant::MAX }
+    }
 }
 
 impl PeerEndpoint {
+    /// Bytes at its beginning that sealing reads.
+    #[cfg(test)]
+    pub(crate) const READ_TO_SEAL: usize = core::mem::offset_of!(Self, routed) + size_of::<Routed>();
+
     pub(crate) fn path(&self) -> Option<Path> {
         self.path
     }
@@ -85,7 +95,7 @@ impl PeerEndpoint {
             }
         }
         self.configured = Some(Box::new(endpoint));
-        self.asked = None;
+        self.asked = Instant::MAX;
     }
 
     /// The host resolved the name, or knows better.
@@ -161,9 +171,9 @@ impl PeerEndpoint {
 
     /// Whether the host should be asked to resolve the name: there is one, and it was not asked within `pause`.
     pub(crate) fn ask(&mut self, now: Instant, pause: core::time::Duration) -> bool {
-        let due = self.is_named() && self.asked.is_none_or(|asked| now.since(asked) >= pause);
+        let due = self.is_named() && (self.asked == Instant::MAX || now.since(self.asked) >= pause);
         if due {
-            self.asked = Some(now);
+            self.asked = now;
         }
         due
     }

@@ -1,5 +1,5 @@
 //! The handshake that we begin with a peer.
-use crate::limits::REKEY_ATTEMPT_TIME;
+use crate::limits::{REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
 use crate::noise::Initiator;
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -139,5 +139,56 @@ impl Handshake {
         let fails = !attempt.told && attempt.lasts(now, REKEY_ATTEMPT_TIME);
         attempt.told |= fails;
         fails
+    }
+}
+
+/// The distance between handshake messages of ours to one peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// When the last initiation or response left; `Instant::MAX`: none did.
+    last: Instant,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { last: Instant::MAX }
+    }
+}
+
+impl Pace {
+    /// An initiation or a response left.
+    pub(crate) fn sent(&mut self, now: Instant) {
+        self.last = now;
+    }
+
+    /// When the next initiation may leave: REKEY_TIMEOUT after the last message.
+    pub(crate) fn next(self) -> Instant {
+        if self.last == Instant::MAX { Instant::ZERO } else { self.last + REKEY_TIMEOUT }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn initiations_keep_their_distance() {
+        let at = |millis| Instant::ZERO + Duration::from_millis(millis);
+        let mut pace = Pace::default();
+        assert_eq!(pace.next(), at(0));
+        pace.sent(at(1_000));
+        assert_eq!(pace.next(), at(6_000));
+    }
+
+    #[test]
+    fn a_handshake_is_tried_for_90_seconds_from_the_last_request() {
+        let at = |secs| Instant::ZERO + Duration::from_secs(secs);
+        let mut handshake = Handshake::default();
+        assert!(handshake.request(at(0)) && !handshake.request(at(60)));
+        let attempt = handshake.attempt().expect("under way");
+        assert!(attempt.lasts(at(90), REKEY_ATTEMPT_TIME) && !attempt.is_exhausted(at(149)));
+        assert!(attempt.is_exhausted(at(150)));
+        assert!(!handshake.take_failure(at(89)) && handshake.take_failure(at(90)) && !handshake.take_failure(at(150)));
+        assert!(handshake.has_failed());
     }
 }

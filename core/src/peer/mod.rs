@@ -19,7 +19,7 @@ use alloc::boxed::Box;
 pub use endpoint::Path;
 use endpoint::PeerEndpoint;
 use facts::Facts;
-use handshake::Handshake;
+use handshake::{Handshake, Pace};
 use sessions::Sessions;
 use staged::{Staged, StagedTotal};
 pub(crate) use table::PeerTable;
@@ -104,7 +104,7 @@ pub(crate) struct Answer {
 
 /// One peer.
 ///
-/// What the packet path reads and writes comes first, in six lines of cache: the first five to seal, all to open.
+/// What the packet path reads and writes comes first, in five lines of cache: the first four to seal, all to open.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Peer {
@@ -124,9 +124,11 @@ pub(crate) struct Peer {
     pub(crate) sessions: Sessions,
     pub(crate) stats: PeerStats,
     pub(crate) timers: Timers,
-    pub(crate) endpoint: PeerEndpoint,
     /// The host's own number for it.
     pub(crate) user: u64,
+    pub(crate) endpoint: PeerEndpoint,
+    /// When an authenticated datagram last came from it; `Instant::MAX`: none did.
+    pub(crate) last_heard: Instant,
     /// The address that its last packet came from.
     pub(crate) source: Memo,
     pub(crate) public_key: PublicKey,
@@ -141,6 +143,7 @@ pub(crate) struct Peer {
     pub(crate) stamp: Stamp,
     /// The handshake that we begin.
     pub(crate) handshake: Handshake,
+    pub(crate) pace: Pace,
     /// The peer's initiation that waits for our response.
     pub(crate) answer: Option<Box<Answer>>,
     /// The latest timestamp accepted from the peer.
@@ -166,11 +169,13 @@ impl Peer {
             stamp: Stamp::default(),
             sessions: Sessions::default(),
             handshake: Handshake::Idle,
+            pace: Pace::default(),
             answer: None,
             timestamp_received: Tai64N::ZERO,
             timestamp_sent: Tai64N::ZERO,
             initiation_received: Instant::MAX,
             endpoint: PeerEndpoint::default(),
+            last_heard: Instant::MAX,
             user: 0,
             source: Memo::default(),
             timers: Timers::default(),
@@ -281,6 +286,15 @@ impl Peer {
         self.handshake.is_wanted() && !self.timers.waits_for(Due::Retransmit)
     }
 
+    /// An initiation is wanted. Returns whether it may leave at once; otherwise it leaves in its turn.
+    pub(crate) fn initiation_wanted(&mut self, now: Instant) -> bool {
+        let next = self.pace.next();
+        if next > now {
+            self.timers.initiation_postponed(next);
+        }
+        next <= now
+    }
+
     /// Ends the handshake we began, freeing its index.
     pub(crate) fn abandon_handshake(&mut self, indices: &mut IndexTable) {
         if let Some(index) = self.handshake.forget_pending() {
@@ -334,7 +348,7 @@ impl Peer {
     pub(crate) fn forget_identity(&mut self, indices: &mut IndexTable) -> bool {
         self.static_static = None;
         self.stamp.clear();
-        self.timers.forget_handshakes();
+        self.pace = Pace::default();
         (self.answers, self.was_established) = (Answers::Come, false);
         self.wipe(indices)
     }
@@ -342,7 +356,7 @@ impl Peer {
     /// There is an endpoint where there was none: what waited for one goes out. Without a session, flushing asks for a
     /// handshake.
     pub(crate) fn reachable(&mut self, now: Instant) {
-        if self.timers.initiation_allowed(now) {
+        if self.pace.next() <= now {
             self.hurry_handshake();
         }
         self.intents.flush |= !self.staged.is_empty();
@@ -360,5 +374,21 @@ impl Peer {
     pub(crate) fn drop_staged(&mut self, total: &mut StagedTotal) -> u32 {
         self.intents.flush = false;
         self.staged.clear(total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::mem::offset_of;
+
+    /// Lines of cache are what a packet costs among many peers.
+    #[test]
+    fn what_the_packet_path_reads_lies_in_five_lines() {
+        const LINE: usize = 64;
+        let end_of_path = offset_of!(Peer, endpoint) + PeerEndpoint::READ_TO_SEAL;
+        assert!(end_of_path <= 4 * LINE, "sealing reads up to byte {end_of_path}");
+        let end_of_source = offset_of!(Peer, source) + size_of::<Memo>();
+        assert!(end_of_source <= 5 * LINE, "opening reads up to byte {end_of_source}");
     }
 }

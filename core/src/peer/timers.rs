@@ -34,21 +34,11 @@ pub(crate) struct Timers {
     pub(crate) persistent_interval: u16,
     /// Milliseconds by which this session's wait for an answer is longer than KEEPALIVE_TIMEOUT + REKEY_TIMEOUT.
     patience: u16,
-    /// When an authenticated datagram last came; `NEVER`: none did.
-    last_heard: Instant,
-    /// When an initiation or response last left. From here on, not for the packet path.
-    last_handshake: Option<Instant>,
 }
 
 impl Default for Timers {
     fn default() -> Self {
-        Self {
-            at: [NEVER; Due::ALL.len()],
-            persistent_interval: 0,
-            patience: 0,
-            last_heard: NEVER,
-            last_handshake: None,
-        }
+        Self { at: [NEVER; Due::ALL.len()], persistent_interval: 0, patience: 0 }
     }
 }
 
@@ -113,13 +103,7 @@ impl Timers {
     #[inline]
     pub(crate) fn authenticated_received(&mut self, now: Instant) {
         self.set(Due::NewHandshake, NEVER);
-        self.last_heard = now;
         self.traversed(now);
-    }
-
-    /// When an authenticated datagram last came.
-    pub(crate) fn last_heard(&self) -> Option<Instant> {
-        Some(self.last_heard).filter(|at| *at != NEVER)
     }
 
     #[inline]
@@ -129,19 +113,13 @@ impl Timers {
         }
     }
 
-    /// Called when an initiation is wanted. Returns whether it may leave at once; otherwise it is due when REKEY_TIMEOUT
-    /// has passed since the last handshake message.
-    pub(crate) fn initiation_wanted(&mut self, now: Instant) -> bool {
-        let allowed = self.initiation_allowed(now);
-        if !allowed {
-            self.set(Due::Retransmit, self.last_handshake.unwrap_or(now) + REKEY_TIMEOUT);
-        }
-        allowed
+    /// Called when an initiation must wait for its turn, which comes at `at`.
+    pub(crate) fn initiation_postponed(&mut self, at: Instant) {
+        self.set(Due::Retransmit, at);
     }
 
     /// Called after an initiation was sent; `jitter` is up to REKEY_TIMEOUT_JITTER.
     pub(crate) fn initiation_sent(&mut self, now: Instant, jitter: Duration) {
-        self.last_handshake = Some(now);
         self.set(Due::Retransmit, now + (REKEY_TIMEOUT + jitter));
     }
 
@@ -150,24 +128,9 @@ impl Timers {
         self.set(Due::Retransmit, now + REKEY_TIMEOUT);
     }
 
-    /// Whether REKEY_TIMEOUT has passed since the last handshake message of ours.
-    pub(crate) fn initiation_allowed(&self, now: Instant) -> bool {
-        self.last_handshake.is_none_or(|sent| now.since(sent) >= REKEY_TIMEOUT)
-    }
-
     /// Called when what held an initiation back is gone: it need not wait any longer.
     pub(crate) fn initiation_released(&mut self) {
         self.set(Due::Retransmit, NEVER);
-    }
-
-    /// Called after a response was sent: no initiation of ours follows at its heels.
-    pub(crate) fn response_sent(&mut self, now: Instant) {
-        self.last_handshake = Some(now);
-    }
-
-    /// Called when our static key or the network changed: what was sent before counts no more.
-    pub(crate) fn forget_handshakes(&mut self) {
-        self.last_handshake = None;
     }
 
     /// Called when a handshake was given up: nothing more is owed. Keys of an older session keep their date for wiping.
@@ -295,17 +258,5 @@ mod tests {
         timers.session_derived(Duration::from_millis(321));
         timers.data_sent(at(1_000));
         assert_eq!(timers.next(), at(16_321));
-    }
-
-    #[test]
-    fn initiations_keep_their_distance() {
-        let mut timers = Timers::default();
-        assert!(timers.initiation_wanted(at(0)));
-        timers.response_sent(at(1_000));
-        assert!(!timers.initiation_wanted(at(2_000)), "a response just left");
-        assert_eq!(timers.next(), at(6_000));
-        assert!(!timers.initiation_allowed(at(5_999)) && timers.initiation_allowed(at(6_000)));
-        timers.forget_handshakes();
-        assert!(timers.initiation_allowed(at(2_000)));
     }
 }

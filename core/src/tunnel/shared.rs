@@ -191,7 +191,7 @@ impl Shared {
         if peer.refused {
             return;
         }
-        if peer.handshake.request(now) && peer.timers.initiation_wanted(now) {
+        if peer.handshake.request(now) && peer.initiation_wanted(now) {
             self.transmits.push(peer);
         }
     }
@@ -275,6 +275,7 @@ impl Shared {
     pub(super) fn received(&mut self, peer: &mut Peer, now: Instant, len: usize) {
         peer.stats.rx_bytes = peer.stats.rx_bytes.wrapping_add(len as u64);
         self.stats.rx_bytes = self.stats.rx_bytes.wrapping_add(len as u64);
+        peer.last_heard = now;
         peer.timers.authenticated_received(now);
     }
 }

@@ -5,7 +5,7 @@ use super::shared::Shared;
 use crate::limits::{REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
 use crate::peer::Peer;
 use crate::peer::facts::Fact;
-use crate::peer::handshake::Handshake;
+use crate::peer::handshake::{Handshake, Pace};
 use crate::peer::timers::Due;
 use crate::stats::DropReason;
 use crate::time::{Instant, UnixTime};
@@ -74,7 +74,7 @@ impl Shared {
             self.ask_to_resolve(peer, now, Duration::ZERO);
         }
         // What was sent over the old network may be lost, and its answer too.
-        peer.timers.forget_handshakes();
+        peer.pace = Pace::default();
         peer.hurry_handshake();
         self.transmits.push(peer);
         if live && peer.endpoint.path().is_some() {

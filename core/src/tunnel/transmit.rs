@@ -101,7 +101,7 @@ impl Shared {
         let jitter = self.jitter();
         peer.timers.session_derived(jitter);
         peer.date_wiping();
-        peer.timers.response_sent(now);
+        peer.pace.sent(now);
         self.sent(peer, now, RESPONSE_LEN);
         Step::sent(peer, path, RESPONSE_LEN)
     }
@@ -118,7 +118,7 @@ impl Shared {
             self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
             return Step::Nothing;
         };
-        if !peer.timers.initiation_wanted(now) {
+        if !peer.initiation_wanted(now) {
             return Step::Nothing;
         }
         let Some(out) = buf.first_chunk_mut::<INITIATION_LEN>() else { return Step::NoRoom(INITIATION_LEN) };
@@ -143,6 +143,7 @@ impl Shared {
         peer.timestamp_sent = timestamp;
         self.timestamp_sent = self.timestamp_sent.max(timestamp);
         let jitter = self.jitter();
+        peer.pace.sent(now);
         peer.timers.initiation_sent(now, jitter);
         self.sent(peer, now, INITIATION_LEN);
         Step::sent(peer, path, INITIATION_LEN)

@@ -87,7 +87,7 @@ impl<'a> PeerView<'a> {
     /// When, by the host's clock, the last authentic datagram came from it, a handshake message or data.
     #[must_use]
     pub fn last_heard(&self) -> Option<Instant> {
-        self.peer.timers.last_heard().map(|at| self.clock.was_on_host(at))
+        Some(self.peer.last_heard).filter(|at| *at < Instant::MAX).map(|at| self.clock.was_on_host(at))
     }
 
     /// All of this at `now`, to be kept.
