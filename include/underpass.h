@@ -176,8 +176,10 @@
 #define UNDERPASS_DROP_HANDSHAKE_FAILED 20u
 /** The tunnel has no private key. */
 #define UNDERPASS_DROP_NO_PRIVATE_KEY 21u
+/** The packet is a datagram of ours that was routed back into the tunnel. */
+#define UNDERPASS_DROP_LOOP 22u
 /** How many reasons this header knows. */
-#define UNDERPASS_DROP_REASONS 22u
+#define UNDERPASS_DROP_REASONS 23u
 
 /** No address. */
 #define UNDERPASS_FAMILY_NONE 0u
@@ -286,17 +288,19 @@
  * underpass_reset_peer_timestamp().
  */
 #define UNDERPASS_EVENT_TIMESTAMP_AHEAD 7u
-/** So many events (lost) were lost because nobody polled. */
+/** Does not come: no event is lost. The number stays taken. */
 #define UNDERPASS_EVENT_LOST 8u
 
-/** No session yet: a handshake is to come or under way. */
+/** No session yet under our present key: a handshake is to come or under way. */
 #define UNDERPASS_HEALTH_CONNECTING 0u
-/** A session is live and the peer answers. */
+/** A session is live, and nothing that we sent is unanswered. */
 #define UNDERPASS_HEALTH_UP 1u
-/** There was a session, but it expired or the peer leaves our packets unanswered. */
+/** What we sent is unanswered: a packet for 15 s, or, since the last session ended, an initiation for 5 s. */
 #define UNDERPASS_HEALTH_STALE 2u
-/** A handshake was given up after 90 s; traffic starts another. */
+/** A handshake was given up after 90 s, and the peer was not heard since; traffic starts another. */
 #define UNDERPASS_HEALTH_FAILED 3u
+/** The last session ended for its age, 180 s, and nothing that we sent is unanswered; traffic starts another. */
+#define UNDERPASS_HEALTH_IDLE 4u
 
 /** The peer has a preshared key. */
 #define UNDERPASS_INFO_PRESHARED_KEY 1u
@@ -449,7 +453,7 @@ typedef struct underpass_options {
     uint32_t staged_bytes_per_peer;
     /** Bytes staged by the whole tunnel. */
     uint32_t staged_bytes;
-    /** Events kept until they are polled, up to 65535; beyond it they are counted as lost. */
+    /** Without effect: no event is lost, and what waits is bounded by the peers. */
     uint32_t events;
     /** Initiations per second answered without a cookie before the tunnel counts as under load. */
     uint32_t handshakes_per_second;
@@ -554,7 +558,7 @@ typedef struct underpass_event {
     underpass_path path;
     /** With UNDERPASS_EVENT_HEALTH_CHANGED: UNDERPASS_HEALTH_*. */
     uint32_t health;
-    /** With UNDERPASS_EVENT_LOST. */
+    /** 0. */
     uint32_t lost;
     /** 0. */
     uint32_t reserved;

@@ -3,6 +3,7 @@
 #   tests/no_std.sh [TARGET]      thumbv7em-none-eabihf by default
 # The target's own `core` and `alloc` come from the Rust toolchain (rustup target) or are built from their sources
 # (tests/rust_src.sh). Ends with an error when it cannot build: nothing is skipped.
+. "$(dirname "$0")/afresh.sh"
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

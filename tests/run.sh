@@ -4,6 +4,7 @@
 #   tests/run.sh interop    the tests in network namespaces
 #   tests/run.sh all        everything; interop and the demo need root and go through sudo when they must
 # The last line is `N passed, N failed`: every test that cargo ran counts once, every other step counts once.
+. "$(dirname "$0")/afresh.sh"
 set -uo pipefail
 cd "$(dirname "$0")/.."
 

@@ -7,7 +7,8 @@ pub const REKEY_AFTER_MESSAGES: u64 = 1 << 60;
 pub const REJECT_AFTER_MESSAGES: u64 = u64::MAX - (1 << 13);
 /// The initiator replaces its keypair when it is this old and in use (paper § 6.1).
 pub const REKEY_AFTER_TIME: Duration = Duration::from_secs(120);
-/// A keypair this old neither seals nor opens (paper § 6.1).
+/// A keypair this old neither seals nor opens (paper § 6.1). The session's keys are wiped then; the paper keeps them for
+/// three times as long (§ 6.3), for no use.
 pub const REJECT_AFTER_TIME: Duration = Duration::from_secs(180);
 /// An unanswered initiation is repeated after this, plus jitter (paper § 6.1).
 pub const REKEY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,8 +18,6 @@ pub const REKEY_TIMEOUT_JITTER: Duration = Duration::from_millis(333);
 pub const REKEY_ATTEMPT_TIME: Duration = Duration::from_secs(90);
 /// Data received and nothing sent for this long: a keepalive (paper § 6.5).
 pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Keys are wiped when no new session began for this long (paper § 6.3: 3 x REJECT_AFTER_TIME).
-pub const WIPE_AFTER_TIME: Duration = Duration::from_secs(540);
 /// A cookie is believed, and its secret kept, for this long (paper § 5.4.7).
 pub const COOKIE_LIFETIME: Duration = Duration::from_secs(120);
 /// Initiations of one peer closer together than this are dropped: 50 per second.
@@ -54,8 +53,6 @@ pub struct Limits {
     pub staged_bytes_per_peer: u32,
     /// Bytes staged by the whole tunnel.
     pub staged_bytes: u32,
-    /// Events kept until the host polls them; beyond it they are counted as lost.
-    pub events: u16,
     /// Initiations per second answered without a cookie before the tunnel counts as under load.
     pub handshakes_per_second: u32,
     /// Cookie-verified initiations per second, a lane of their own.
@@ -73,7 +70,6 @@ impl Default for Limits {
             staged_packets_per_peer: 128,
             staged_bytes_per_peer: 256 * 1024,
             staged_bytes: 4 * 1024 * 1024,
-            events: 1024,
             handshakes_per_second: 500,
             verified_handshakes_per_second: 1000,
             handshakes_per_source: 20,

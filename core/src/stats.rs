@@ -65,8 +65,57 @@ drop_reasons! {
     HandshakeFailed = "handshake_failed",
     /// The tunnel has no private key.
     NoPrivateKey = "no_private_key",
+    /// The packet is a datagram of ours that was routed back into the tunnel.
+    Loop = "loop",
     /// The peer is refused: see [`Tunnel::set_refused`](crate::Tunnel::set_refused).
     Refused = "refused",
+}
+
+macro_rules! send_errors {
+    ($($(#[$doc:meta])* $name:ident = $word:literal, $text:literal,)*) => {
+        /// Why the host could not send a datagram.
+        #[non_exhaustive]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum SendError { $($(#[$doc])* $name,)* }
+
+        impl SendError {
+            /// Every kind, in the order of its number.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            /// Its name for programs: lower case, words joined by underscores.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+            /// What it means, in a few words for people.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+            /// The kind with this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|kind| kind.name() == name)
+            }
+        }
+    };
+}
+
+send_errors! {
+    /// No way leads there: no route, or the network or host is unreachable.
+    Unreachable = "unreachable", "no route to the endpoint",
+    /// The host has no socket of the endpoint's address family.
+    FamilyGone = "family_gone", "no network of the endpoint's address family",
+    /// The source address is no longer one of ours.
+    NoSource = "no_source", "the source address is gone",
+    /// The datagram is longer than the link or the path takes.
+    TooBig = "too_big", "the datagram is too long for the path",
+    /// The other side refuses: an ICMP error that anyone could have sent.
+    Refused = "refused", "the endpoint refuses",
+    /// A firewall or the system does not allow it.
+    Denied = "denied", "sending is not allowed",
+    /// Something else.
+    Other = "other", "sending failed",
 }
 
 /// How often each [`DropReason`] happened.
@@ -108,7 +157,7 @@ impl DropCounts {
 /// Counters of one peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerStats {
-    /// Bytes of datagrams sent to it, as `wg` counts them.
+    /// Bytes of datagrams sent to it, as `wg` counts them, without those that the host could not send.
     pub tx_bytes: u64,
     /// Bytes of authenticated datagrams received from it.
     pub rx_bytes: u64,
@@ -123,7 +172,7 @@ pub struct PeerStats {
 /// Counters of the tunnel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TunnelStats {
-    /// Bytes of datagrams sent.
+    /// Bytes of datagrams sent, without those that the host could not send.
     pub tx_bytes: u64,
     /// Bytes of authenticated datagrams received.
     pub rx_bytes: u64,
@@ -135,6 +184,8 @@ pub struct TunnelStats {
     pub handshakes: u64,
     /// Cookie replies written.
     pub cookie_replies: u64,
+    /// Times the host said that it could not send.
+    pub send_errors: u64,
     /// Drops by reason.
     pub drops: DropCounts,
 }

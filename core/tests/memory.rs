@@ -69,7 +69,7 @@ fn tunnel(me: u32, peers: impl Iterator<Item = u32>) -> Tunnel {
 }
 
 fn path() -> Path {
-    Path { local: None, remote: ([192, 0, 2, 1], 51820).into() }
+    Path::new(([192, 0, 2, 1], 51820).into())
 }
 
 fn packet(buf: &mut [u8], len: usize, from: u32, to: u32) -> PacketBuf<'_> {

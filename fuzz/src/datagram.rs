@@ -64,7 +64,7 @@ impl Scene {
     /// Delivers the datagram. What is not authentic changes nothing but counters, and nobody is answered at length.
     fn deliver(&mut self, is_genuine: bool) {
         // From elsewhere, so that an endpoint that moves shows.
-        let path = Path { local: None, remote: ([198, 51, 100, 7], 4000).into() };
+        let path = Path::new(([198, 51, 100, 7], 4000).into());
         let before = state(&self.receiver);
         let mut received = self.datagram.clone();
         let outcome = Outcome::from(self.receiver.handle_datagram(NOW, path, Ecn::NotCapable, &mut received));

@@ -37,7 +37,7 @@ pub fn address(number: u8) -> SocketAddr {
 /// The path on which a datagram of side `number` arrives.
 #[must_use]
 pub fn path_of(number: u8) -> Path {
-    Path { local: None, remote: address(number) }
+    Path::new(address(number))
 }
 
 /// How side `number` knows side `other`: all of `10.other/16` and `fd00:other::/32`.

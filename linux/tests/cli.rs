@@ -2,19 +2,15 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use underpass_linux::demo::stage;
 
 /// RFC 7748 § 6.1, Alice.
 const PRIVATE: &str = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
 const PUBLIC: &str = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
 
 fn underpass(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_underpass"));
-    command.args(arguments).stdin(Stdio::null());
-    for name in
-        ["LOG_LEVEL", "WG_PROCESS_FOREGROUND", "WG_TUN_FD", "WG_COLOR_MODE", "WG_HIDE_KEYS", "UNDERPASS_CONTROL_DIR"]
-    {
-        command.env_remove(name);
-    }
+    let mut command = stage::command(env!("CARGO_BIN_EXE_underpass"));
+    command.args(arguments);
     command
 }
 

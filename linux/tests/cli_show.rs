@@ -1,9 +1,10 @@
 //! `underpass show` in front of a control socket that answers by heart.
 use std::fmt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 use underpass_linux::control::{ControlServer, ControlSocket, Device};
+use underpass_linux::demo::stage;
 
 /// The private key of RFC 7748 § 6.1's Alice, the public keys of Bob and of a third.
 const ANSWER: &str = "\
@@ -27,6 +28,7 @@ last_handshake_time_nsec=1
 tx_bytes=1536
 rx_bytes=3145728
 persistent_keepalive_interval=25
+last_send_error=unreachable
 allowed_ip=10.0.0.2/32
 allowed_ip=fd00::/64
 ";
@@ -49,10 +51,7 @@ fn serve(directory: &Path, name: &str, answer: &'static str) -> ControlServer {
 }
 
 fn show(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_underpass"));
-    for name in ["WG_COLOR_MODE", "WG_HIDE_KEYS", "NO_COLOR"] {
-        command.env_remove(name);
-    }
+    let mut command = stage::command(env!("CARGO_BIN_EXE_underpass"));
     command.arg("show").args(arguments).env("UNDERPASS_CONTROL_DIR", directory).envs(variables.iter().copied());
     let Output { status, stdout, stderr } = command.output().expect("runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
@@ -82,6 +81,7 @@ peer: uFmW/sycfx/G0lcqdu2hHVm80gvo5UOxXOS9hajnWjM=
     let expected_after = "  \
   transfer: 3.00 MiB received, 1.50 KiB sent
   persistent keepalive: every 25 seconds
+  not sent: no route to the endpoint
 
 peer: 3p7bfXt9vbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=
   preshared key: (hidden)
@@ -124,6 +124,7 @@ fn programs_get_json_without_secrets() {
                     "rx_bytes": 3_145_728,
                     "tx_bytes": 1536,
                     "persistent_keepalive": 25,
+                    "last_send_error": "unreachable",
                 },
                 {
                     "public_key": "3p7bfXt9vbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=",
@@ -134,6 +135,7 @@ fn programs_get_json_without_secrets() {
                     "rx_bytes": 0,
                     "tx_bytes": 0,
                     "persistent_keepalive": null,
+                    "last_send_error": null,
                 },
             ],
         },

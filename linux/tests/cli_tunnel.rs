@@ -9,12 +9,14 @@ use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use underpass_linux::demo::stage::{Finished, Machine, Stage};
+use underpass_linux::demo::stage::{self, Finished, Machine, Running, Stage};
 
 const UNDERPASS: &str = env!("CARGO_BIN_EXE_underpass");
 /// RFC 7748 § 6.1: Alice's private key, Bob's public key.
 const PRIVATE: &str = "cAdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LGo=";
 const PEER: &str = "3p7bfXt9vbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
+/// How long anything may take that happens by itself: no verdict hangs on it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A machine, a directory for configurations, and how the machine was at first.
 struct Scene {
@@ -54,7 +56,7 @@ impl Scene {
 
     /// Waits until the machine is as it was: programs take a moment to end.
     fn comes_to(&self, before: &str) -> Result<()> {
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + PATIENCE;
         loop {
             let after = state(&self.machine)?;
             if after == before {
@@ -65,6 +67,27 @@ impl Scene {
         }
     }
 
+    /// Waits until `running`, a tunnel in the foreground, serves its socket.
+    fn becomes_ready(&self, running: &Running) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while !self.underpass(&["show", "wgt0"])?.status.success() {
+            ensure!(Instant::now() < until, "never ready: {}", running.stderr());
+        }
+        Ok(())
+    }
+
+    /// Kills the one program that runs here, which serves `wgt0`, and waits until all that it had open is closed: the
+    /// kernel closes it one by one.
+    fn kill_program(&self) -> Result<()> {
+        kill(self.program()?, Signal::SIGKILL)?;
+        let until = Instant::now() + PATIENCE;
+        let stands = || self.machine.run("ip", &["-o", "link"]).map(|links| links.contains("wgt0"));
+        while !self.underpass(&["show", "interfaces"])?.stdout.is_empty() || stands()? {
+            ensure!(Instant::now() < until, "the dead answer");
+        }
+        Ok(())
+    }
+
     /// The one program that runs here.
     fn program(&self) -> Result<Pid> {
         let processes = self.machine.processes()?;
@@ -73,8 +96,23 @@ impl Scene {
     }
 }
 
-/// Interfaces, rules, routes, firewall, control sockets and programs of `machine`.
+/// Interfaces, rules, routes, firewall, control sockets and programs of `machine`, once the kernel has given every address of
+/// IPv6 its route.
 fn state(machine: &Machine) -> Result<String> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let text = state_just_now(machine)?;
+        let addresses = text.lines().take_while(|line| !line.starts_with("0:")).flat_map(str::split_whitespace);
+        let mut addresses =
+            addresses.filter_map(|word| word.split_once('/')).filter(|(address, _)| address.contains(':'));
+        if addresses.all(|(address, _)| text.contains(&format!("local {address} dev "))) {
+            return Ok(text);
+        }
+        ensure!(Instant::now() < until, "an address without a route:\n{text}");
+    }
+}
+
+fn state_just_now(machine: &Machine) -> Result<String> {
     let mut text = String::new();
     for command in [
         "ip -br address",
@@ -124,26 +162,52 @@ fn a_tunnel_in_the_background_is_ready_and_ends_when_told() -> Result<()> {
 fn a_tunnel_in_the_foreground_ends_with_status_0_on_a_signal() -> Result<()> {
     let scene = Scene::new()?;
     let running = scene.machine.spawn(UNDERPASS, &["-f", "wgt0"])?;
-    let until = Instant::now() + Duration::from_secs(10);
-    while scene.underpass(&["show", "wgt0"])?.status.code() != Some(0) {
-        ensure!(Instant::now() < until, "never ready: {}", running.stderr());
-    }
+    scene.becomes_ready(&running)?;
     running.signal(Signal::SIGTERM)?;
-    says(&running.wait(Duration::from_secs(10))?, 0, "")?;
+    says(&running.wait(PATIENCE)?, 0, "")?;
     scene.is_clean()
+}
+
+/// As under `nohup`, or in the background of a shell without job control: what reaches a terminal is meant for others.
+#[test]
+fn a_signal_that_was_ignored_at_the_start_ends_no_tunnel() -> Result<()> {
+    let scene = Scene::new()?;
+    let deaf = |signals: &str, arguments: &str| {
+        let mut command = scene.machine.command("sh");
+        let line = format!("trap '' {signals}; exec {UNDERPASS} {arguments}");
+        command.args(["-c", &line]).env("LOG_LEVEL", "info");
+        scene.machine.start(command)
+    };
+    for (ignored, sent) in [("INT", Signal::SIGINT), ("HUP INT TERM", Signal::SIGHUP)] {
+        let running = deaf(ignored, "-f wgt0")?;
+        scene.becomes_ready(&running)?;
+        running.signal(sent)?;
+        // It hears signals one after the other: had it heard the first, that would be what it ends by.
+        running.signal(Signal::SIGTERM)?;
+        let finished = running.wait(PATIENCE)?;
+        ensure!(finished.status.success() && finished.stderr.contains("signal=15"), "{finished:?}");
+        scene.is_clean()?;
+    }
+    // The one that was not ignored is heard.
+    let running = deaf("INT", "-f wgt0")?;
+    scene.becomes_ready(&running)?;
+    running.signal(Signal::SIGHUP)?;
+    ensure!(running.wait(PATIENCE)?.stderr.contains("signal=1"), "SIGHUP");
+    scene.is_clean()?;
+    // In the background it has no terminal, and hears all that is sent to it.
+    for sent in [Signal::SIGHUP, Signal::SIGINT] {
+        ensure!(deaf("HUP INT", "wgt0")?.wait(PATIENCE)?.status.success(), "it starts");
+        kill(scene.program()?, sent)?;
+        scene.is_clean().with_context(|| format!("{sent} in the background"))?;
+    }
+    Ok(())
 }
 
 #[test]
 fn a_program_that_was_killed_is_replaced() -> Result<()> {
     let scene = Scene::new()?;
     says(&scene.underpass(&["wgt0"])?, 0, "")?;
-    kill(scene.program()?, Signal::SIGKILL)?;
-    let until = Instant::now() + Duration::from_secs(10);
-    // The kernel closes what it had open one by one.
-    let stands = || scene.machine.run("ip", &["-o", "link"]).map(|links| links.contains("wgt0"));
-    while !scene.underpass(&["show", "interfaces"])?.stdout.is_empty() || stands()? {
-        ensure!(Instant::now() < until, "the dead answer");
-    }
+    scene.kill_program()?;
     says(&scene.underpass(&["wgt0"])?, 0, "")?;
     scene.machine.run("ip", &["link", "delete", "wgt0"])?;
     scene.is_clean()
@@ -166,7 +230,7 @@ fn a_tunnel_that_cannot_start_says_why_and_leaves_nothing() -> Result<()> {
 
     let mut command = scene.machine.command(UNDERPASS);
     command.arg("wgt0").env("UNDERPASS_CONTROL_DIR", "/proc/none");
-    says(&scene.machine.start(command)?.wait(Duration::from_secs(10))?, 1, "cannot create the directory /proc/none")?;
+    says(&scene.machine.start(command)?.wait(PATIENCE)?, 1, "cannot create the directory /proc/none")?;
     scene.is_clean()?;
 
     // Somebody else serves the socket, though the interface is free.
@@ -174,11 +238,7 @@ fn a_tunnel_that_cannot_start_says_why_and_leaves_nothing() -> Result<()> {
     let _other = std::os::unix::net::UnixListener::bind(directory.join("wgt0.sock"))?;
     let mut command = scene.machine.command(UNDERPASS);
     command.arg("wgt0").env("UNDERPASS_CONTROL_DIR", &directory);
-    says(
-        &scene.machine.start(command)?.wait(Duration::from_secs(10))?,
-        1,
-        "another program serves the control socket",
-    )?;
+    says(&scene.machine.start(command)?.wait(PATIENCE)?, 1, "another program serves the control socket")?;
     ensure!(directory.join("wgt0.sock").exists());
     scene.is_clean()
 }
@@ -189,7 +249,7 @@ fn no_privileges_are_a_clear_message() -> Result<()> {
     let without = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
     // Some directories on the way to the program are open to root alone. Copied by this process, it would be open for
     // writing in every program that another test starts just then, and nobody could run it.
-    scene.machine.run("cp", &[UNDERPASS, "/run/underpass"])?;
+    scene.machine.run("install", &["-m", "755", UNDERPASS, "/run/underpass"])?;
     for (form, message) in
         [(&["wgt0"][..], "no permission to create interface `wgt0`"), (&["-f", "wgt0"], "no permission")]
     {
@@ -197,12 +257,10 @@ fn no_privileges_are_a_clear_message() -> Result<()> {
             [&["--reuid=65534", "--regid=65534", "--clear-groups"], &without[..], &["/run/underpass"], form].concat();
         says(&scene.machine.try_run("setpriv", &arguments)?, 1, message)?;
     }
-    let path = scene.config("")?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
-    fs::set_permissions(scene.directory.path(), fs::Permissions::from_mode(0o701))?;
-    let arguments =
-        [&["--reuid=65534", "--regid=65534", "--clear-groups"], &without[..], &["/run/underpass", "up", &path]]
-            .concat();
+    // Where the folder for configurations stands, nobody may not go.
+    scene.machine.run("install", &["-m", "644", &scene.config("")?, "/run/wgt0.conf"])?;
+    let up = ["/run/underpass", "up", "/run/wgt0.conf"];
+    let arguments = [&["--reuid=65534", "--regid=65534", "--clear-groups"], &without[..], &up].concat();
     let refused = scene.machine.try_run("setpriv", &arguments)?;
     ensure!(refused.status.code() == Some(1) && refused.stderr.contains("only root may do this"), "{refused:?}");
     scene.is_clean()
@@ -309,11 +367,7 @@ fn down_clears_away_what_a_killed_program_left() -> Result<()> {
     let scene = Scene::new()?;
     let path = scene.config("")?;
     says(&scene.underpass(&["up", &path])?, 0, "")?;
-    kill(scene.program()?, Signal::SIGKILL)?;
-    let until = Instant::now() + Duration::from_secs(10);
-    while scene.underpass(&["show", "wgt0"])?.status.success() {
-        ensure!(Instant::now() < until, "the dead answer");
-    }
+    scene.kill_program()?;
     says(&scene.underpass(&["down", &path])?, 1, "the rules it left behind are removed")?;
     scene.machine.inside(|| fs::remove_file("/var/run/wireguard/wgt0.sock"))?;
     scene.is_clean()
@@ -326,9 +380,9 @@ fn name_servers_are_announced_and_withdrawn() -> Result<()> {
     let log = scene.directory.path().join("log");
     let run = |verb: &str| -> Result<Finished> {
         let mut command = scene.machine.command(UNDERPASS);
-        let search = format!("{}:{}", scene.directory.path().display(), std::env::var("PATH")?);
+        let search = format!("{}:{}", scene.directory.path().display(), stage::search_path().to_string_lossy());
         command.args([verb, &path]).env("PATH", search);
-        scene.machine.start(command)?.wait(Duration::from_secs(20))
+        scene.machine.start(command)?.wait(PATIENCE)
     };
     let program = scene.directory.path().join("resolvconf");
     fs::write(&program, format!("#!/bin/sh\n{{ echo \"$@\"; cat; }} >> {}\n", log.display()))?;
@@ -385,7 +439,7 @@ fn timestamps_never_go_back_over_a_restart() -> Result<()> {
     let run = |verb: &str| -> Result<Finished> {
         let mut command = scene.machine.command(UNDERPASS);
         command.args([verb, &path]).env("UNDERPASS_STATE_DIR", &state);
-        scene.machine.start(command)?.wait(Duration::from_secs(20))
+        scene.machine.start(command)?.wait(PATIENCE)
     };
     // 2^62 + the seconds of the year 2100, far ahead of any clock.
     let ahead = "40000000f4865700ff000000";
@@ -394,12 +448,12 @@ fn timestamps_never_go_back_over_a_restart() -> Result<()> {
             fs::write(&kept, floor)?;
         }
         says(&run("up")?, 0, "")?;
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + PATIENCE;
         while scene.machine.run("wg", &["show", "wgt0", "transfer"])?.ends_with("\t0\n") {
             ensure!(Instant::now() < until, "no initiation");
         }
         says(&run("down")?, 0, "")?;
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + PATIENCE;
         while fs::read_to_string(&kept).ok().as_deref() == before {
             ensure!(Instant::now() < until, "{} stays", before.unwrap_or("nothing"));
         }

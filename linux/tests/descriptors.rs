@@ -2,9 +2,9 @@
 #[allow(dead_code, reason = "the scenes have more to offer than one test needs")]
 mod scene;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use std::os::fd::AsRawFd;
+use std::path::Path;
 use underpass_linux::{Engine, EngineConfig, HostError};
 
 /// Descriptors that are open, by count.
@@ -12,9 +12,11 @@ fn open() -> Result<u64> {
     Ok(std::fs::read_dir("/proc/self/fd")?.count() as u64 - 1)
 }
 
-/// The lowest number that is free. The limit is one of numbers, and whoever started us may have left gaps between them.
-fn lowest_free() -> Result<u64> {
-    Ok(std::fs::File::open("/dev/null")?.as_raw_fd() as u64)
+/// The limit under which `spare` descriptors are free. It is one of numbers, and whoever started us may have left some open
+/// with gaps between them.
+fn limit(spare: usize) -> Result<u64> {
+    let is_free = |number: &u64| !Path::new(&format!("/proc/self/fd/{number}")).is_symlink();
+    (0..).filter(is_free).nth(spare).context("a number")
 }
 
 #[test]
@@ -22,10 +24,9 @@ fn each_shortage_is_named_and_leaves_nothing_open() -> Result<()> {
     let machine = scene::stage().machine("host")?;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let before = open()?;
-    let lowest = lowest_free()?;
     let mut refused = 0;
     for spare in 0..40 {
-        setrlimit(Resource::RLIMIT_NOFILE, lowest + spare, hard)?;
+        setrlimit(Resource::RLIMIT_NOFILE, limit(spare)?, hard)?;
         let started = machine.inside(|| Engine::start(EngineConfig::new("tun0")));
         setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
         match started {

@@ -4,6 +4,7 @@
 #   tests/c/cross.sh NAME ...     aarch64, armhf, mips and s390x (both big-endian)
 # Rust's own library is built along (tests/rust_src.sh), for it is not there for all of them. The lines `test result:`
 # are what tests/run.sh counts.
+. "$(dirname "$0")/../afresh.sh"
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -54,6 +54,9 @@ TEST(an_idle_session_expires_once)
     scene_pass(&scene, scene.now + 3600 * SECOND, 0);
     CHECK(next_event(&scene.left, UNDERPASS_EVENT_SESSION_EXPIRED, &event));
     EQ(event.peer, scene.left.peer);
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_HEALTH_CHANGED, &event));
+    EQ(event.health, UNDERPASS_HEALTH_IDLE);
+    EQ(health_of(&scene.left, scene.now), UNDERPASS_HEALTH_IDLE);
     CHECK(!next_event(&scene.left, UNDERPASS_EVENT_SESSION_EXPIRED, &event));
     EQ(deadline_of(&scene.left), UNDERPASS_NEVER);
     scene_close(&scene);
@@ -218,22 +221,24 @@ TEST(a_timestamp_far_ahead_is_told_and_can_be_forgotten)
     scene_close(&scene);
 }
 
-TEST(events_that_nobody_polls_are_counted)
+TEST(events_that_nobody_polled_are_all_there)
 {
     scene scene;
     side right = side_of(2);
     underpass_options options = side_options(&right);
     underpass_event event;
-    options.events = 1;
+    options.events = UINT32_MAX; /* Without effect. */
     scene_open_with(&scene, &options);
     scene_shake(&scene);
     event.size = sizeof event;
     OK(underpass_poll_event(scene.right.tunnel, &event));
     EQ(event.kind, UNDERPASS_EVENT_SESSION_ESTABLISHED);
+    EQ(event.peer, scene.right.peer);
     OK(underpass_poll_event(scene.right.tunnel, &event));
-    EQ(event.kind, UNDERPASS_EVENT_LOST);
-    CHECK(event.lost >= 1);
-    EQ(event.peer, 0);
+    EQ(event.kind, UNDERPASS_EVENT_HEALTH_CHANGED);
+    EQ(event.health, UNDERPASS_HEALTH_UP);
+    EQ(event.peer, scene.right.peer);
+    EQ(event.lost, 0);
     REFUSED_STRUCT(UNDERPASS_NOTHING, event, underpass_poll_event(scene.right.tunnel, &event));
     scene_close(&scene);
 }
@@ -282,7 +287,7 @@ const check_test events_tests[] = {
     ENTRY(a_name_is_resolved_by_the_host),
     ENTRY(a_name_fits_its_buffer_or_is_not_written),
     ENTRY(a_timestamp_far_ahead_is_told_and_can_be_forgotten),
-    ENTRY(events_that_nobody_polls_are_counted),
+    ENTRY(events_that_nobody_polled_are_all_there),
     ENTRY(a_source_address_is_forgotten),
     LAST_ENTRY,
 };

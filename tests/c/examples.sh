@@ -4,9 +4,9 @@
 #   tests/c/examples.sh
 # Each check says what it is; the last line counts them as cargo does. The guide's last section runs as root, in namespaces
 # of mounts, processes and network that are gone when it ends.
+. "$(dirname "$0")/../afresh.sh"
 set -uo pipefail
 cd "$(dirname "$0")/../.."
-export LC_ALL=C
 
 say() { printf 'examples: %s\n' "$*"; }
 die() { printf 'examples: error: %s\n' "$*" >&2; exit 1; }
@@ -70,19 +70,24 @@ guide_compiles() {
 check "the code in the guide compiles" guide_compiles
 
 # The commands are those of the guide. The library is installed already, so a Makefile that does nothing stands where
-# its own would, and the loader is told by LD_LIBRARY_PATH what `ldconfig` would tell it.
+# its own would, and the loader is told by LD_LIBRARY_PATH what `ldconfig` would tell it. Who types waits and looks; so where
+# the guide sleeps, the routers come up first, and what it asks of one is answered before it goes on.
 guide_works() {
     local tree=$scratch/tree
     mkdir -p "$tree/bindings/c" && cp -r bindings/c/examples "$tree/bindings/c/examples" || return
     printf 'install:\n' >"$tree/bindings/c/Makefile"
     {
         printf 'set -e\nmount -t tmpfs tmpfs /run\nmount -t proc proc /proc\nldconfig() { :; }\n'
+        cat <<EOF
+sleep() { for side in left right; do until ip -n \$side route show dev tunnel 2>&1 | grep -q '^10'; do command sleep 0.1; done; done; }
+kill() { builtin kill "\$@"; [ "\$1" != -USR1 ] || until grep -qF ' handshakes, ' "$scratch/walk.log"; do command sleep 0.1; done; }
+EOF
         printf 'export PKG_CONFIG_PATH=%q LD_LIBRARY_PATH=%q\ncd %q\n' "$PKG_CONFIG_PATH" "$LD_LIBRARY_PATH" "$tree"
         blocks sh '^## From nothing'
         printf 'echo the end\n'
     } >"$scratch/walk.sh"
-    as_root unshare --mount --net --pid --fork --kill-child bash "$scratch/walk.sh" 2>&1 | tee "$scratch/walk.log"
-    grep -F ' 0% packet loss' "$scratch/walk.log" && grep -F ': 1 handshakes, ' "$scratch/walk.log" &&
+    as_root timeout 300 unshare --mount --net --pid --fork --kill-child bash "$scratch/walk.sh" 2>&1 | tee "$scratch/walk.log"
+    grep -F ' 0% packet loss' "$scratch/walk.log" && grep -E ': [1-9] handshakes, ' "$scratch/walk.log" &&
         [ "$(tail -n 1 "$scratch/walk.log")" = "the end" ]
 }
 check "the guide's commands lead to two routers that ping each other" guide_works

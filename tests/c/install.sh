@@ -2,9 +2,9 @@
 # Installs the C library into a folder of its own, uses it from there in every way a vendor would, and takes it away.
 #   tests/c/install.sh
 # Each check says what it is; the last line counts them as cargo does.
+. "$(dirname "$0")/../afresh.sh"
 set -uo pipefail
 cd "$(dirname "$0")/../.."
-export LC_ALL=C
 
 say() { printf 'install: %s\n' "$*"; }
 die() { printf 'install: error: %s\n' "$*" >&2; exit 1; }

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Builds bindings/c/examples/router.c with the static library as it ships, for tests/interop: target/c-tests/router.
+. "$(dirname "$0")/../afresh.sh"
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -5,6 +5,7 @@
 #   tests/c/run.sh NAME     the tests whose names contain NAME, plain
 # Each line `test NAME ... ok` is a test; the lines `test result:` are what tests/run.sh counts. Built with the library's
 # feature `provoke`, whose entries fail on purpose, in folders from which nothing is installed.
+. "$(dirname "$0")/../afresh.sh"
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -4,6 +4,7 @@
 # A program takes of the static library what it calls: loopback is linked with --gc-sections, and what the same program
 # has without the library is subtracted. On aarch64 Rust's own library is built along in all rows, for there may be no
 # ready one.
+. "$(dirname "$0")/../afresh.sh"
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -23,7 +23,7 @@ pub struct Crowd {
 impl Crowd {
     /// As many peers, packets of at most `mtu` bytes.
     pub fn new(peers: u32, mtu: u16) -> Self {
-        let limits = Limits { events: 1, ..boundless() };
+        let limits = boundless();
         let everyone = (1..=peers).map(as_peer).collect();
         let mut gateway = tunnel_with(GATEWAY, everyone, mtu, limits.clone());
         let others = (1..=peers)

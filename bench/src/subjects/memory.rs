@@ -44,7 +44,7 @@ pub fn heap(effort: Effort) -> Table {
 
 /// Bytes of heap for each of many peers, without and with a session.
 fn gateway(peers: u32) -> (f64, f64) {
-    let limits = Limits { events: 1, ..boundless() };
+    let limits = boundless();
     let (mut gateway, idle) =
         heap::held(|| tunnel_with(0, (1..=peers).map(as_peer).collect(), DEFAULT_MTU, limits.clone()));
     let talking = peers.min(TALKING);

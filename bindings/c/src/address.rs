@@ -106,7 +106,7 @@ impl From<SocketAddr> for underpass_address {
 impl underpass_path {
     #[inline]
     pub(crate) fn path(&self) -> Result<Path, Status> {
-        Ok(Path { remote: self.remote.socket()?, local: self.local.address()? })
+        Ok(Path::new(self.remote.socket()?).with_local(self.local.address()?))
     }
 }
 

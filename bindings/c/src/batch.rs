@@ -133,7 +133,7 @@ pub extern "C" fn underpass_handle_datagrams(
 }
 
 /// Stands where no datagram came from.
-const NOWHERE: Path = Path { remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), local: None };
+const NOWHERE: Path = Path::new(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
 
 /// Every slot is looked at.
 pub(crate) const fn every(_: &underpass_slot) -> bool {

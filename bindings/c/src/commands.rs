@@ -2,6 +2,7 @@
 use crate::address::{underpass_address, underpass_path};
 use crate::boundary::enter_tunnel;
 use crate::handle::underpass_tunnel;
+use underpass_core::tunnel::SendError;
 use underpass_core::{Instant, PeerId, Status, Tunnel};
 
 /// Tells where a peer is reached: the answer to UNDERPASS_EVENT_RESOLVE_ENDPOINT, or what the host knows otherwise.
@@ -87,7 +88,7 @@ pub extern "C" fn underpass_forget_source(
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         let path = caller.read(path)?.path()?;
-        tunnel.forget_source(known(tunnel, peer)?, path);
+        tunnel.handle_send_error(known(tunnel, peer)?, path, 0, SendError::NoSource);
         Ok(())
     })
 }

@@ -278,6 +278,7 @@ impl underpass_peer_change {
             pin_endpoint: (has(UNDERPASS_PEER_PIN) || has(UNDERPASS_PEER_UNPIN)).then(|| has(UNDERPASS_PEER_PIN)),
             persistent_keepalive: has(UNDERPASS_PEER_HAS_KEEPALIVE).then_some(self.persistent_keepalive),
             user: None,
+            timestamp_floor: None,
             replace_allowed_ips: has(UNDERPASS_PEER_REPLACE_ALLOWED_IPS),
             allowed_ips: allowed_ips.map(|ip| ip.change()).collect::<Result<_, _>>()?,
         })

@@ -2,7 +2,7 @@
 use crate::address::underpass_path;
 use crate::boundary::enter_tunnel;
 use crate::handle::underpass_tunnel;
-use crate::words::{UNDERPASS_HEADROOM, UNDERPASS_MIN_TRANSMIT_BUFFER, UNDERPASS_NEVER, UNDERPASS_TAILROOM};
+use crate::words::UNDERPASS_NEVER;
 use underpass_core::tunnel::{Event, Health};
 use underpass_core::{Instant, PeerId, Status};
 
@@ -21,17 +21,24 @@ pub const UNDERPASS_EVENT_HEALTH_CHANGED: u32 = 6;
 /// The peer's timestamp is more than a day ahead of our wall clock: if its clock is mended later, it will be refused until
 /// underpass_reset_peer_timestamp().
 pub const UNDERPASS_EVENT_TIMESTAMP_AHEAD: u32 = 7;
-/// So many events (lost) were lost because nobody polled.
+/// Does not come: no event is lost. The number stays taken.
 pub const UNDERPASS_EVENT_LOST: u32 = 8;
+/// The clock given as now leapt ahead by more than a day: every session has expired. If the machine has not slept for so
+/// long, a reading of the clock failed. peer is 0.
+pub const UNDERPASS_EVENT_CLOCK_LEAPT: u32 = 9;
+/// Packets or datagrams need other room than before, since the MTU changed. peer is 0.
+pub const UNDERPASS_EVENT_LAYOUT_CHANGED: u32 = 10;
 
-/// No session yet: a handshake is to come or under way.
+/// No session yet under our present key: a handshake is to come or under way.
 pub const UNDERPASS_HEALTH_CONNECTING: u32 = 0;
-/// A session is live and the peer answers.
+/// A session is live, and nothing that we sent is unanswered.
 pub const UNDERPASS_HEALTH_UP: u32 = 1;
-/// There was a session, but it expired or the peer leaves our packets unanswered.
+/// What we sent is unanswered: a packet for 15 s, or, since the last session ended, an initiation for 5 s.
 pub const UNDERPASS_HEALTH_STALE: u32 = 2;
-/// A handshake was given up after 90 s; traffic starts another.
+/// A handshake was given up after 90 s, and the peer was not heard since; traffic starts another.
 pub const UNDERPASS_HEALTH_FAILED: u32 = 3;
+/// The last session ended for its age, 180 s, and nothing that we sent is unanswered; traffic starts another.
+pub const UNDERPASS_HEALTH_IDLE: u32 = 4;
 
 /// A datagram to send.
 #[repr(C)]
@@ -65,7 +72,7 @@ pub struct underpass_event {
     pub path: underpass_path,
     /// With UNDERPASS_EVENT_HEALTH_CHANGED: UNDERPASS_HEALTH_*.
     pub health: u32,
-    /// With UNDERPASS_EVENT_LOST.
+    /// 0.
     pub lost: u32,
     /// 0.
     pub reserved: u32,
@@ -173,6 +180,7 @@ pub(crate) const fn health_code(health: Health) -> u32 {
         Health::Up => UNDERPASS_HEALTH_UP,
         Health::Stale => UNDERPASS_HEALTH_STALE,
         Health::Failed => UNDERPASS_HEALTH_FAILED,
+        Health::Idle => UNDERPASS_HEALTH_IDLE,
     }
 }
 
@@ -182,7 +190,6 @@ impl From<Event> for underpass_event {
         let shape = match event {
             Event::EndpointMoved { peer, path } => Self { path: path.into(), ..about(peer) },
             Event::HealthChanged { peer, health } => Self { health: health_code(health), ..about(peer) },
-            Event::Lost(lost) => Self { lost, ..Self::default() },
             _ => event.peer().map(about).unwrap_or_default(),
         };
         Self { kind: event.kind() as u32, ..shape }

@@ -6,6 +6,7 @@ use crate::memory::Caller;
 use core::time::Duration;
 use underpass_core::limits::DEFAULT_MTU;
 use underpass_core::noise::Tai64N;
+use underpass_core::tunnel::Padding;
 use underpass_core::{Instant, Limits, PrivateKey, Rng, Status, Tunnel, TunnelConfig, UnixTime};
 
 /// private_key is set.
@@ -33,7 +34,7 @@ pub struct underpass_options {
     pub staged_bytes_per_peer: u32,
     /// Bytes staged by the whole tunnel.
     pub staged_bytes: u32,
-    /// Events kept until they are polled, up to 65535; beyond it they are counted as lost.
+    /// Without effect: no event is lost, and what waits is bounded by the peers.
     pub events: u32,
     /// Initiations per second answered without a cookie before the tunnel counts as under load.
     pub handshakes_per_second: u32,
@@ -186,7 +187,7 @@ impl underpass_options {
             staged_packets_per_peer: limits.staged_packets_per_peer.into(),
             staged_bytes_per_peer: limits.staged_bytes_per_peer,
             staged_bytes: limits.staged_bytes,
-            events: limits.events.into(),
+            events: 0,
             handshakes_per_second: limits.handshakes_per_second,
             verified_handshakes_per_second: limits.verified_handshakes_per_second,
             handshakes_per_source: limits.handshakes_per_source,
@@ -199,6 +200,7 @@ impl underpass_options {
         Ok(TunnelConfig {
             private_key: has_key.then(|| PrivateKey::from_bytes(self.private_key)).filter(|key| !key.is_zero()),
             mtu: u16::try_from(self.mtu).map_err(|_| Status::Mtu)?,
+            padding: Padding::default(),
             limits: self.limits()?,
             timestamp_floor: Tai64N::from_bytes(self.timestamp_floor),
             peers: Vec::new(),
@@ -216,7 +218,6 @@ impl underpass_options {
             staged_packets_per_peer: short(self.staged_packets_per_peer)?,
             staged_bytes_per_peer: self.staged_bytes_per_peer,
             staged_bytes: self.staged_bytes,
-            events: short(self.events)?,
             handshakes_per_second: self.handshakes_per_second,
             verified_handshakes_per_second: self.verified_handshakes_per_second,
             handshakes_per_source: self.handshakes_per_source,

@@ -121,8 +121,12 @@ pub const UNDERPASS_DROP_STAGED_OVERFLOW: u32 = 19;
 pub const UNDERPASS_DROP_HANDSHAKE_FAILED: u32 = 20;
 /// The tunnel has no private key.
 pub const UNDERPASS_DROP_NO_PRIVATE_KEY: u32 = 21;
+/// The packet is a datagram of ours that was routed back into the tunnel.
+pub const UNDERPASS_DROP_LOOP: u32 = 22;
+/// The peer is refused by the host.
+pub const UNDERPASS_DROP_REFUSED: u32 = 23;
 /// How many reasons this header knows.
-pub const UNDERPASS_DROP_REASONS: usize = 22;
+pub const UNDERPASS_DROP_REASONS: usize = 24;
 
 // What the core means by them.
 const _: () = assert!(UNDERPASS_HEADROOM as usize == HEADROOM && UNDERPASS_TAILROOM as usize == TAILROOM);

@@ -85,10 +85,12 @@ fn lesson_25_published_numbers_never_change() {
                 "STAGED_OVERFLOW",
                 "HANDSHAKE_FAILED",
                 "NO_PRIVATE_KEY",
+                "LOOP",
+                "REFUSED",
             ],
         ),
         ("VERDICT_", &["PENDING", "SEND", "DELIVER", "REPLY", "BOUNCE", "CONSUMED", "STAGED", "DROPPED"]),
-        ("HEALTH_", &["CONNECTING", "UP", "STALE", "FAILED"]),
+        ("HEALTH_", &["CONNECTING", "UP", "STALE", "FAILED", "IDLE"]),
         ("SEVERITY_", &["WARNING", "ERROR"]),
         ("TABLE_", &["AUTO", "OFF", "NUMBER", "NAME"]),
         (
@@ -116,6 +118,8 @@ fn lesson_25_published_numbers_never_change() {
                 "HEALTH_CHANGED",
                 "TIMESTAMP_AHEAD",
                 "LOST",
+                "CLOCK_LEAPT",
+                "LAYOUT_CHANGED",
             ],
         ),
     ];

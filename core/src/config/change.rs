@@ -39,7 +39,8 @@ impl Default for TunnelConfig {
     }
 }
 
-/// One change of a running tunnel. A list of them is applied all or nothing, in order.
+/// One change of a running tunnel. A list of them is applied all or nothing, in order. A peer that a list removes and adds
+/// again keeps its timestamp floor, so that none of its old initiations is taken for a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Sets (clamped, as RFC 7748 § 5 says) or removes our private key. Sessions end; a peer with our own public key is
@@ -87,6 +88,10 @@ pub struct PeerChange {
     pub persistent_keepalive: Option<u16>,
     /// A number of the host's own, which verdicts about the peer carry; 0 at first.
     pub user: Option<u64>,
+    /// No initiation of the peer with a timestamp at or before this is taken: what
+    /// [`PeerView::timestamp_floor`](crate::tunnel::PeerView::timestamp_floor) said before the peer was removed or the host
+    /// was restarted. It never lowers what is known already.
+    pub timestamp_floor: Option<Tai64N>,
     /// Whether the allowed IPs are emptied before those below are added.
     pub replace_allowed_ips: bool,
     /// Allowed IPs to add or take away.
@@ -105,6 +110,7 @@ impl PeerChange {
             pin_endpoint: None,
             persistent_keepalive: None,
             user: None,
+            timestamp_floor: None,
             replace_allowed_ips: false,
             allowed_ips: Vec::new(),
         }

@@ -42,9 +42,11 @@ pub fn encapsulate(packet: &[u8]) -> Ecn {
 #[inline]
 pub fn decapsulate(outer: Ecn, packet: &mut [u8]) -> bool {
     // What the network did not touch says nothing new.
-    if outer == Ecn::NotCapable {
-        return true;
-    }
+    outer == Ecn::NotCapable || carry_inward(outer, packet)
+}
+
+#[inline(never)]
+fn carry_inward(outer: Ecn, packet: &mut [u8]) -> bool {
     let Some(inner) = read(packet) else { return true };
     match (inner, outer) {
         (Ecn::NotCapable, Ecn::Congested) => return false,

@@ -1,5 +1,6 @@
 //! Where a peer is reached: as configured, and as authenticated datagrams have shown.
 use crate::config::Endpoint;
+use crate::route::RoutingTable;
 use crate::time::Instant;
 use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
@@ -7,19 +8,50 @@ use core::net::{IpAddr, SocketAddr};
 /// The two outer addresses of a datagram. Those that the core gives out are IPv4 where they are IPv4, never
 /// `::ffff:a.b.c.d`; it takes both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Path {
     /// Our own address: where a datagram arrived, or where one should leave from; `None`: the host decides.
     pub local: Option<IpAddr>,
     /// The other side's address and port.
     pub remote: SocketAddr,
+    /// Which of the host's sockets or interfaces, by a number of the host's own; 0 where there is but one. Answers go out by
+    /// the link that the peer was last heard on.
+    pub link: u32,
 }
+
+impl Path {
+    /// To or from `remote`: our own address is the host's choice, the link is 0.
+    #[must_use]
+    pub const fn new(remote: SocketAddr) -> Self {
+        Self { local: None, remote, link: 0 }
+    }
+
+    /// The same with our own address.
+    #[must_use]
+    pub const fn with_local(self, local: Option<IpAddr>) -> Self {
+        Self { local, ..self }
+    }
+
+    /// The same over another link.
+    #[must_use]
+    pub const fn with_link(self, link: u32) -> Self {
+        Self { link, ..self }
+    }
+}
+
+/// Of which state of the routes it is known that the endpoint lies in no allowed IPs: its stamp. The complement says that
+/// the endpoint lies in the peer's own. 0 says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Routed(u32);
 
 /// A peer's endpoint.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct PeerEndpoint {
-    /// First, for the packet path reads nothing else.
+    /// First, with what follows it, for the packet path reads nothing else.
     path: Option<Path>,
+    /// What is known of where routes lead the endpoint: see [`Routed`].
+    routed: Routed,
     /// As configured; boxed, for most peers of a gateway have none.
     configured: Option<Box<Endpoint>>,
     pub(crate) pinned: bool,
@@ -47,7 +79,10 @@ impl PeerEndpoint {
         match &endpoint {
             Endpoint::Address(remote) => self.set_remote(*remote),
             Endpoint::Name { .. } if self.configured() == Some(&endpoint) => {}
-            Endpoint::Name { .. } => self.path = None,
+            Endpoint::Name { .. } => {
+                self.path = None;
+                self.routed = Routed::default();
+            }
         }
         self.configured = Some(Box::new(endpoint));
         self.asked = None;
@@ -57,8 +92,31 @@ impl PeerEndpoint {
     pub(crate) fn set_remote(&mut self, remote: SocketAddr) {
         let remote = canonical(remote);
         if self.path.is_none_or(|path| path.remote != remote) {
-            self.path = Some(Path { local: None, remote });
+            self.path = Some(Path::new(remote));
+            self.routed = Routed::default();
         }
+    }
+
+    /// What was found when [`note_routed`](Self::note_routed) was called, if neither the endpoint nor the routes have
+    /// changed since.
+    #[inline]
+    pub(crate) fn is_unrouted(&self, routes: &RoutingTable) -> bool {
+        self.routed.0 == routes.stamp()
+    }
+
+    /// Likewise: whether the endpoint lies in the peer's own allowed IPs.
+    pub(crate) fn is_routed_to_itself(&self, routes: &RoutingTable) -> bool {
+        self.routed.0 == !routes.stamp()
+    }
+
+    /// Remembers whether the endpoint lies in nobody's allowed IPs, or in those of the peer itself.
+    pub(crate) fn note_routed(&mut self, routes: &RoutingTable, to_itself: bool) {
+        self.routed = Routed(if to_itself { !routes.stamp() } else { routes.stamp() });
+    }
+
+    /// Whether the peer is reached at `remote`.
+    pub(crate) fn leads_to(&self, remote: SocketAddr) -> bool {
+        self.path.is_some_and(|path| path.remote == canonical(remote))
     }
 
     /// Whether the peer is reached over just this path: then an authenticated datagram over it changes nothing.
@@ -70,14 +128,24 @@ impl PeerEndpoint {
     /// An authenticated datagram came over `path`. Returns whether the remote address moved. From where nobody can be
     /// answered nobody is, so the endpoint stays where it was.
     pub(crate) fn roam(&mut self, path: Path) -> bool {
-        let Path { local, remote } = path;
+        let Path { local, remote, link } = path;
         let remote = canonical(remote);
         let moved = self.path.is_none_or(|known| known.remote != remote);
         if moved && (self.pinned || !is_answerable(remote)) {
             return false;
         }
-        self.path = Some(Path { local: local.map(|local| local.to_canonical()), remote });
+        self.path = Some(Path { local: local.map(|local| local.to_canonical()), remote, link });
+        if moved {
+            self.routed = Routed::default();
+        }
         moved
+    }
+
+    /// Where to answer a message that came over `path`, if not to the endpoint.
+    pub(crate) fn answer_to(&self, path: Path) -> Option<Path> {
+        let remote = canonical(path.remote);
+        let local = path.local.map(|local| local.to_canonical());
+        (!self.pinned && is_answerable(remote)).then_some(Path { local, remote, link: path.link })
     }
 
     /// Our own address is no longer to be relied on.
@@ -101,11 +169,18 @@ impl PeerEndpoint {
     }
 }
 
-/// An IPv4 address as itself, also where a socket of both families writes it as an IPv6 one (RFC 4291 § 2.5.5.2).
+/// An IPv4 address as itself, also where a socket of both families writes it as an IPv6 one (RFC 4291 § 2.5.5.2); an IPv6
+/// address without the label of the flow that a datagram belonged to (RFC 6437 § 2), which says nothing of where it is.
 fn canonical(remote: SocketAddr) -> SocketAddr {
-    match remote.ip() {
-        IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or(remote, |ip| SocketAddr::from((ip, remote.port()))),
-        IpAddr::V4(_) => remote,
+    match remote {
+        SocketAddr::V6(mut v6) => match v6.ip().to_ipv4_mapped() {
+            Some(ip) => SocketAddr::from((ip, v6.port())),
+            None => {
+                v6.set_flowinfo(0);
+                v6.into()
+            }
+        },
+        SocketAddr::V4(_) => remote,
     }
 }
 
@@ -121,9 +196,10 @@ const fn is_answerable(remote: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::net::SocketAddrV6;
 
     fn path(local: &str, remote: &str) -> Path {
-        Path { local: Some(local.parse().expect("an address")), remote: remote.parse().expect("an address") }
+        Path::new(remote.parse().expect("an address")).with_local(local.parse().ok())
     }
 
     #[test]
@@ -152,6 +228,26 @@ mod tests {
             assert_eq!(then.remote, believed.parse().expect("an address"), "row {row}");
             let heard = then.remote == canonical(from.parse().expect("an address"));
             assert_eq!(then.local, heard.then(|| "10.0.0.1".parse().expect("an address")), "row {row}");
+        }
+    }
+
+    /// RFC 6437: labels of flows come and go; a scope is part of the address.
+    #[test]
+    fn flow_labels_are_forgotten_and_scopes_are_not() {
+        let from = |flow, scope| SocketAddrV6::new("fe80::1".parse().expect("an address"), 1, flow, scope).into();
+        let mut endpoint = PeerEndpoint::default();
+        endpoint.configure(Endpoint::Address(from(7, 3)));
+        let table = [
+            // flow label, scope, moved
+            (7, 3, false),
+            (8, 3, false),
+            (0, 3, false),
+            (0, 4, true),
+            (9, 4, false),
+        ];
+        for (row, (flow, scope, moved)) in table.into_iter().enumerate() {
+            assert_eq!(endpoint.roam(Path::new(from(flow, scope))), moved, "row {row}");
+            assert_eq!(endpoint.path().map(|path| path.remote), Some(from(0, scope)), "row {row}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! One peer: handshake, keypairs, timers, endpoint, staged packets; and the table of peers.
 pub(crate) mod endpoint;
+pub(crate) mod facts;
 pub(crate) mod handshake;
 pub(crate) mod sessions;
 pub(crate) mod staged;
@@ -8,14 +9,16 @@ pub(crate) mod timers;
 
 use crate::cookie::{MacKeys, Stamp};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey, SharedSecret, dh};
+use crate::limits::REKEY_TIMEOUT;
 use crate::noise::{Responder, Tai64N};
 use crate::route::Memo;
 use crate::session::IndexTable;
-use crate::stats::{DropCounts, DropReason, PeerStats};
+use crate::stats::{DropCounts, DropReason, PeerStats, SendError};
 use crate::time::{Instant, UnixTime};
 use alloc::boxed::Box;
 pub use endpoint::Path;
 use endpoint::PeerEndpoint;
+use facts::Facts;
 use handshake::Handshake;
 use sessions::Sessions;
 use staged::{Staged, StagedTotal};
@@ -47,25 +50,56 @@ impl PeerId {
 /// Whether a peer can be reached, judged from authenticated traffic only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// No session yet: a handshake is to come or under way.
+    /// No session yet under our present key: a handshake is to come or under way.
     Connecting,
-    /// A session is live and the peer answers.
+    /// A session is live, and nothing that we sent is unanswered.
     Up,
-    /// There was a session, but it expired or the peer leaves our packets unanswered.
+    /// The last session ended for its age, 180 s, and nothing that we sent is unanswered: nobody needed another. Traffic
+    /// starts one.
+    Idle,
+    /// What we sent is unanswered: a packet for 15 s, or, since the last session ended, an initiation for 5 s.
     Stale,
-    /// A handshake was given up after 90 s; traffic starts another.
+    /// A handshake was given up after 90 s, and the peer was not heard since; traffic starts another.
+    Failed,
+}
+
+/// Whether a peer answers what we send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// Nothing that we sent is unanswered for too long.
+    Come,
+    /// Something is.
+    Late,
+    /// And a handshake has gone unanswered for REKEY_ATTEMPT_TIME.
     Failed,
 }
 
 /// What a peer is to be sent next. Facts, not bytes: they become bytes in `poll_transmit`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Intents {
-    /// Answer the initiation in [`Peer::responder`].
+    /// Answer the initiation in [`Peer::answer`].
     pub(crate) respond: bool,
     /// Seal the staged packets.
     pub(crate) flush: bool,
     /// Send an empty packet.
     pub(crate) keepalive: bool,
+}
+
+/// What went wrong with a peer: most have none of it.
+#[derive(Debug, Default)]
+struct Troubles {
+    drops: DropCounts,
+    send_errors: u64,
+    /// The last, and the bytes received until then.
+    last_send_error: Option<(SendError, u64)>,
+}
+
+/// An initiation of the peer's that is to be answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) responder: Responder,
+    /// Where the response goes; `None`: to the endpoint.
+    pub(crate) path: Option<Path>,
 }
 
 /// One peer.
@@ -78,8 +112,8 @@ pub(crate) struct Peer {
     pub(crate) intents: Intents,
     /// Whether the peer stands in the tunnel's transmit queue.
     pub(crate) queued: bool,
-    /// What was sent for 15 s found no answer.
-    pub(crate) unanswered: bool,
+    /// Whether it answers.
+    pub(crate) answers: Answers,
     /// The host keeps the peer out.
     pub(crate) refused: bool,
     /// The health last told to the host.
@@ -100,19 +134,23 @@ pub(crate) struct Peer {
     /// The exchange of both static keys, computed at the first handshake.
     static_static: Option<SharedSecret>,
     pub(crate) mac_keys: MacKeys,
+    /// What the host is yet to be told of it.
+    pub(crate) facts: Facts,
+    /// There was a session under our present key.
+    pub(crate) was_established: bool,
     pub(crate) stamp: Stamp,
     /// The handshake that we begin.
     pub(crate) handshake: Handshake,
     /// The peer's initiation that waits for our response.
-    pub(crate) responder: Option<Box<Responder>>,
+    pub(crate) answer: Option<Box<Answer>>,
     /// The latest timestamp accepted from the peer.
     pub(crate) timestamp_received: Tai64N,
     /// The latest timestamp sent to the peer.
     pub(crate) timestamp_sent: Tai64N,
-    /// When its last initiation was accepted.
-    pub(crate) initiation_received: Option<Instant>,
+    /// When its last initiation was accepted; `Instant::MAX`: none was.
+    pub(crate) initiation_received: Instant,
     pub(crate) latest_handshake: Option<UnixTime>,
-    drops: Option<Box<DropCounts>>,
+    troubles: Option<Box<Troubles>>,
 }
 
 impl Peer {
@@ -123,13 +161,15 @@ impl Peer {
             preshared_key: PresharedKey::from_bytes([0; 32]),
             static_static: None,
             mac_keys: MacKeys::new(&public_key),
+            facts: Facts::default(),
+            was_established: false,
             stamp: Stamp::default(),
             sessions: Sessions::default(),
             handshake: Handshake::Idle,
-            responder: None,
+            answer: None,
             timestamp_received: Tai64N::ZERO,
             timestamp_sent: Tai64N::ZERO,
-            initiation_received: None,
+            initiation_received: Instant::MAX,
             endpoint: PeerEndpoint::default(),
             user: 0,
             source: Memo::default(),
@@ -138,12 +178,12 @@ impl Peer {
             staged: Staged::default(),
             intents: Intents::default(),
             queued: false,
-            unanswered: false,
+            answers: Answers::Come,
             refused: false,
             told: Health::Connecting,
             latest_handshake: None,
             stats: PeerStats::default(),
-            drops: None,
+            troubles: None,
         }
     }
 
@@ -157,15 +197,33 @@ impl Peer {
 
     /// Health at `now`, from authenticated traffic only.
     pub(crate) fn health(&self, now: Instant) -> Health {
-        if self.sessions.is_live(now) {
-            if self.unanswered { Health::Stale } else { Health::Up }
-        } else if self.handshake.has_failed() {
-            Health::Failed
-        } else if self.latest_handshake.is_some() {
-            Health::Stale
-        } else {
-            Health::Connecting
+        match self.answers {
+            Answers::Failed => Health::Failed,
+            _ if !self.was_established => Health::Connecting,
+            Answers::Late => Health::Stale,
+            Answers::Come if self.sessions.is_live(now) => Health::Up,
+            Answers::Come => Health::Idle,
         }
+    }
+
+    /// What we sent is unanswered.
+    pub(crate) fn miss_answer(&mut self) {
+        if self.answers == Answers::Come {
+            self.answers = Answers::Late;
+        }
+    }
+
+    /// A handshake has failed. One that failed while a session goes on and the peer answers means nothing.
+    pub(crate) fn miss_handshake(&mut self, now: Instant) {
+        if self.answers == Answers::Late || !self.sessions.is_live(now) {
+            self.answers = Answers::Failed;
+        }
+    }
+
+    /// Whether an initiation of ours has waited for its response for REKEY_TIMEOUT.
+    pub(crate) fn initiation_unanswered(&self, now: Instant) -> bool {
+        let attempt = self.handshake.attempt().filter(|_| self.handshake.pending().is_some());
+        attempt.is_some_and(|attempt| attempt.lasts(now, REKEY_TIMEOUT))
     }
 
     /// A figure that can only be told by reading what sealing reads of a peer.
@@ -185,12 +243,31 @@ impl Peer {
     /// Counts a drop of something of this peer's.
     pub(crate) fn count_drops(&mut self, reason: DropReason, times: u32) {
         if times > 0 {
-            self.drops.get_or_insert_default().add(reason, times.into());
+            self.troubles.get_or_insert_default().drops.add(reason, times.into());
         }
     }
 
     pub(crate) fn drops(&self) -> Option<&DropCounts> {
-        self.drops.as_deref()
+        self.troubles.as_ref().map(|troubles| &troubles.drops)
+    }
+
+    /// Datagrams of `len` bytes together did not leave.
+    pub(crate) fn count_send_error(&mut self, kind: SendError, len: u64) {
+        self.stats.tx_bytes = self.stats.tx_bytes.saturating_sub(len);
+        let troubles = self.troubles.get_or_insert_default();
+        troubles.send_errors = troubles.send_errors.saturating_add(1);
+        troubles.last_send_error = Some((kind, self.stats.rx_bytes));
+    }
+
+    /// Times that the host could not send.
+    pub(crate) fn send_errors(&self) -> u64 {
+        self.troubles.as_ref().map_or(0, |troubles| troubles.send_errors)
+    }
+
+    /// Why the host could not send, if nothing was heard of the peer since.
+    pub(crate) fn last_send_error(&self) -> Option<SendError> {
+        let (kind, rx_bytes) = self.troubles.as_ref()?.last_send_error?;
+        (self.stats.rx_bytes == rx_bytes).then_some(kind)
     }
 
     /// Whether something is to be sent to it.
@@ -213,9 +290,29 @@ impl Peer {
         self.timers.handshake_over();
     }
 
-    /// Wipes the keys of every session. Returns whether there was one.
+    /// Dates the wiping of its keypairs. Call it when some came or went.
+    pub(crate) fn date_wiping(&mut self) {
+        self.timers.wipe_at(self.sessions.wipe_date());
+    }
+
+    /// Wipes the keypairs that are too old to be used. Returns whether the session in use was among them.
+    pub(crate) fn wipe_expired(&mut self, indices: &mut IndexTable, now: Instant) -> bool {
+        let had_session = self.sessions.current().is_some();
+        while let Some(index) = self.sessions.take_expired(now) {
+            indices.remove(index);
+        }
+        self.date_wiping();
+        let ended = had_session && self.sessions.current().is_none();
+        if ended {
+            self.intents.keepalive = false;
+            self.timers.session_expired();
+        }
+        ended
+    }
+
+    /// Wipes the keys of every session. Returns whether one was in use.
     pub(crate) fn wipe_sessions(&mut self, indices: &mut IndexTable) -> bool {
-        let had_session = self.sessions.len() > 0;
+        let had_session = self.sessions.current().is_some();
         while let Some(index) = self.sessions.take_any() {
             indices.remove(index);
         }
@@ -224,19 +321,21 @@ impl Peer {
         had_session
     }
 
-    /// Wipes every key of every session and handshake. Returns whether there was a session.
+    /// Wipes every key of every session and handshake. Returns whether a session was in use.
     pub(crate) fn wipe(&mut self, indices: &mut IndexTable) -> bool {
         self.abandon_handshake(indices);
-        self.responder = None;
+        self.answer = None;
         self.intents.respond = false;
         self.wipe_sessions(indices)
     }
 
-    /// Our static key changed: all that was derived from it goes. Returns whether there was a session.
+    /// Our static key changed: all that was derived from it goes, and the peer, which may not know the new one, is as one
+    /// that was never met. Returns whether a session was in use.
     pub(crate) fn forget_identity(&mut self, indices: &mut IndexTable) -> bool {
         self.static_static = None;
         self.stamp.clear();
         self.timers.forget_handshakes();
+        (self.answers, self.was_established) = (Answers::Come, false);
         self.wipe(indices)
     }
 

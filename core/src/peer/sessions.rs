@@ -127,9 +127,28 @@ impl Sessions {
         self.current().is_some_and(|pair| pair.can_seal(now))
     }
 
+    /// When keypairs are to be wiped: when the current one can no longer be used, or when the first of the others cannot;
+    /// `Instant::MAX`: there is none.
+    pub(crate) fn wipe_date(&self) -> Instant {
+        let others = [&self.previous, &self.next].into_iter().flatten();
+        let of_others = || others.map(|pair| pair.expiry()).min();
+        self.current().map(Keypair::expiry).or_else(of_others).unwrap_or(Instant::MAX)
+    }
+
+    /// Takes one keypair away that is too old to be used at `now`; repeat until `None`. Returns its index.
+    pub(crate) fn take_expired(&mut self, now: Instant) -> Option<u32> {
+        let mut all = [&mut self.current, &mut self.previous, &mut self.next].into_iter();
+        all.find_map(|slot| slot.take_if(|pair| pair.is_expired(now))).map(|pair| pair.indices.local)
+    }
+
     /// Takes one keypair away; repeat until `None`. Returns its index.
     pub(crate) fn take_any(&mut self) -> Option<u32> {
         self.current.take().or_else(|| self.previous.take()).or_else(|| self.next.take()).map(|pair| pair.indices.local)
+    }
+
+    /// Whether what we seal under any of the keypairs names the peer's session index `remote`.
+    pub(crate) fn seals_to(&self, remote: u32) -> bool {
+        [&self.current, &self.previous, &self.next].into_iter().flatten().any(|pair| pair.indices.remote == remote)
     }
 
     /// Keypairs held.
@@ -170,6 +189,22 @@ mod tests {
         assert_eq!(sessions.current().map(|pair| pair.indices.local), Some(9));
         assert!(sessions.find(1).is_some(), "what was current still opens");
         assert_eq!(sessions.establish_as_initiator(pair(10, Role::Initiator, at(20))), Some(1));
+    }
+
+    #[test]
+    fn each_keypair_goes_at_its_own_time() {
+        let mut sessions = Sessions::default();
+        assert_eq!(sessions.wipe_date(), Instant::MAX);
+        sessions.establish_as_initiator(pair(1, Role::Initiator, at(0)));
+        sessions.establish_as_initiator(pair(2, Role::Initiator, at(120)));
+        sessions.establish_as_responder(pair(3, Role::Responder, at(150)));
+        let at = |secs| Instant::ZERO + Duration::from_secs(secs);
+        for (before, expiry, date, index) in [(179, 180, 300, 1), (299, 300, 300, 2), (329, 330, 330, 3)] {
+            assert_eq!(sessions.take_expired(at(before)), None);
+            assert_eq!(sessions.wipe_date(), at(date));
+            assert_eq!((sessions.take_expired(at(expiry)), sessions.take_expired(at(expiry))), (Some(index), None));
+        }
+        assert_eq!((sessions.len(), sessions.wipe_date()), (0, Instant::MAX));
     }
 
     /// Lesson 7: both initiated at once. The session of the greater key stays, on both sides.

@@ -1,5 +1,5 @@
 //! A peer's timers: events in, deadlines out (paper § 6). `Instant::MAX` means "not armed".
-use crate::limits::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT, WIPE_AFTER_TIME};
+use crate::limits::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT};
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) enum Due {
     Keepalive,
     /// Data was sent and nothing came since: a new handshake.
     NewHandshake,
-    /// No new session for a long time: wipe the keys.
+    /// The session is too old to be used: wipe its keys.
     Wipe,
     /// The persistent keepalive.
     Persistent,
@@ -34,13 +34,21 @@ pub(crate) struct Timers {
     pub(crate) persistent_interval: u16,
     /// Milliseconds by which this session's wait for an answer is longer than KEEPALIVE_TIMEOUT + REKEY_TIMEOUT.
     patience: u16,
+    /// When an authenticated datagram last came; `NEVER`: none did.
+    last_heard: Instant,
     /// When an initiation or response last left. From here on, not for the packet path.
     last_handshake: Option<Instant>,
 }
 
 impl Default for Timers {
     fn default() -> Self {
-        Self { at: [NEVER; Due::ALL.len()], persistent_interval: 0, patience: 0, last_handshake: None }
+        Self {
+            at: [NEVER; Due::ALL.len()],
+            persistent_interval: 0,
+            patience: 0,
+            last_heard: NEVER,
+            last_handshake: None,
+        }
     }
 }
 
@@ -62,6 +70,12 @@ impl Timers {
         if let Some(place) = self.at.get_mut(due as usize) {
             *place = at;
         }
+    }
+
+    /// The date for wiping keys.
+    #[cfg(test)]
+    pub(crate) fn wipes(&self) -> Instant {
+        self.at.get(Due::Wipe as usize).copied().unwrap_or(NEVER)
     }
 
     /// Takes one deadline that is due at `now` and disarms it.
@@ -99,7 +113,13 @@ impl Timers {
     #[inline]
     pub(crate) fn authenticated_received(&mut self, now: Instant) {
         self.set(Due::NewHandshake, NEVER);
+        self.last_heard = now;
         self.traversed(now);
+    }
+
+    /// When an authenticated datagram last came.
+    pub(crate) fn last_heard(&self) -> Option<Instant> {
+        Some(self.last_heard).filter(|at| *at != NEVER)
     }
 
     #[inline]
@@ -163,9 +183,13 @@ impl Timers {
 
     /// Called when keys were derived. `patience` (up to REKEY_TIMEOUT_JITTER) keeps both ends of a broken path from
     /// initiating at the same moment.
-    pub(crate) fn session_derived(&mut self, now: Instant, patience: Duration) {
-        self.set(Due::Wipe, now + WIPE_AFTER_TIME);
+    pub(crate) fn session_derived(&mut self, patience: Duration) {
         self.patience = patience.as_millis() as u16;
+    }
+
+    /// Called when keypairs came or went: some are to be wiped then, or none.
+    pub(crate) fn wipe_at(&mut self, at: Instant) {
+        self.set(Due::Wipe, at);
     }
 
     /// Changes the persistent keepalive; returns whether one should leave at once. The next comes no later than the new
@@ -189,6 +213,11 @@ impl Timers {
     /// Whether the persistent keepalive is switched on but waits to be able to leave for the first time.
     pub(crate) fn persistent_sleeps(&self) -> bool {
         self.persistent_interval != 0 && !self.waits_for(Due::Persistent)
+    }
+
+    /// Called when the session in use ended for its age. What was sent under it may still be answered by a new one.
+    pub(crate) fn session_expired(&mut self) {
+        self.set(Due::Keepalive, NEVER);
     }
 
     /// Called when the sessions' keys are gone: what was owed under them is owed no more.
@@ -221,7 +250,7 @@ mod tests {
             ("a keepalive received arms nothing", &[|t| t.authenticated_received(at(0))], None),
             ("initiation sent", &[|t| t.initiation_sent(at(0), Duration::from_millis(7))], Some(5_007)),
             ("initiation answered", &[|t| t.initiation_sent(at(0), Duration::ZERO), Timers::handshake_over], None),
-            ("keys derived", &[|t| t.session_derived(at(0), Duration::ZERO)], Some(540_000)),
+            ("keys derived", &[|t| t.wipe_at(at(180_000))], Some(180_000)),
             (
                 "persistent keepalive, reset by any traffic",
                 &[
@@ -263,7 +292,7 @@ mod tests {
     #[test]
     fn the_wait_for_an_answer_has_jitter() {
         let mut timers = Timers::default();
-        timers.session_derived(at(0), Duration::from_millis(321));
+        timers.session_derived(Duration::from_millis(321));
         timers.data_sent(at(1_000));
         assert_eq!(timers.next(), at(16_321));
     }

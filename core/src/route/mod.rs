@@ -159,6 +159,13 @@ impl RoutingTable {
         core::iter::successors(self.latest_of(owner), next).filter_map(|name| self.network(name))
     }
 
+    /// Tells states of the table apart, but for those 2^32 changes from each other.
+    #[must_use]
+    #[inline]
+    pub const fn stamp(&self) -> u32 {
+        self.revision as u32
+    }
+
     /// Prefixes in the table.
     #[must_use]
     pub fn len(&self) -> usize {

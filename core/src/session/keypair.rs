@@ -72,10 +72,17 @@ impl Keypair {
         }
     }
 
-    /// Whether the keypair is too old to seal or open (paper § 6.2).
+    /// When the keypair is too old to seal or open (paper § 6.2).
+    #[must_use]
+    #[inline]
+    pub fn expiry(&self) -> Instant {
+        self.established + REJECT_AFTER_TIME
+    }
+
+    /// Whether the keypair is too old to seal or open.
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
-        now >= self.established + REJECT_AFTER_TIME
+        now >= self.expiry()
     }
 
     /// Whether the keypair may seal one more message at `now`.
@@ -85,11 +92,25 @@ impl Keypair {
         self.send_counter < REJECT_AFTER_MESSAGES && !self.is_expired(now)
     }
 
+    /// How many messages the keypair may still seal, if it is not expired.
+    #[must_use]
+    #[inline]
+    pub fn messages_left(&self) -> usize {
+        usize::try_from(REJECT_AFTER_MESSAGES.saturating_sub(self.send_counter)).unwrap_or(usize::MAX)
+    }
+
     /// Whether the keypair may open a message with `counter` at `now`.
     #[must_use]
     #[inline]
     pub fn can_open(&self, counter: u64, now: Instant) -> bool {
-        counter < REJECT_AFTER_MESSAGES && !self.is_expired(now)
+        Self::is_counter(counter) && !self.is_expired(now)
+    }
+
+    /// Whether any keypair may open a message with `counter`.
+    #[must_use]
+    #[inline]
+    pub const fn is_counter(counter: u64) -> bool {
+        counter < REJECT_AFTER_MESSAGES
     }
 
     /// A figure that can only be told by reading what sealing reads of a session.

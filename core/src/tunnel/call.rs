@@ -1,7 +1,7 @@
 //! One call of the host.
+use super::Tunnel;
 use super::clock::Tick;
 use super::shared::Shared;
-use super::{Event, Tunnel};
 use crate::peer::{Peer, PeerId, PeerTable};
 use crate::time::Instant;
 
@@ -23,6 +23,12 @@ impl Tunnel {
         }
         Call { now: shared.clock.now(), peers, shared }
     }
+
+    /// Begins a call that belongs to the one before, and is made at its time.
+    pub(super) fn enter_again(&mut self) -> Call<'_> {
+        let Self { peers, shared } = self;
+        Call { now: shared.clock.now(), peers, shared }
+    }
 }
 
 impl Shared {
@@ -30,7 +36,7 @@ impl Shared {
     #[cold]
     fn clock_leapt(&mut self) {
         self.wall.stay();
-        self.events.push(Event::ClockLeapt);
+        self.events.clock_leapt = true;
     }
 }
 

@@ -18,8 +18,8 @@ pub(super) fn check(peers: &PeerTable, limits: &Limits, changes: &[Change]) -> R
 
 /// Whether the limits let a tunnel work.
 pub(super) fn check_limits(limits: &Limits) -> Result<(), ConfigReason> {
-    let Limits { peers, events, handshakes_per_second, .. } = *limits;
-    if peers == 0 || peers > MAX_PEERS || events == 0 || handshakes_per_second == 0 {
+    let Limits { peers, handshakes_per_second, .. } = *limits;
+    if peers == 0 || peers > MAX_PEERS || handshakes_per_second == 0 {
         return Err(ConfigReason::LimitOutOfRange);
     }
     Ok(())

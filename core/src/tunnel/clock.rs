@@ -82,6 +82,11 @@ impl Clock {
         let ahead = at.as_nanos().saturating_sub(self.now.as_nanos());
         self.host.checked_add(ahead).map(Instant::from_nanos)
     }
+
+    /// What the host's clock showed, or would have shown, at the internal time `at`, which lies in the past.
+    pub(super) fn was_on_host(&self, at: Instant) -> Instant {
+        Instant::from_nanos(self.host.saturating_sub(self.now.as_nanos().saturating_sub(at.as_nanos())))
+    }
 }
 
 /// Wall time, carried on by internal time between two readings, but not over leaps: no timestamp may exceed it.

@@ -2,7 +2,7 @@
 use super::{Event, Footprint, Layout, PeerView, Tunnel};
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::noise::Tai64N;
-use crate::peer::{Path, Peer, PeerId};
+use crate::peer::{Peer, PeerId};
 use crate::stats::TunnelStats;
 use crate::time::Instant;
 use core::net::SocketAddr;
@@ -10,21 +10,14 @@ use core::net::SocketAddr;
 impl Tunnel {
     /// The host's answer to [`Event::ResolveEndpoint`], or an endpoint it knows otherwise. An unknown peer is ignored:
     /// it may have been removed while the host was resolving.
+    ///
+    /// It acts at once, but for the answer to a question that a change of network raised while a session is live: that waits
+    /// until the present address turns out to lead nowhere, for up to 2 s, and is dropped when the peer is heard from
+    /// meanwhile. An endpoint that a user changes is a [`Change`](crate::Change), which always acts at once.
     pub fn set_endpoint(&mut self, now: Instant, peer: PeerId, remote: SocketAddr) {
         let mut call = self.enter(now);
         let now = call.now;
-        call.with_known(peer, |peer, shared| {
-            peer.endpoint.set_remote(remote);
-            shared.endpoint_known(peer, now);
-        });
-    }
-
-    /// Datagrams of `peer` could not leave from the address in `path`: the host picks one until the peer is heard from
-    /// again. Nothing happens when the peer is reached over another path by now.
-    pub fn forget_source(&mut self, peer: PeerId, path: Path) {
-        if let Some(peer) = self.peers.find_mut(peer).filter(|peer| peer.endpoint.path() == Some(path)) {
-            peer.endpoint.forget_local();
-        }
+        call.with_known(peer, |peer, shared| shared.endpoint_told(peer, now, remote));
     }
 
     /// Starts a handshake with `peer` unless a session is live or one is under way.
@@ -38,10 +31,11 @@ impl Tunnel {
         });
     }
 
-    /// The next event.
+    /// The next event. What one says is so at the time of the latest call. Events about one peer come in the order of what
+    /// happened, as far as it matters; those about several peers take turns.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.shared.events.pop()
+        self.shared.events.pop(&mut self.peers, self.shared.clock.now())
     }
 
     /// Forgets the last timestamp accepted from `peer`, whose clock was once far ahead and has been mended.
@@ -124,10 +118,10 @@ impl Tunnel {
             session_indices: self.shared.indices.len(),
             keypairs: count(|peer| peer.sessions.len()),
             handshakes: count(|peer| {
-                usize::from(peer.handshake.pending().is_some()) + usize::from(peer.responder.is_some())
+                usize::from(peer.handshake.pending().is_some()) + usize::from(peer.answer.is_some())
             }),
             intents: self.shared.transmits.len(),
-            events: self.shared.events.len(),
+            events: count(|peer| peer.facts.len()) + self.shared.events.of_tunnel(),
         }
     }
 }

@@ -1,5 +1,8 @@
-//! Facts the host may want to show or act on, in a bounded queue.
-use crate::peer::{Health, Path, PeerId};
+//! Facts the host may want to show or act on. They wait with the peer that they are about, each at most once, and say when
+//! they are polled what is so by then: none is lost, however late that is.
+use crate::peer::facts::{Fact, Facts};
+use crate::peer::{Health, Path, Peer, PeerId, PeerTable};
+use crate::time::Instant;
 use alloc::collections::VecDeque;
 
 /// A fact the host may want to show or act on.
@@ -51,8 +54,6 @@ pub enum Event {
     ClockLeapt,
     /// Packets or datagrams need other room than before: see [`layout`](crate::Tunnel::layout).
     LayoutChanged,
-    /// This many events were lost because nobody polled.
-    Lost(u32),
 }
 
 macro_rules! kinds {
@@ -90,7 +91,7 @@ kinds! {
     HealthChanged = 6, "health_changed";
     /// [`Event::TimestampAhead`].
     TimestampAhead = 7, "timestamp_ahead";
-    /// [`Event::Lost`].
+    /// Nothing any more: no event is lost. The number stays taken.
     Lost = 8, "lost";
     /// [`Event::ClockLeapt`].
     ClockLeapt = 9, "clock_leapt";
@@ -110,13 +111,12 @@ impl Event {
             Self::ResolveEndpoint { .. } => EventKind::ResolveEndpoint,
             Self::HealthChanged { .. } => EventKind::HealthChanged,
             Self::TimestampAhead { .. } => EventKind::TimestampAhead,
-            Self::Lost(_) => EventKind::Lost,
             Self::ClockLeapt => EventKind::ClockLeapt,
             Self::LayoutChanged => EventKind::LayoutChanged,
         }
     }
 
-    /// Whom it is about.
+    /// Whom it is about; `None`: the whole tunnel.
     #[must_use]
     pub const fn peer(&self) -> Option<PeerId> {
         match self {
@@ -127,57 +127,101 @@ impl Event {
             | Self::ResolveEndpoint { peer }
             | Self::HealthChanged { peer, .. }
             | Self::TimestampAhead { peer } => Some(*peer),
-            Self::ClockLeapt | Self::LayoutChanged | Self::Lost(_) => None,
+            Self::ClockLeapt | Self::LayoutChanged => None,
         }
     }
 }
 
-/// Events until the host polls them. Beyond the cap they are only counted.
-#[derive(Debug)]
+/// Peers with facts that the host was not told yet, each at most once. A turn tells one fact, so no peer keeps the others
+/// from theirs. One that was removed stays until it is met, or until most are such.
+#[derive(Debug, Default)]
 pub(crate) struct EventQueue {
-    events: VecDeque<Event>,
-    cap: usize,
-    lost: u32,
+    peers: VecDeque<PeerId>,
+    removed: usize,
+    /// Of the whole tunnel: its clock leapt.
+    pub(crate) clock_leapt: bool,
+    /// Of the whole tunnel: its layout changed.
+    pub(crate) layout_changed: bool,
 }
 
 impl EventQueue {
-    pub(crate) fn new(cap: u16) -> Self {
-        Self { events: VecDeque::new(), cap: cap.into(), lost: 0 }
+    /// The host is to be told this of the peer.
+    pub(crate) fn push(&mut self, peer: &mut Peer, fact: Fact) {
+        if peer.facts.is_empty() {
+            self.peers.push_back(peer.id);
+        }
+        peer.facts.insert(fact);
     }
 
-    pub(crate) fn push(&mut self, event: Event) {
-        if self.events.len() < self.cap {
-            self.events.push_back(event);
-        } else {
-            self.lost = self.lost.saturating_add(1);
+    /// Events of the whole tunnel that wait.
+    pub(crate) fn of_tunnel(&self) -> usize {
+        usize::from(self.clock_leapt) + usize::from(self.layout_changed)
+    }
+
+    /// The next event at `now`.
+    pub(crate) fn pop(&mut self, table: &mut PeerTable, now: Instant) -> Option<Event> {
+        if core::mem::take(&mut self.clock_leapt) {
+            return Some(Event::ClockLeapt);
+        }
+        if core::mem::take(&mut self.layout_changed) {
+            return Some(Event::LayoutChanged);
+        }
+        loop {
+            let id = self.peers.pop_front()?;
+            let Some(peer) = table.find_mut(id) else {
+                self.removed = self.removed.saturating_sub(1);
+                continue;
+            };
+            let event = tell(peer, now);
+            if !peer.facts.is_empty() {
+                self.peers.push_back(id);
+            }
+            if event.is_some() {
+                return event;
+            }
         }
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Event> {
-        self.events.pop_front().or_else(|| match core::mem::take(&mut self.lost) {
-            0 => None,
-            lost => Some(Event::Lost(lost)),
-        })
+    /// `peer` was removed from the table.
+    pub(crate) fn forget(&mut self, peer: &Peer, table: &PeerTable) {
+        self.removed += usize::from(!peer.facts.is_empty());
+        if self.removed * 2 > self.peers.len() {
+            self.peers.retain(|id| table.find(*id).is_some());
+            self.removed = 0;
+        }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.events.len()
+    /// Places taken in the queue.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.peers.iter().copied()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn overflow_is_itself_an_event() {
-        let mut queue = EventQueue::new(2);
-        let peer = PeerId::from_u64(7);
-        for _ in 0..5 {
-            queue.push(Event::HandshakeFailed { peer });
+/// Takes a fact of the peer and says what it is at `now`. `None`: nothing any more.
+fn tell(peer: &mut Peer, now: Instant) -> Option<Event> {
+    let (id, over) = (peer.id, over(peer));
+    match peer.facts.take(over)? {
+        Fact::Established => Some(Event::SessionEstablished { peer: id }),
+        Fact::Expired => Some(Event::SessionExpired { peer: id }),
+        Fact::Failed => Some(Event::HandshakeFailed { peer: id }),
+        Fact::Moved => peer.endpoint.path().map(|path| Event::EndpointMoved { peer: id, path }),
+        Fact::Resolve => peer.endpoint.is_named().then_some(Event::ResolveEndpoint { peer: id }),
+        Fact::TimestampAhead => Some(Event::TimestampAhead { peer: id }),
+        Fact::Health => {
+            let health = peer.health(now);
+            let told = core::mem::replace(&mut peer.told, health);
+            (told != health).then_some(Event::HealthChanged { peer: id, health })
         }
-        assert_eq!(queue.pop(), Some(Event::HandshakeFailed { peer }));
-        assert_eq!(queue.pop(), Some(Event::HandshakeFailed { peer }));
-        assert_eq!((queue.pop(), queue.pop()), (Some(Event::Lost(3)), None));
     }
+}
+
+/// Facts of the peer that no longer hold, whether or not the host was told of them.
+fn over(peer: &Peer) -> Facts {
+    let mut over = Facts::default();
+    over.insert(if peer.sessions.current().is_some() { Fact::Expired } else { Fact::Established });
+    if !peer.handshake.has_failed() {
+        over.insert(Fact::Failed);
+    }
+    over
 }

@@ -1,17 +1,20 @@
 //! Handshake messages: first MAC, load, cookie, Noise, then intents. Nothing of a peer changes before its message
-//! is verified (lesson 5); nothing but an authenticated message moves its endpoint (lesson 10).
+//! is verified (lesson 5); nothing but an authenticated message moves its endpoint (lesson 10), and no initiation alone that
+//! of a live session.
 use super::call::Call;
 use super::shared::Shared;
-use super::{Event, Inbound, Span};
+use super::{Inbound, Span};
 use crate::cookie::load::Admission;
 use crate::limits::INITIATION_INTERVAL;
 use crate::noise::{HandshakeError, Responder, TransportKeys, Unveiled};
+use crate::peer::facts::Fact;
 use crate::peer::handshake::Handshake;
-use crate::peer::{Path, Peer};
+use crate::peer::{Answer, Path, Peer};
 use crate::session::{Indices, Keypair, Role};
 use crate::stats::DropReason;
 use crate::time::Instant;
 use crate::wire::{COOKIE_REPLY_LEN, CookieReply, Initiation, Message, Response};
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// A timestamp this far ahead of our wall clock is worth an event (a clock mended later would lock the peer out).
@@ -55,9 +58,9 @@ impl Call<'_> {
         let outcome = self.with(slot, |peer, shared| {
             let accepted = shared.authenticate(peer, now, unveiled);
             let responder = accepted.map_err(|reason| shared.refuse_handshake(peer, reason))?;
-            shared.accept_initiation(peer, now, responder);
+            shared.accept_initiation(peer, now, responder, path);
             shared.received(peer, now, len);
-            shared.heard(peer, now, &path);
+            shared.heard_initiation(peer, now, &path);
             Ok(())
         });
         outcome.unwrap_or(Err(Refusal::Drop(DropReason::UnknownPeer)))
@@ -139,23 +142,36 @@ impl Shared {
         if responder.timestamp() <= peer.timestamp_received {
             return Err(DropReason::OldTimestamp);
         }
-        if peer.initiation_received.is_some_and(|last| now.since(last) < INITIATION_INTERVAL) {
+        let last = peer.initiation_received;
+        if last != Instant::MAX && now.since(last) < INITIATION_INTERVAL {
             return Err(DropReason::InitiationFlood);
         }
         Ok(responder)
     }
 
     /// The initiation is the peer's: it is to be answered, and none before it any more.
-    fn accept_initiation(&mut self, peer: &mut Peer, now: Instant, responder: Responder) {
+    fn accept_initiation(&mut self, peer: &mut Peer, now: Instant, responder: Responder, path: Path) {
         let timestamp = responder.timestamp();
         peer.timestamp_received = timestamp;
-        peer.initiation_received = Some(now);
-        peer.responder = Some(responder.into());
+        peer.initiation_received = now;
+        peer.answer = Some(Box::new(Answer { responder, path: peer.endpoint.answer_to(path) }));
         peer.intents.respond = true;
         if timestamp.to_wall() > self.wall.read(now) + FAR_AHEAD {
-            self.events.push(Event::TimestampAhead { peer: peer.id });
+            self.events.push(peer, Fact::TimestampAhead);
         }
         self.transmits.push(peer);
+    }
+
+    /// An authentic initiation came over `path`. It may have been replayed, by whom we cannot know, if we forgot what we
+    /// accepted before. So an endpoint to which a session is live stays until the new session is confirmed over another
+    /// path; that costs a peer that moved no time, for it could not be reached before it either. Without a session there
+    /// is nothing to lose, and we must be able to speak to it.
+    fn heard_initiation(&mut self, peer: &mut Peer, now: Instant, path: &Path) {
+        if peer.sessions.is_live(now) && peer.endpoint.path().is_some() {
+            self.answers(peer, now);
+        } else {
+            self.heard(peer, now, path);
+        }
     }
 
     /// The keys that a response to our initiation yields. Changes nothing.
@@ -173,7 +189,8 @@ impl Shared {
         peer.handshake = Handshake::Idle;
         peer.timers.handshake_over();
         let jitter = self.jitter();
-        peer.timers.session_derived(now, jitter);
+        peer.timers.session_derived(jitter);
+        peer.date_wiping();
         peer.latest_handshake = Some(self.wall.read(now));
         // The responder may not seal before we do: staged packets, or else a keepalive, confirm the session to it.
         peer.intents.flush = !peer.staged.is_empty();

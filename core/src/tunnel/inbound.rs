@@ -3,13 +3,14 @@ use super::ahead::AHEAD;
 use super::call::Call;
 use super::job;
 use super::shared::Shared;
-use super::{DatagramSlot, Event, Inbound, Span, Tunnel};
+use super::{DatagramSlot, Inbound, Span, Tunnel};
 use crate::crypto::TAG_LEN;
 use crate::limits::HEADROOM;
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
+use crate::peer::facts::Fact;
 use crate::peer::sessions::Confirmed;
-use crate::peer::{Path, Peer};
+use crate::peer::{Answers, Path, Peer};
 use crate::route::RoutingTable;
 use crate::session::Keypair;
 use crate::stats::DropReason;
@@ -119,20 +120,23 @@ impl Shared {
         let mut arrivals = Arrivals::default();
         let mut taken = 0;
         let ours = Some(peer.id.slot);
+        // All at one time: the keypair's age is judged once.
+        let fresh = peer.sessions.current().filter(|pair| !pair.is_expired(now));
+        let Some(local) = fresh.map(|pair| pair.indices.local) else { return 0 };
         for (slot, owner) in slots.iter_mut().zip(owners) {
             let Some(Message::Transport(header)) = Message::parse(slot.datagram) else { break };
-            let pair = peer.sessions.current_mut().filter(|pair| pair.indices.local == header.receiver);
-            let Some(pair) = pair.filter(|_| *owner == ours) else { break };
-            if !pair.can_open(header.counter, now) || !pair.window.would_accept(header.counter) {
+            let Header { receiver, counter } = header;
+            let Some(pair) = peer.sessions.current_mut().filter(|_| receiver == local && *owner == ours) else { break };
+            if !Keypair::is_counter(counter) || !pair.window.would_accept(counter) {
                 break;
             }
             taken += 1;
-            slot.verdict = if job::open(&pair.receive, header.counter, slot.datagram) {
-                pair.window.accept(header.counter);
-                self.arrived(peer, now, &mut arrivals, slot)
+            if job::open(&pair.receive, counter, slot.datagram) {
+                pair.window.accept(counter);
+                self.arrived(peer, now, &mut arrivals, slot);
             } else {
-                self.drop_of(peer, DropReason::BadTag)
-            };
+                slot.verdict = self.drop_of(peer, DropReason::BadTag);
+            }
         }
         if arrivals.bytes > 0 {
             self.account_arrivals(peer, now, arrivals);
@@ -156,32 +160,28 @@ impl Shared {
         }
         self.confirm(peer, now, header.receiver);
         let mut arrivals = Arrivals::default();
-        let verdict = self.arrived(peer, now, &mut arrivals, slot);
+        self.arrived(peer, now, &mut arrivals, slot);
         self.account_arrivals(peer, now, arrivals);
-        verdict
+        slot.verdict
     }
 
-    /// An authentic datagram: where it came from, and what is in it.
+    /// An authentic datagram: where it came from, and what is in it. The verdict is written where it belongs.
     #[inline(always)]
-    fn arrived(
-        &mut self,
-        peer: &mut Peer,
-        now: Instant,
-        arrivals: &mut Arrivals,
-        slot: &mut DatagramSlot<'_>,
-    ) -> Inbound<Span> {
+    fn arrived(&mut self, peer: &mut Peer, now: Instant, arrivals: &mut Arrivals, slot: &mut DatagramSlot<'_>) {
         arrivals.bytes += slot.datagram.len();
         self.heard(peer, now, &slot.path);
         if slot.datagram.len() == TRANSPORT_MIN_LEN {
-            return Inbound::Consumed;
+            slot.verdict = Inbound::Consumed;
+            return;
         }
         arrivals.packets += 1;
         match inspect(&self.routes, peer, slot.ecn, slot.datagram) {
             Ok(len) => {
                 arrivals.delivered += 1;
-                Inbound::Packet { peer: peer.id, user: peer.user, packet: Span { start: HEADROOM as u32, len } }
+                let packet = Span { start: HEADROOM as u32, len };
+                slot.verdict = Inbound::Packet { peer: peer.id, user: peer.user, packet };
             }
-            Err(reason) => self.drop_of(peer, reason),
+            Err(reason) => slot.verdict = self.drop_of(peer, reason),
         }
     }
 
@@ -205,10 +205,13 @@ impl Shared {
         let we_prevail = self.prevails_over(peer);
         let displaced = match peer.sessions.confirm(local, we_prevail, now) {
             Confirmed::No => {
-                peer.sessions.concede(local, now);
+                if peer.sessions.concede(local, now) {
+                    peer.date_wiping();
+                }
                 return;
             }
             Confirmed::OursStays(displaced) => {
+                peer.date_wiping();
                 displaced.into_iter().for_each(|index| self.indices.remove(index));
                 return;
             }
@@ -221,6 +224,7 @@ impl Shared {
             peer.abandon_handshake(&mut self.indices);
         }
         peer.latest_handshake = Some(self.wall.read(now));
+        peer.date_wiping();
         if !peer.staged.is_empty() {
             peer.intents.flush = true;
             self.transmits.push(peer);
@@ -234,7 +238,14 @@ impl Shared {
         if !peer.endpoint.is_at(path) {
             self.follow(peer, now, *path);
         }
-        if core::mem::take(&mut peer.unanswered) {
+        self.answers(peer, now);
+    }
+
+    /// `peer` answers, wherever it is.
+    #[inline(always)]
+    pub(super) fn answers(&mut self, peer: &mut Peer, now: Instant) {
+        if peer.answers != Answers::Come {
+            peer.answers = Answers::Come;
             self.tell_health(peer, now);
         }
     }
@@ -250,9 +261,7 @@ impl Shared {
             peer.reachable(now);
             self.transmits.push(peer);
         }
-        if let Some(path) = peer.endpoint.path() {
-            self.events.push(Event::EndpointMoved { peer: peer.id, path });
-        }
+        self.events.push(peer, Fact::Moved);
     }
 }
 

@@ -26,10 +26,13 @@ mod event;
 mod handshakes;
 mod inbound;
 mod job;
+mod network;
 mod outbound;
+mod own;
 mod refuse;
 mod shared;
 mod slots;
+mod snapshot;
 mod stage;
 mod steps;
 #[cfg(test)]
@@ -58,11 +61,13 @@ use shared::{Bounces, Shared, TransmitQueue};
 pub use crate::config::{Layout, Padding};
 pub use crate::error::ShortBuffer;
 pub use crate::peer::{Health, Path};
-pub use crate::stats::{DropCounts, PeerStats};
+pub use crate::stats::{DropCounts, PeerStats, SendError};
 use event::EventQueue;
 pub use event::{Event, EventKind};
 pub use job::{OpenJob, Opened, SealJob, Sealed};
+use network::Questions;
 pub use slots::{DatagramSlot, PacketBuf, PacketSlot, Span};
+pub use snapshot::PeerSnapshot;
 pub use types::{Begin, Inbound, Outbound, Transmit};
 pub use view::{Footprint, PeerView};
 
@@ -87,7 +92,7 @@ impl Tunnel {
             clock,
             wall: WallClock::new(clock.now(), wall),
             load: Load::new(&config.limits, secret),
-            events: EventQueue::new(config.limits.events),
+            events: EventQueue::default(),
             limits: config.limits,
             padding: config.padding,
             layout: Layout::new(config.mtu, config.padding),
@@ -102,6 +107,7 @@ impl Tunnel {
             staged: StagedTotal::default(),
             bounces: Bounces::default(),
             stats: TunnelStats::default(),
+            questions: Questions::default(),
             timestamp_sent: config.timestamp_floor,
         };
         let mut tunnel = Self { peers: PeerTable::default(), shared };

@@ -101,9 +101,17 @@ impl Call<'_> {
     ) -> usize {
         let now = self.now;
         let (Some(first), [slot, ..]) = (routes.first(), &mut *slots) else { return 1 };
-        let Some(peer) = self.peers.at_mut(first.slot) else {
-            slot.verdict = self.shared.refuse(&mut slot.packet, *first);
-            return 1;
+        let (peer, slots) = match self.peers.at_mut(first.slot) {
+            Some(peer) if peer.endpoint.is_unrouted(&self.shared.routes) => (peer, slots),
+            Some(_) => {
+                let passed = self.pass_others(first.slot, slots, routes);
+                let (Some(peer), 1..) = (self.peers.at_mut(first.slot), passed) else { return 1 };
+                (peer, slots.get_mut(..passed).unwrap_or_default())
+            }
+            None => {
+                slot.verdict = self.shared.refuse(&mut slot.packet, *first);
+                return 1;
+            }
         };
         let taken = self.shared.seal_for(peer, now, slots, routes, crypt);
         self.shared.reschedule(peer);
@@ -145,9 +153,12 @@ impl Shared {
         let (mut taken, mut bytes) = (0, 0);
         let (true, Some(path)) = (peer.staged.is_empty(), peer.endpoint.path_in_place()) else { return 0 };
         let Some(pair) = peer.sessions.sealing(now) else { return 0 };
+        // All at one time: the keypair's age is judged once.
+        let most = slots.len().min(pair.messages_left());
+        let slots = slots.get_mut(..most).unwrap_or_default();
         for (PacketSlot { packet: PacketBuf { buf, packet }, verdict }, route) in slots.iter_mut().zip(routes) {
             let Route { slot, len } = *route;
-            if slot != id.slot || !pair.can_seal(now) {
+            if slot != id.slot {
                 break;
             }
             let Some((start, datagram)) = frame(buf, packet.start, len as usize, layout) else { break };

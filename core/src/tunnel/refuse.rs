@@ -1,6 +1,7 @@
 //! Ending a peer's sessions at once, and keeping it out: revocation, logout, suspension.
+use super::Tunnel;
 use super::shared::Shared;
-use super::{Event, Tunnel};
+use crate::peer::facts::Fact;
 use crate::peer::{Peer, PeerId};
 use crate::stats::DropReason;
 use crate::time::Instant;
@@ -37,7 +38,7 @@ impl Shared {
         let ended = peer.wipe(&mut self.indices);
         self.drop_staged(peer, reason);
         if ended {
-            self.events.push(Event::SessionExpired { peer: peer.id });
+            self.events.push(peer, Fact::Expired);
         }
         self.tell_health(peer, now);
     }

@@ -1,7 +1,8 @@
 //! Everything of a tunnel but its peers. What concerns one peer takes it as an argument, looked up once by the
 //! caller.
+use super::EventQueue;
 use super::clock::{Clock, WallClock};
-use super::{Event, EventQueue};
+use super::network::Questions;
 use crate::config::{Layout, Padding};
 use crate::cookie::bucket::Bucket;
 use crate::cookie::load::Load;
@@ -9,8 +10,9 @@ use crate::cookie::{CookieJar, MacKeys};
 use crate::crypto::{PublicKey, Rng};
 use crate::limits::Limits;
 use crate::noise::{Identity, Tai64N};
+use crate::peer::facts::Fact;
 use crate::peer::staged::StagedTotal;
-use crate::peer::{Peer, PeerId, PeerTable};
+use crate::peer::{Answers, Peer, PeerId, PeerTable};
 use crate::route::{Memo, RoutingTable};
 use crate::session::IndexTable;
 use crate::stats::{DropReason, TunnelStats};
@@ -42,6 +44,8 @@ pub(super) struct Shared {
     pub(super) bounces: Bounces,
     pub(super) events: EventQueue,
     pub(super) stats: TunnelStats,
+    /// Which names are resolved because the network changed.
+    pub(super) questions: Questions,
     /// The latest timestamp sent to any peer, by this tunnel or (the restored floor) one before it. Peers begin at it.
     pub(super) timestamp_sent: Tai64N,
 }
@@ -177,10 +181,8 @@ impl Shared {
 
     /// Tells the host if the peer's health is no longer what it was told last.
     pub(super) fn tell_health(&mut self, peer: &mut Peer, now: Instant) {
-        let health = peer.health(now);
-        if health != peer.told {
-            peer.told = health;
-            self.events.push(Event::HealthChanged { peer: peer.id, health });
+        if peer.health(now) != peer.told {
+            self.events.push(peer, Fact::Health);
         }
     }
 
@@ -203,7 +205,7 @@ impl Shared {
     /// Asks the host to resolve the peer's endpoint name, not more often than every `pause`.
     pub(super) fn ask_to_resolve(&mut self, peer: &mut Peer, now: Instant, pause: Duration) {
         if peer.endpoint.ask(now, pause) {
-            self.events.push(Event::ResolveEndpoint { peer: peer.id });
+            self.events.push(peer, Fact::Resolve);
         }
     }
 
@@ -231,10 +233,11 @@ impl Shared {
 
     /// A session is live, as initiator or as responder.
     pub(super) fn established(&mut self, peer: &mut Peer, now: Instant) {
-        peer.unanswered = false;
+        peer.answers = Answers::Come;
+        peer.was_established = true;
         peer.stats.handshakes = peer.stats.handshakes.wrapping_add(1);
         self.stats.handshakes = self.stats.handshakes.wrapping_add(1);
-        self.events.push(Event::SessionEstablished { peer: peer.id });
+        self.events.push(peer, Fact::Established);
         self.tell_health(peer, now);
     }
 

@@ -1,9 +1,15 @@
 //! The contract of the tunnel, on two tunnels that hand each other their datagrams.
+mod events;
+mod floors;
 mod handshakes;
 mod intents;
+mod links;
+mod network;
+mod own;
 mod padding;
 mod refuse;
 mod room;
+mod snapshot;
 mod stress;
 mod ties;
 mod user;
@@ -65,7 +71,7 @@ fn host_at(number: u8, peer: u8, now: Instant) -> Host {
     let rng = Box::new(Seeded(now.as_nanos() + u64::from(number) + 1));
     let wall = UnixTime::from_secs(1_700_000_000) + now.since(Instant::ZERO);
     let tunnel = Tunnel::new(config, rng, now, wall).expect("a good configuration");
-    Host { tunnel, path: Path { local: None, remote: address(number) } }
+    Host { tunnel, path: Path::new(address(number)) }
 }
 
 /// An IPv4 packet in a buffer with room around it.

@@ -1,9 +1,10 @@
 //! Deadlines that have come, and changes of the world that are no packets: wall clock, network.
+use super::Tunnel;
 use super::clock::WallClock;
 use super::shared::Shared;
-use super::{Event, Tunnel};
 use crate::limits::{REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
 use crate::peer::Peer;
+use crate::peer::facts::Fact;
 use crate::peer::handshake::Handshake;
 use crate::peer::timers::Due;
 use crate::stats::DropReason;
@@ -17,8 +18,9 @@ impl Tunnel {
     /// Time has passed: call when [`poll_timeout`](Self::poll_timeout) says so (earlier does no harm). Afterwards
     /// `poll_timeout` is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let call = self.enter(now);
+        let mut call = self.enter(now);
         let now = call.now;
+        call.end_silence();
         while let Some((slot, at)) = call.shared.deadlines.top() {
             if at > now {
                 break;
@@ -38,7 +40,7 @@ impl Tunnel {
     /// the host's clock. O(1).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.shared.deadlines.top().and_then(|(_, at)| self.shared.clock.on_host(at))
+        self.shared.due().and_then(|at| self.shared.clock.on_host(at))
     }
 
     /// The wall clock was set, or the machine woke up. Timestamps of initiations never go back, whatever `wall` says.
@@ -48,15 +50,23 @@ impl Tunnel {
     }
 
     /// The machine's own addresses or routes changed: source addresses are forgotten, names are resolved again, live
-    /// peers hear from us at once so that they learn our new address.
+    /// peers hear from us at once so that they learn our new address. What their names say by now is believed when
+    /// nothing comes from them for 2 s.
     pub fn handle_network_change(&mut self, now: Instant) {
         let mut call = self.enter(now);
         let now = call.now;
+        call.shared.questions.expire(now);
         call.with_each(|peer, shared| shared.network_changed(peer, now));
     }
 }
 
 impl Shared {
+    /// The earliest deadline, in internal time.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let of_peers = self.deadlines.top().map(|(_, at)| at);
+        of_peers.into_iter().chain(self.questions.due()).min()
+    }
+
     fn network_changed(&mut self, peer: &mut Peer, now: Instant) {
         peer.endpoint.forget_local();
         let live = peer.sessions.is_live(now);
@@ -69,10 +79,13 @@ impl Shared {
         self.transmits.push(peer);
         if live && peer.endpoint.path().is_some() {
             self.want_keepalive(peer);
+            self.questions.ask(peer, now);
         }
     }
 
     fn fire(&mut self, peer: &mut Peer, now: Instant, due: Due) {
+        // Whatever is due: a keypair that was replaced has no deadline of its own, which would wake the machine for it alone.
+        self.expire(peer, now);
         match due {
             Due::Retransmit => self.retry(peer, now),
             Due::Keepalive => {
@@ -81,19 +94,25 @@ impl Shared {
                 }
             }
             Due::NewHandshake => {
-                peer.unanswered = true;
+                peer.miss_answer();
                 peer.endpoint.forget_local();
                 self.tell_health(peer, now);
                 self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
                 self.want_handshake(peer, now);
             }
-            Due::Wipe => {
-                if peer.wipe_sessions(&mut self.indices) {
-                    self.events.push(Event::SessionExpired { peer: peer.id });
-                }
-                self.tell_health(peer, now);
-            }
+            Due::Wipe => {}
             Due::Persistent => self.persist(peer, now),
+        }
+    }
+
+    /// Wipes the keys that are too old to be used.
+    fn expire(&mut self, peer: &mut Peer, now: Instant) {
+        if peer.wipe_expired(&mut self.indices, now) {
+            if peer.initiation_unanswered(now) {
+                peer.miss_answer();
+            }
+            self.events.push(peer, Fact::Expired);
+            self.tell_health(peer, now);
         }
     }
 
@@ -103,10 +122,15 @@ impl Shared {
         let lost = peer.staged.drop_older(now, REKEY_ATTEMPT_TIME, &mut self.staged);
         self.count_drops(Some(peer), DropReason::HandshakeFailed, lost);
         let Some(attempt) = peer.handshake.attempt() else { return };
-        if peer.handshake.take_failure(now) {
-            self.events.push(Event::HandshakeFailed { peer: peer.id });
-            self.tell_health(peer, now);
+        // While a session is live, it is for its packets to show whether the peer answers.
+        if peer.initiation_unanswered(now) && !peer.sessions.is_live(now) {
+            peer.miss_answer();
         }
+        if peer.handshake.take_failure(now) {
+            peer.miss_handshake(now);
+            self.events.push(peer, Fact::Failed);
+        }
+        self.tell_health(peer, now);
         if attempt.lasts(now, RESOLVE_AGAIN) {
             self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
         }

@@ -10,7 +10,7 @@ use crate::noise::{Initiator, Tai64N, TransportKeys};
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
 use crate::peer::handshake::Pending;
-use crate::peer::{Path, Peer, PeerId};
+use crate::peer::{Answer, Path, Peer, PeerId};
 use crate::session::{Indices, Keypair, Role};
 use crate::stats::DropReason;
 use crate::time::Instant;
@@ -80,9 +80,10 @@ impl Shared {
         }
     }
 
-    /// Answers the peer's initiation: the new session waits for its confirmation.
+    /// Answers the peer's initiation, where that came from: the new session waits for its confirmation.
     fn respond(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
-        let (Some(responder), Some(path)) = (peer.responder.take(), peer.endpoint.path()) else { return Step::Nothing };
+        let Some(Answer { responder, path }) = peer.answer.take().map(|answer| *answer) else { return Step::Nothing };
+        let Some(path) = path.or(peer.endpoint.path()) else { return Step::Nothing };
         let Some(out) = buf.first_chunk_mut::<RESPONSE_LEN>() else { return Step::NoRoom(RESPONSE_LEN) };
         let remote = responder.remote_index();
         let local = self.indices.insert(&mut *self.rng, peer.id.slot);
@@ -98,7 +99,8 @@ impl Shared {
             self.indices.remove(dead);
         }
         let jitter = self.jitter();
-        peer.timers.session_derived(now, jitter);
+        peer.timers.session_derived(jitter);
+        peer.date_wiping();
         peer.timers.response_sent(now);
         self.sent(peer, now, RESPONSE_LEN);
         Step::sent(peer, path, RESPONSE_LEN)

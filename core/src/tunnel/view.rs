@@ -1,10 +1,12 @@
 //! What is known of a peer, and what a tunnel holds.
 use super::clock::Clock;
+use super::snapshot::PeerSnapshot;
 use crate::config::Endpoint;
 use crate::crypto::{PresharedKey, PublicKey};
+use crate::noise::Tai64N;
 use crate::peer::{Health, Path, Peer, PeerId};
 use crate::route::RoutingTable;
-use crate::stats::{DropCounts, PeerStats};
+use crate::stats::{DropCounts, PeerStats, SendError};
 use crate::time::{Instant, UnixTime};
 use ipnet::IpNet;
 
@@ -82,6 +84,25 @@ impl<'a> PeerView<'a> {
         self.peer.latest_handshake
     }
 
+    /// When, by the host's clock, the last authentic datagram came from it, a handshake message or data.
+    #[must_use]
+    pub fn last_heard(&self) -> Option<Instant> {
+        self.peer.timers.last_heard().map(|at| self.clock.was_on_host(at))
+    }
+
+    /// All of this at `now`, to be kept.
+    #[must_use]
+    pub fn snapshot(&self, now: Instant) -> PeerSnapshot {
+        PeerSnapshot::of(self, now)
+    }
+
+    /// The latest timestamp accepted from it: none of its initiations at or before this is taken. Save it, and restore it by
+    /// [`PeerChange::timestamp_floor`](crate::PeerChange::timestamp_floor), so that no old initiation is taken after a restart.
+    #[must_use]
+    pub fn timestamp_floor(&self) -> Tai64N {
+        self.peer.timestamp_received
+    }
+
     /// Its health when the host's clock shows `now`.
     #[must_use]
     pub fn health(&self, now: Instant) -> Health {
@@ -92,6 +113,18 @@ impl<'a> PeerView<'a> {
     #[must_use]
     pub fn stats(&self) -> PeerStats {
         self.peer.stats
+    }
+
+    /// Times that the host could not send to it.
+    #[must_use]
+    pub fn send_errors(&self) -> u64 {
+        self.peer.send_errors()
+    }
+
+    /// Why the host could not send to it the last time; `None` when an authentic datagram came since.
+    #[must_use]
+    pub fn last_send_error(&self) -> Option<SendError> {
+        self.peer.last_send_error()
     }
 
     /// Its drops by reason.
@@ -126,6 +159,6 @@ pub struct Footprint {
     pub handshakes: usize,
     /// Peers with something to transmit.
     pub intents: usize,
-    /// Events not yet polled.
+    /// Events not yet polled; among them may be some that are no longer worth telling.
     pub events: usize,
 }

@@ -24,6 +24,10 @@ pub fn write_get(tunnel: &Tunnel, host: &HostState, out: &mut impl Write) -> fmt
     write_interface(tunnel.private_key(), host, out)?;
     for peer in tunnel.peers() {
         write_peer(&PeerFigures::of(&peer), out)?;
+        // Not of the protocol, whose readers pass over what they do not know; most peers have none.
+        if let Some(kind) = peer.last_send_error() {
+            writeln!(out, "last_send_error={}", kind.name())?;
+        }
         // The tunnel lists the latest first, `wg` in the order in which they were given.
         let allowed_ips: Vec<IpNet> = peer.allowed_ips().collect();
         write_allowed_ips(allowed_ips.into_iter().rev(), out)?;

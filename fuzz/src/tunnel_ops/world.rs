@@ -4,8 +4,9 @@ use crate::pair::{BUFFER, NOW, only_peer, path_of, peer, private_key, side};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use underpass_core::limits::HEADROOM;
+use underpass_core::noise::Tai64N;
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{OpenJob, Opened, Path, SealJob, Sealed};
+use underpass_core::tunnel::{OpenJob, Opened, Path, SealJob, Sealed, SendError};
 use underpass_core::{
     AllowedIp, Change, Endpoint, Instant, Limits, PeerChange, PeerId, PresharedKey, PublicKey, Tunnel, UnixTime,
     config::PeerAction,
@@ -79,7 +80,6 @@ fn limits() -> Limits {
         staged_packets_per_peer: 8,
         staged_bytes_per_peer: 8 * 1024,
         staged_bytes: 12 * 1024,
-        events: 8,
         handshakes_per_second: 4,
         ..Limits::default()
     }
@@ -233,6 +233,9 @@ impl World {
             let network = format!("10.{}.0.0/{}", 1 + how % 3, 8 + how % 25).parse::<ipnet::IpNet>();
             change.allowed_ips = vec![AllowedIp { network: network.expect("a network"), remove: how & 4 != 0 }];
         }
+        if what & 64 != 0 {
+            change.timestamp_floor = Some(Tai64N::from_wall(UnixTime::from_secs(u64::from(how) * 10_000_000)));
+        }
         change.action = if what & 32 != 0 { PeerAction::Update } else { PeerAction::Set };
         self.configure(who, &[Change::Peer(change)]);
     }
@@ -283,7 +286,11 @@ impl World {
         match what % 5 {
             0 => tunnel.set_endpoint(now, peer, remote),
             1 => tunnel.reset_peer_timestamp(peer),
-            2 => tunnel.forget_source(peer, Path { local: None, remote }),
+            2 => {
+                let kind = SendError::ALL[usize::from(how) % SendError::ALL.len()];
+                let path = tunnel.peer(peer).and_then(|peer| peer.path()).unwrap_or(Path::new(remote));
+                tunnel.handle_send_error(peer, path, usize::from(how / 8), kind);
+            }
             3 => {
                 assert!(!matches!(tunnel.poll_transmit(now, &mut vec![0; usize::from(how)]), Ok(Some(_))) || how >= 148)
             }

@@ -4,7 +4,7 @@
 //! on its standard output that the interface and its control socket are ready, or why they are not. A configuration
 //! goes to it through its standard input: neither arguments nor environment ever hold a key.
 use super::environment::Environment;
-use super::{Outcome, serve};
+use super::{Outcome, serve, signals};
 use crate::engine::EngineConfig;
 use crate::quick::file::read_all;
 use anyhow::{anyhow, bail};
@@ -39,7 +39,7 @@ pub fn run(name: &str, foreground: bool) -> Outcome {
         Ok(role) => return run_in_background(name, role == CONFIGURED, &environment),
         Err(_) if foreground || environment.foreground => {
             environment.start_log();
-            serve::serve(environment.apply(EngineConfig::new(name)), |_| Ok(()))?;
+            serve::serve(environment.apply(EngineConfig::new(name)), &signals::heard(), |_| Ok(()))?;
         }
         Err(_) => drop(start(name, None)?),
     }
@@ -103,7 +103,8 @@ fn run_in_background(name: &str, configured: bool, environment: &Environment) ->
     let mut is_ready = false;
     let outcome = detach().and_then(|()| {
         let config = if configured { read_config(name)? } else { EngineConfig::new(name) };
-        serve::serve(environment.apply(config), |name| {
+        // It has left the terminal, and with it what was ignored there.
+        serve::serve(environment.apply(config), &signals::ALL, |name| {
             is_ready = true;
             report_ready(name, environment.keep_stderr)
         })

@@ -1,12 +1,11 @@
 //! This machine, as the plans of `up` and `down` see it.
 use super::daemon::{self, Background};
-use super::progress;
+use super::{progress, signals};
 use crate::control::{client, socket};
 use crate::quick::invocation::Invocation;
 use crate::quick::{Action, Host, Step, machine, mask, rules};
 use anyhow::{anyhow, bail};
 use nix::net::if_::if_nametoindex;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -32,14 +31,14 @@ pub struct ThisMachine {
 }
 
 impl ThisMachine {
-    /// This machine, with `config` for the interface `name` when it is to be started. From here on signals do not end
-    /// this process, but its plan.
+    /// This machine, with `config` for the interface `name` when it is to be started. From here on the signals that
+    /// would end this process end its plan.
     ///
     /// # Errors
     /// Signals cannot be watched.
     pub fn new(name: &str, config: Option<QuickConfig>) -> anyhow::Result<Self> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
+        for signal in signals::heard() {
             signal_hook::flag::register(signal, Arc::clone(&interrupted))
                 .map_err(|error| anyhow!("cannot watch for signals: {error}"))?;
         }

@@ -14,6 +14,7 @@ pub mod keys;
 pub mod reference;
 pub mod serve;
 pub mod show;
+pub mod signals;
 pub mod terminal;
 pub mod up;
 

@@ -4,7 +4,6 @@ use crate::control::device::EngineDevice;
 use crate::control::{ControlServer, ControlSocket, socket};
 use crate::engine::{Ended, Engine, EngineConfig};
 use anyhow::anyhow;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -20,15 +19,19 @@ enum End {
     Engine(Ended),
 }
 
-/// Starts a tunnel, calls `ready` with the name of its interface, and serves it until it ends: by a signal, by the
+/// Starts a tunnel, calls `ready` with the name of its interface, and serves it until it ends: by one of `signals`, by the
 /// removal of its socket or its interface. Nothing is left behind.
 ///
 /// # Errors
 /// It cannot start, or broke down.
-pub fn serve(mut config: EngineConfig, ready: impl FnOnce(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub fn serve(
+    mut config: EngineConfig,
+    signals: &[i32],
+    ready: impl FnOnce(&str) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let (ends, ended) = channel();
     // Before there is anything to clean up, so that a signal never ends us halfway.
-    watch_signals(ends.clone())?;
+    watch_signals(signals, ends.clone())?;
     let floor = Floor::of(&config.name);
     if let Some(floor) = &floor {
         config.tunnel.timestamp_floor = floor.load();
@@ -70,9 +73,9 @@ fn start_control(engine: &Arc<Engine>, ends: Sender<End>) -> anyhow::Result<Cont
         .map_err(|error| anyhow!("cannot serve the control socket: {error}"))
 }
 
-fn watch_signals(ends: Sender<End>) -> anyhow::Result<()> {
+fn watch_signals(signals: &[i32], ends: Sender<End>) -> anyhow::Result<()> {
     let failed = |error| anyhow!("cannot watch for signals: {error}");
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(failed)?;
+    let mut signals = Signals::new(signals).map_err(failed)?;
     let watch = move || {
         for signal in signals.forever() {
             if ends.send(End::Signal(signal)).is_err() {

@@ -2,6 +2,7 @@
 use ipnet::IpNet;
 use std::str::FromStr;
 use std::time::Duration;
+use underpass_core::tunnel::SendError;
 use underpass_core::{PresharedKey, PrivateKey, PublicKey};
 
 /// The state of one interface.
@@ -38,6 +39,8 @@ pub struct PeerStatus {
     pub tx_bytes: u64,
     /// Seconds between persistent keepalives, 0 for none.
     pub persistent_keepalive: u16,
+    /// Why nothing could be sent to it the last time, unless it was heard from since.
+    pub last_send_error: Option<SendError>,
 }
 
 impl PeerStatus {
@@ -51,6 +54,7 @@ impl PeerStatus {
             rx_bytes: 0,
             tx_bytes: 0,
             persistent_keepalive: 0,
+            last_send_error: None,
         }
     }
 }
@@ -136,6 +140,7 @@ impl PeerStatus {
             "rx_bytes" => self.rx_bytes = number(value)?,
             "tx_bytes" => self.tx_bytes = number(value)?,
             "persistent_keepalive_interval" => self.persistent_keepalive = number(value)?,
+            "last_send_error" => self.last_send_error = Some(SendError::from_name(value).unwrap_or(SendError::Other)),
             _ => {}
         }
         Some(())

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use underpass_core::uapi::EADDRINUSE;
 
 /// Long enough for a loaded machine; only a failing test waits for it.
@@ -155,11 +155,9 @@ fn slow_and_deaf_clients_keep_nobody_waiting() {
     deaf.read_exact(&mut [0]).expect("the answer begins");
 
     *served.device.state.lock().expect("not poisoned") = String::new();
-    let started = Instant::now();
     for _ in 0..50 {
         assert_eq!(ask(&mut served.connect(), "get=1\n\n"), "errno=0\n\n");
     }
-    assert!(started.elapsed() < PATIENCE);
     assert_eq!(ask(&mut slow, "1\n\n"), "errno=0\n\n");
     let lengths: Vec<usize> = (0..3).map(|_| answer(&mut deaf).len()).collect();
     assert_eq!(lengths, [4 * 500_000 + 9 - 1, 9, 9], "and it misses nothing when it listens at last");

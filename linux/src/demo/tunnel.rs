@@ -1,19 +1,20 @@
 //! The two ends of the tunnel: this very program, run as `underpass -f`, told what to do through its control socket.
 use super::stage::{Machine, Running};
 use crate::control::client;
-use crate::control::socket::{directory, path};
+use crate::control::socket::{DIRECTORY, path};
 use crate::control::status::{InterfaceStatus, PeerStatus};
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::Signal;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use underpass_core::{PrivateKey, Rng};
 
 /// The interface, on either machine.
 pub(super) const NAME: &str = "office0";
-/// How long a daemon may take to begin or to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a daemon may take to begin, to answer or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One end.
 pub(super) struct End {
@@ -38,7 +39,7 @@ impl End {
         command.args(["-f", NAME]);
         let mut daemon = machine.start(command)?;
         let started = Instant::now();
-        while !machine.inside(|| client::is_served(&directory(), NAME)) {
+        while !machine.inside(|| client::is_served(Path::new(DIRECTORY), NAME)) {
             if let Some(status) = daemon.ended()? {
                 bail!("`underpass -f {NAME}` on the {} ended with {status}: {}", machine.name(), daemon.stderr());
             }
@@ -63,7 +64,7 @@ impl End {
     }
 
     fn ask(&self, request: &str) -> Result<String> {
-        let mut stream = self.machine.inside(|| UnixStream::connect(path(&directory(), NAME)))?;
+        let mut stream = self.machine.inside(|| UnixStream::connect(path(Path::new(DIRECTORY), NAME)))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(request.as_bytes())?;
         stream.shutdown(std::net::Shutdown::Write)?;
@@ -74,7 +75,7 @@ impl End {
 
     /// What this end says about the other.
     pub(super) fn peer(&self) -> Result<PeerStatus> {
-        let answer = self.machine.inside(|| client::status(&directory(), NAME))?;
+        let answer = self.machine.inside(|| client::status(Path::new(DIRECTORY), NAME))?;
         let status = InterfaceStatus::parse(NAME, &answer).map_err(|fault| anyhow::anyhow!("{fault}"))?;
         status.peers.into_iter().next().with_context(|| format!("the {} knows no peer", self.machine.name()))
     }

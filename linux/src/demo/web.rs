@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a connection may stand still.
-const STALL: Duration = Duration::from_secs(15);
+const STALL: Duration = Duration::from_secs(60);
 /// A long page is sent in pieces of this many bytes, with this pause between them: 16 MB/s, so that there is time to
 /// walk out of the café.
 const PIECE: usize = 256 * 1024;

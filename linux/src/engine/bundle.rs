@@ -50,7 +50,7 @@ impl Bundle {
     /// Where it came from, and where it arrived.
     #[must_use]
     pub fn path(&self) -> Path {
-        Path { local: self.meta.dst_ip, remote: self.meta.addr }
+        Path::new(self.meta.addr).with_local(self.meta.dst_ip)
     }
 
     /// How many datagrams there are.

@@ -8,7 +8,7 @@ use super::haul::Haul;
 use super::network::NetworkWatch;
 use super::resolve::Resolver;
 use super::shared::{Order, Shared};
-use super::yard::{Means, Yard};
+use super::yard::{Failure, Means, Yard};
 use super::{Ended, HostEvent};
 use crate::clock;
 use crate::error::HostError;
@@ -166,8 +166,8 @@ impl Loop {
     fn drain(&mut self, now: Instant) {
         loop {
             let mut tunnel = self.shared.tunnel();
-            for (peer, path) in self.yard.strayed.drain(..) {
-                tunnel.forget_source(peer, path);
+            for Failure { peer, path, bytes, kind } in self.yard.failures.drain(..) {
+                tunnel.handle_send_error(peer, path, bytes, kind);
             }
             if tunnel.poll_timeout().is_some_and(|at| at <= now) {
                 tunnel.handle_timeout(now);
@@ -185,7 +185,7 @@ impl Loop {
             let deadline = tunnel.poll_timeout();
             drop(tunnel);
             self.yard.depart_collected(&self.sockets);
-            if !more && self.yard.strayed.is_empty() {
+            if !more && self.yard.failures.is_empty() {
                 self.alarm.set(deadline.into_iter().chain(self.network.deadline()).min());
                 return;
             }

@@ -233,7 +233,7 @@ mod tests {
 
     fn departures(of: &[(usize, usize, u16, Ecn)]) -> Vec<Departure> {
         let transmit = |len, port, ecn| {
-            let path = Path { local: None, remote: SocketAddr::from(([127, 0, 0, 1], port)) };
+            let path = Path::new(SocketAddr::from(([127, 0, 0, 1], port)));
             Transmit { peer: PeerId::from_u64(1), user: 0, path, len, ecn }
         };
         of.iter()

@@ -11,9 +11,9 @@ use crate::error::HostError;
 use crate::tun::device::{Device, READ_LEN, Read};
 use crate::tun::segment::Segments;
 use crate::tun::vnet;
-use crate::udp::{Sent, Sockets};
+use crate::udp::{self, Sent, Sockets};
 use std::sync::Mutex;
-use underpass_core::tunnel::{Layout, Path};
+use underpass_core::tunnel::{Layout, Path, SendError};
 use underpass_core::{Instant, PeerId, Tunnel};
 
 /// Trains that leave in one turn of the loop, before the other side has its.
@@ -26,10 +26,23 @@ pub struct Yard {
     /// The train being loaded; those before it are sealed or with a crypt worker.
     loading: usize,
     read: Box<[u8]>,
-    /// Peers whose datagrams could not leave from the address they were to leave from.
-    pub strayed: Vec<(PeerId, Path)>,
+    /// What could not be sent as it was to be.
+    pub failures: Vec<Failure>,
     /// The room that the tunnel's packets need.
     pub layout: Layout,
+}
+
+/// Datagrams of a peer that did not leave, or not from where they were to.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure {
+    /// Whose they are.
+    pub peer: PeerId,
+    /// Where they were to go, and from where.
+    pub path: Path,
+    /// How many bytes did not leave.
+    pub bytes: usize,
+    /// Why.
+    pub kind: SendError,
 }
 
 /// What the yard works with.
@@ -54,7 +67,7 @@ impl Yard {
             trains: std::array::from_fn(|_| Some(Box::new(Train::new()))),
             loading: 0,
             read: vec![0; READ_LEN].into(),
-            strayed: Vec::new(),
+            failures: Vec::new(),
             layout,
         }
     }
@@ -155,7 +168,7 @@ impl Yard {
         for train in self.trains[..=last].iter_mut().flatten() {
             train.finish(&mut lock(means.tunnel), now);
             outcome = outcome.and(train.bounces().try_for_each(|packet| write_single(means.device, packet)));
-            depart(train, means.sockets, &mut self.strayed);
+            depart(train, means.sockets, &mut self.failures);
         }
         outcome.map_err(|_| Ended::InterfaceDeleted)
     }
@@ -168,15 +181,21 @@ impl Yard {
     /// Sends what [`collect`](Self::collect) took in.
     pub fn depart_collected(&mut self, sockets: &Sockets) {
         if let Some(train) = &mut self.trains[self.loading] {
-            depart(train, sockets, &mut self.strayed);
+            depart(train, sockets, &mut self.failures);
         }
     }
 }
 
-fn depart(train: &mut Train, sockets: &Sockets, strayed: &mut Vec<(PeerId, Path)>) {
-    train.depart(sockets, |transmit, sent| match sent {
-        Sent::FromElsewhere => strayed.push((transmit.peer, transmit.path)),
-        Sent::Failed(errno) => tracing::debug!(%errno, remote = %transmit.path.remote, "not sent"),
-        _ => {}
+fn depart(train: &mut Train, sockets: &Sockets, failures: &mut Vec<Failure>) {
+    train.depart(sockets, |transmit, sent| {
+        let (bytes, kind) = match sent {
+            Sent::Yes => return,
+            Sent::FromElsewhere => (0, SendError::NoSource),
+            Sent::Failed(errno, bytes) => {
+                tracing::debug!(%errno, remote = %transmit.path.remote, "not sent");
+                (bytes, udp::meaning(errno))
+            }
+        };
+        failures.push(Failure { peer: transmit.peer, path: transmit.path, bytes, kind });
     });
 }

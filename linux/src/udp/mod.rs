@@ -8,7 +8,7 @@ mod options;
 mod send;
 mod socket;
 
-pub use send::{MAX_DATAGRAM, Run, Sent};
+pub use send::{MAX_DATAGRAM, Run, Sent, meaning};
 pub use socket::Socket;
 
 use crate::error::HostError;
@@ -112,7 +112,8 @@ impl Sockets {
 
     /// Sends a run of datagrams.
     pub fn send(&self, run: &Run<'_>) -> Sent {
-        self.of(&run.path.remote).map_or(Sent::Failed(Errno::EAFNOSUPPORT), |socket| socket.send(run))
+        let lost = Sent::Failed(Errno::EAFNOSUPPORT, run.datagrams.len());
+        self.of(&run.path.remote).map_or(lost, |socket| socket.send(run))
     }
 }
 

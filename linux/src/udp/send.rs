@@ -7,7 +7,7 @@ use quinn_udp::{EcnCodepoint, Transmit, UdpSockRef};
 use std::io;
 use std::os::fd::AsFd;
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::Path;
+use underpass_core::tunnel::{Path, SendError};
 
 /// Bytes of the longest datagram IPv4 carries, and of the longest run sent at once.
 pub const MAX_DATAGRAM: usize = 65507;
@@ -34,8 +34,24 @@ pub enum Sent {
     Yes,
     /// It is on its way, but not from the address it was to leave from: that one is gone or has no route.
     FromElsewhere,
-    /// It, or the rest of it, is lost.
-    Failed(Errno),
+    /// It, or the rest of it, so many bytes, is lost.
+    Failed(Errno, usize),
+}
+
+/// What an error in sending means to the tunnel.
+#[must_use]
+pub fn meaning(errno: Errno) -> SendError {
+    match errno {
+        Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN | Errno::ENODEV => {
+            SendError::Unreachable
+        }
+        Errno::EAFNOSUPPORT => SendError::FamilyGone,
+        Errno::EADDRNOTAVAIL => SendError::NoSource,
+        Errno::EMSGSIZE => SendError::TooBig,
+        Errno::ECONNREFUSED => SendError::Refused,
+        Errno::EPERM | Errno::EACCES => SendError::Denied,
+        _ => SendError::Other,
+    }
 }
 
 impl Socket {
@@ -63,12 +79,12 @@ impl Socket {
                 // EIO: the device cannot sum them. Else the path is too narrow for datagrams of this size.
                 self.too_large.set(if errno == Errno::EIO { 0 } else { run.size });
                 self.forgive(errno);
-                if let Err(errno) = self.send_singly(&part) {
-                    return Sent::Failed(errno);
+                if let Err((errno, lost)) = self.send_singly(&part) {
+                    return Sent::Failed(errno, lost + later.len());
                 }
                 run.datagrams = later;
             } else {
-                return Sent::Failed(errno);
+                return Sent::Failed(errno, run.datagrams.len());
             }
         }
         sent
@@ -91,9 +107,14 @@ impl Socket {
     }
 
     /// Sends a part that the kernel did not take as a bundle: it may fragment single datagrams, and sum those of a
-    /// device that cannot.
-    fn send_singly(&self, part: &Run<'_>) -> Result<(), Errno> {
-        part.datagrams.chunks(part.size).try_for_each(|datagram| self.send_part(&Run { datagrams: datagram, ..*part }))
+    /// device that cannot. An error comes with the bytes that did not leave.
+    fn send_singly(&self, part: &Run<'_>) -> Result<(), (Errno, usize)> {
+        let mut left = part.datagrams.len();
+        part.datagrams.chunks(part.size).try_for_each(|datagram| {
+            self.send_part(&Run { datagrams: datagram, ..*part }).map_err(|errno| (errno, left))?;
+            left -= datagram.len();
+            Ok(())
+        })
     }
 
     fn send_part(&self, part: &Run<'_>) -> Result<(), Errno> {

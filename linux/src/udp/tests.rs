@@ -35,7 +35,7 @@ fn pair(offload: bool) -> (Sockets, Sockets) {
 }
 
 fn to(remote: impl Into<IpAddr>, port: u16) -> Path {
-    Path { local: None, remote: SocketAddr::new(remote.into(), port) }
+    Path::new(SocketAddr::new(remote.into(), port))
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_lost_source_address_is_left_out() {
         (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()),
     ];
     for (remote, local) in nowhere {
-        let path = Path { local: Some(local), ..to(remote, b.port()) };
+        let path = to(remote, b.port()).with_local(Some(local));
         let datagrams = vec![7; 3000];
         assert_eq!(a.send(&Run { path, ecn: Ecn::Capable1, datagrams: &datagrams, size: 1000 }), Sent::FromElsewhere);
         let received = receive(b.of(&path.remote).expect("both families"), 3000);
@@ -83,7 +83,7 @@ fn a_lost_source_address_is_left_out() {
 fn a_named_source_address_is_used() {
     let (a, b) = pair(true);
     let local = Ipv4Addr::new(127, 0, 0, 9);
-    let path = Path { local: Some(local.into()), ..to(Ipv4Addr::new(127, 0, 0, 8), b.port()) };
+    let path = to(Ipv4Addr::new(127, 0, 0, 8), b.port()).with_local(Some(local.into()));
     assert_eq!(a.send(&Run { path, ecn: Ecn::NotCapable, datagrams: b"hello", size: 5 }), Sent::Yes);
     let received = receive(b.of(&path.remote).expect("IPv4"), 5);
     assert_eq!(received[0].0.addr, SocketAddr::new(local.into(), a.port()));
@@ -107,7 +107,7 @@ fn an_unreachable_destination_fails_and_harms_nothing() {
     let broadcast = to(Ipv4Addr::BROADCAST, 9);
     assert!(matches!(
         a.send(&Run { path: broadcast, ecn: Ecn::NotCapable, datagrams: &datagrams, size: 1000 }),
-        Sent::Failed(_)
+        Sent::Failed(Errno::EACCES, 2000)
     ));
     let path = to(Ipv4Addr::LOCALHOST, b.port());
     assert_eq!(a.send(&Run { path, ecn: Ecn::NotCapable, datagrams: &datagrams, size: 1000 }), Sent::Yes);

@@ -8,6 +8,8 @@ use underpass_core::{PeerChange, PrivateKey, Rng, TunnelConfig};
 use underpass_linux::demo::stage::{Machine, Stage};
 use underpass_linux::{Engine, EngineConfig};
 
+/// How long anything may take that happens by itself: no verdict hangs on it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The port of the right engine.
 pub const PORT: u16 = 51820;
 
@@ -70,10 +72,10 @@ pub fn transfer(from: &Machine, to: &Machine, address: IpAddr, len: usize) -> Re
     let listener = to.inside(|| TcpListener::bind(SocketAddr::new(address, 0)))?;
     let remote = listener.local_addr()?;
     let mut sender = from
-        .inside(|| TcpStream::connect_timeout(&remote, Duration::from_secs(10)))
+        .inside(|| TcpStream::connect_timeout(&remote, PATIENCE))
         .with_context(|| format!("connecting to {remote}"))?;
     let (mut receiver, _) = listener.accept()?;
-    receiver.set_read_timeout(Some(Duration::from_secs(20)))?;
+    receiver.set_read_timeout(Some(PATIENCE))?;
     let message: Vec<u8> = (0..len).map(|i| (i ^ (i >> 8) ^ ((i >> 16) * 3)) as u8).collect();
     std::thread::scope(|scope| {
         let reader = scope.spawn(move || {
@@ -88,11 +90,11 @@ pub fn transfer(from: &Machine, to: &Machine, address: IpAddr, len: usize) -> Re
     })
 }
 
-/// Waits until `look` says yes, at most ten seconds.
+/// Waits until `look` says yes, at most [`PATIENCE`].
 pub fn eventually(mut look: impl FnMut() -> Result<bool>) -> Result<()> {
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + PATIENCE;
     while !look()? {
-        ensure!(Instant::now() < until, "ten seconds were not enough");
+        ensure!(Instant::now() < until, "{PATIENCE:?} were not enough");
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())

@@ -37,7 +37,7 @@ pub fn key(number: u32) -> PrivateKey {
 /// The outer addresses of a datagram from or to tunnel `number`.
 #[must_use]
 pub fn path(number: u32) -> Path {
-    Path { local: None, remote: (Ipv4Addr::from(OUTER + number), 51820).into() }
+    Path::new((Ipv4Addr::from(OUTER + number), 51820).into())
 }
 
 /// How tunnel `number` is known to others.

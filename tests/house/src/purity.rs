@@ -6,7 +6,7 @@ use crate::source::{Flat, flatten};
 const STD: &[&str] = &["core/src/crypto/fast/dh.rs"];
 /// Paths that mean time, randomness, threads or shared state.
 const AMBIENT: &[&str] = &["std", "getrandom", "rand", "spin", "once_cell", "atomic", "OsRng", "thread_local"];
-/// Files in which `unsafe` is allowed: one forks into another namespace, one looks at memory that was wiped, one becomes
+/// Files in which `unsafe` is allowed: two prepare what is forked (its namespace, and its signals), one looks at memory that was wiped, one becomes
 /// nobody, allocators count, the C interface touches memory of C, its fuzz target reads the texts it hands out, and a
 /// measurement calls the C interface of another.
 const UNSAFE: &[&str] = &[
@@ -15,6 +15,7 @@ const UNSAFE: &[&str] = &[
     "bindings/c/src/memory.rs",
     "fuzz/src/c_api/ask.rs",
     "linux/src/demo/stage/machine.rs",
+    "linux/src/demo/stage/start.rs",
     "core/tests/crypto_keys.rs",
     "linux/tests/engine.rs",
     "bench/src/heap.rs",

@@ -15,15 +15,21 @@ const BEFORE_MAC1: usize = 116;
 /// Bytes of a cookie reply, and its type (paper § 5.4.7).
 const COOKIE_REPLY: usize = 64;
 
+/// How often a crowd comes.
+const CYCLE: Duration = Duration::from_millis(200);
 /// A target that has not answered for so long has lost what was sent.
 const STALL: Duration = Duration::from_secs(1);
 
-/// How many initiations are sent.
+/// How many initiations are sent, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Per second.
+    /// Per second, one by one.
     pub rate: u32,
-    /// Before the newest that was answered, unless nothing is answered for a second.
+    /// Five times a second, as many more at once. Who judges load by how many wait finds them waiting, however fast it is;
+    /// and in between, however slow, it hears others.
+    pub crowd: u32,
+    /// Before the newest that was answered by a cookie reply, unless nothing is answered for a second: so the queue of a
+    /// slow target stays as long as that, and what others send is not lost in it.
     pub window: u32,
 }
 
@@ -48,15 +54,14 @@ impl Flood {
         public_key: &str,
         rate: u32,
     ) -> Result<Self> {
-        Self::start_within(machine, sources, target, public_key, Pace { rate, window: u32::MAX })
+        Self::start_at(machine, sources, target, public_key, Pace { rate, crowd: 0, window: u32::MAX })
     }
 
-    /// Sends initiations as [`start`](Self::start) does, but never more than a window before the newest that was answered
-    /// by a cookie reply: so the queue of a slow target stays as long as that, and what others send is not lost in it.
+    /// Sends initiations as [`start`](Self::start) does, at this pace.
     ///
     /// # Errors
-    /// When a source cannot be bound, or the key is none.
-    pub fn start_within(
+    /// As [`start`](Self::start).
+    pub fn start_at(
         machine: &Machine,
         sources: &[IpAddr],
         target: SocketAddr,
@@ -93,6 +98,16 @@ impl Drop for Flood {
     }
 }
 
+impl Pace {
+    /// When initiation `number` is due, from the first on.
+    fn due(&self, number: u32) -> Duration {
+        let pause = Duration::from_secs(1) / self.rate;
+        let steady = u32::try_from(CYCLE.as_nanos() / pause.as_nanos().max(1)).unwrap_or(u32::MAX).max(1);
+        let a_cycle = self.crowd + steady;
+        CYCLE.max(pause) * (number / a_cycle) + pause * (number % a_cycle).saturating_sub(self.crowd)
+    }
+}
+
 fn socket(source: IpAddr, target: SocketAddr) -> Result<UdpSocket> {
     let socket = UdpSocket::bind((source, 0)).with_context(|| format!("binding {source}"))?;
     socket.connect(target)?;
@@ -103,7 +118,7 @@ fn socket(source: IpAddr, target: SocketAddr) -> Result<UdpSocket> {
 fn send(sockets: &[UdpSocket], mac1_key: &[u8; 32], pace: Pace, done: &AtomicBool, cookies: &AtomicU64) {
     let mut message = [0; INITIATION];
     message[0] = 1;
-    let started = Instant::now();
+    let mut started = Instant::now();
     // The newest that was answered, and when that was heard.
     let (mut answered, mut heard) = (0, started);
     let mut hear = |socket: &UdpSocket, number: u32| {
@@ -129,8 +144,12 @@ fn send(sockets: &[UdpSocket], mac1_key: &[u8; 32], pace: Pace, done: &AtomicBoo
         message[BEFORE_MAC1..BEFORE_MAC1 + 16].copy_from_slice(&mac1);
         // A full buffer is a lost datagram, and a flood does not mind.
         let _ = socket.send(&message);
-        if let Some(early) = (Duration::from_secs(1) / pace.rate * number).checked_sub(started.elapsed()) {
-            std::thread::sleep(early);
+        let due = pace.due(number);
+        match due.checked_sub(started.elapsed()) {
+            Some(early) => std::thread::sleep(early),
+            // Who was kept from sending for long does not catch up.
+            None if started.elapsed() > due + CYCLE => started = Instant::now().checked_sub(due).unwrap_or(started),
+            None => {}
         }
     }
 }
@@ -144,4 +163,34 @@ fn cookie_reply(socket: &UdpSocket) -> Option<u32> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_is_due_at_once_and_the_others_one_by_one() {
+        let milliseconds = Duration::from_millis;
+        let steady = Pace { rate: 50, crowd: 0, window: u32::MAX };
+        let crowds = Pace { rate: 20, crowd: 3, window: u32::MAX };
+        for (pace, number, expected) in [
+            (&steady, 0, 0),
+            (&steady, 9, 180),
+            (&steady, 10, 200),
+            (&steady, 25, 500),
+            (&crowds, 0, 0),
+            (&crowds, 3, 0),
+        ]
+        .into_iter()
+        .chain([
+            (&crowds, 4, 50),
+            (&crowds, 6, 150),
+            (&crowds, 7, 200),
+            (&crowds, 10, 200),
+            (&crowds, 11, 250),
+        ]) {
+            assert_eq!(pace.due(number), milliseconds(expected), "{pace:?}, initiation {number}");
+        }
+    }
 }

@@ -43,6 +43,9 @@ pub fn play(story: impl FnOnce(&Stage) -> Result<()>) {
     }
 }
 
+/// How long anything may take that happens by itself, on the slowest machine: no verdict hangs on it.
+pub const PATIENCE: Duration = seconds(90);
+
 /// Waits until `look` says yes.
 ///
 /// # Errors
@@ -56,6 +59,16 @@ pub fn eventually(what: &str, patience: Duration, mut look: impl FnMut() -> Resu
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
+}
+
+/// Waits until `address` answers a ping from `machine`: a handshake may be lost, and whoever forgot us comes back.
+///
+/// # Errors
+/// When it does not.
+pub fn answers(machine: &Machine, address: &str) -> Result<()> {
+    eventually(&format!("{address} answers {}", machine.name()), PATIENCE, || {
+        Ok(machine.try_run("ping", &["-c", "1", "-W", "2", address])?.status.success())
+    })
 }
 
 /// Seconds, shorter to read.

@@ -1,7 +1,7 @@
 //! The example of the C interface, `bindings/c/examples/router.c`, as one side of a story.
 use crate::device::{newest, root};
 use crate::keys::KeyPair;
-use crate::{Folder, Machine, Running, eventually, seconds};
+use crate::{Folder, Machine, PATIENCE, Running, eventually};
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ impl Router {
         let mut command = machine.command(&program()?.to_string_lossy());
         command.args(["-s", &state, "wg0", &configuration]);
         let mut router = Self { machine: machine.clone(), daemon: machine.start(command)?, state, _folder: folder };
-        eventually("the router's interface is up", seconds(10), || {
+        eventually("the router's interface is up", PATIENCE, || {
             if let Some(status) = router.daemon.ended()? {
                 bail!("the router ended with {status}\n{}", router.daemon.stderr());
             }
@@ -59,7 +59,7 @@ impl Router {
         let before = self.daemon.stderr().len();
         self.daemon.signal(Signal::SIGUSR1)?;
         let answer = || self.daemon.stderr().get(before..).unwrap_or_default().to_owned();
-        eventually("the router answers SIGUSR1", seconds(10), || Ok(answer().contains(" sent\n")))?;
+        eventually("the router answers SIGUSR1", PATIENCE, || Ok(answer().contains(" sent\n")))?;
         let mut all = Statistics::default();
         for line in answer().lines().filter(|line| line.starts_with("router: peer ")) {
             // router: peer KEY: 1 handshakes, 2 bytes received, 3 sent
@@ -88,7 +88,7 @@ impl Router {
     /// When one of these is not so.
     pub fn stop(self) -> Result<()> {
         self.daemon.signal(Signal::SIGTERM)?;
-        self.daemon.wait(seconds(10))?.success()?;
+        self.daemon.wait(PATIENCE)?.success()?;
         let link = self.machine.try_run("ip", &["link", "show", "dev", "wg0"])?;
         ensure!(!link.status.success(), "the interface is still there: {}", link.stdout);
         let saved = std::fs::metadata(&self.state).context("the saved timestamp")?.len();

@@ -72,7 +72,7 @@ fn refill(buffers: &mut [Vec<u8>], packet: &[u8]) {
 }
 
 fn path(world: &World, phone: HostId) -> Path {
-    Path { local: None, remote: world.address(phone) }
+    Path::new(world.address(phone))
 }
 
 fn drain(tunnel: &mut Tunnel, now: Instant, buf: &mut [u8]) {

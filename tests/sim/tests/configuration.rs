@@ -1,7 +1,7 @@
 //! A running tunnel is reconfigured: what changes, and what must not.
 use core::time::Duration;
 use underpass_core::config::{AllowedIp, Endpoint, PeerAction};
-use underpass_core::tunnel::{Event, Health};
+use underpass_core::tunnel::Health;
 use underpass_core::{Change, ConfigReason, DropReason, Limits, PeerChange, PrivateKey};
 use underpass_sim::{HostId, Kind, Outcome, Spec, World};
 
@@ -332,25 +332,5 @@ fn lesson_05_a_short_buffer_costs_nothing() {
     world.run_for(SECOND);
     assert!(world.flow(phone, gateway).is_complete());
     assert_eq!(world.network.attacker.captured(Kind::Initiation).count(), 1);
-    world.assert_nothing_leaked();
-}
-
-/// Nobody polls the events: they are bounded, and their loss is told.
-#[test]
-fn events_are_bounded_and_their_loss_is_told() {
-    let mut world = World::new(15);
-    let limits = Limits { events: 8, ..Limits::default() };
-    let gateway = world.add(Spec { limits, ..Spec::new("gateway") });
-    let phones: Vec<_> = (0..30).map(|_| world.add(Spec::new("phone"))).collect();
-    phones.iter().for_each(|phone| world.introduce(gateway, *phone));
-    let named = Endpoint::Name { host: "phone.example".into(), port: 1 };
-    let changes: Vec<_> = phones
-        .iter()
-        .map(|phone| Change::Peer(PeerChange { endpoint: Some(named.clone()), ..world.about(*phone) }))
-        .collect();
-    world.change(gateway, &changes).expect("sound changes");
-    let events: Vec<_> = world.host(gateway).events.iter().map(|(_, event)| event.clone()).collect();
-    assert_eq!(events.len(), 9);
-    assert_eq!(events.last(), Some(&Event::Lost(22)));
     world.assert_nothing_leaked();
 }

@@ -69,7 +69,7 @@ fn a_hundred_thousand_peers() {
 #[test]
 fn ten_thousand_handshakes_into_a_void() {
     let mut world = World::new(2);
-    let limits = Limits { staged_bytes: 64 * 1024 * 1024, events: u16::MAX, ..Limits::default() };
+    let limits = Limits { staged_bytes: 64 * 1024 * 1024, ..Limits::default() };
     let gateway = world.add(Spec { limits, ..Spec::new("gateway") });
     let mut rng = world.rng().split();
     // Each is wanted for one retransmission only; the rest of the ninety seconds they sleep through, as a suspended host.

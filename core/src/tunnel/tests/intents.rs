@@ -122,7 +122,7 @@ fn a_persistent_keepalive_waits_for_key_and_endpoint() {
     change.persistent_keepalive = Some(25);
     let config = TunnelConfig { peers: vec![change], ..TunnelConfig::default() };
     let tunnel = Tunnel::new(config, Box::new(Seeded(1)), secs(0), UnixTime::default()).expect("a good configuration");
-    let mut a = Host { tunnel, path: Path { local: None, remote: address(1) } };
+    let mut a = Host { tunnel, path: Path::new(address(1)) };
     assert_eq!((drain(&mut a, secs(0)), a.tunnel.poll_timeout()), (vec![], None));
     configure(&mut a, secs(1), Change::PrivateKey(Some(private(1))));
     assert_eq!((drain(&mut a, secs(1)), a.tunnel.poll_timeout()), (vec![], None));
@@ -257,6 +257,6 @@ fn a_new_private_key_tells_that_the_session_is_gone() {
     let peer = only(&a).id;
     configure(&mut a, secs(1), Change::PrivateKey(Some(private(9))));
     assert_eq!(a.tunnel.poll_event(), Some(Event::SessionExpired { peer }));
-    assert_eq!(a.tunnel.poll_event(), Some(Event::HealthChanged { peer, health: Health::Stale }));
+    assert_eq!(a.tunnel.poll_event(), Some(Event::HealthChanged { peer, health: Health::Connecting }));
     assert_eq!(a.tunnel.poll_event(), None);
 }

@@ -19,7 +19,7 @@ fn gateway(peers: u32, limits: Limits) -> Host {
         ..TunnelConfig::default()
     };
     let tunnel = Tunnel::new(config, Box::new(Seeded(3)), Instant::ZERO, UnixTime::default()).expect("sound");
-    Host { tunnel, path: Path { local: None, remote: address(9) } }
+    Host { tunnel, path: Path::new(address(9)) }
 }
 
 fn inner(number: u32) -> [u8; 4] {

@@ -75,7 +75,7 @@ impl Story {
             }
             let from = self.address(who);
             let local = (self.below(2) == 0).then(|| IpAddr::from([192, 0, 2, 2 - who as u8]));
-            self.wire.push((1 - who, Path { local, remote: from }, buf[..transmit.len].to_vec()));
+            self.wire.push((1 - who, Path::new(from).with_local(local), buf[..transmit.len].to_vec()));
         }
         while self.hosts[who].tunnel.poll_event().is_some() {}
         let intents = self.hosts[who].tunnel.peers.iter().filter(|peer| peer.has_intents() || peer.queued).count();
@@ -94,7 +94,7 @@ impl Story {
         {
             let sealed = datagram.to_vec();
             let from = self.address(who);
-            self.wire.push((1 - who, Path { local: None, remote: from }, sealed));
+            self.wire.push((1 - who, Path::new(from), sealed));
         }
     }
 
@@ -135,7 +135,7 @@ impl Story {
             if let Outbound::Datagram { datagram, .. } = verdict.of(&buf) {
                 let sealed = datagram.to_vec();
                 let from = self.address(who);
-                self.wire.push((1 - who, Path { local: None, remote: from }, sealed));
+                self.wire.push((1 - who, Path::new(from), sealed));
             }
         }
         for (who, job, bytes) in core::mem::take(&mut self.opening) {
@@ -292,16 +292,18 @@ fn check(tunnel: &Tunnel, drained: bool) {
         let standing = tunnel.shared.transmits.peers.iter().filter(|id| **id == peer.id).count();
         assert_eq!(standing, usize::from(*queued), "{peer:?}");
         assert!(*queued || !peer.has_intents(), "{peer:?}");
+        let told_of = tunnel.shared.events.places().filter(|id| *id == peer.id).count();
+        assert_eq!(told_of, usize::from(!peer.facts.is_empty()), "{peer:?}");
         indices += peer.sessions.len() + usize::from(peer.handshake.pending().is_some());
         bytes += staged.bytes();
         next = next.min(timers.next());
         let handshake = peer.handshake.is_under_way();
         let repeated = peer.initiates() || timers.waits_for(Due::Retransmit);
         assert!(repeated == handshake, "an initiation that nobody sends or repeats: {peer:?}");
-        assert!(peer.responder.is_some() == intents.respond, "{peer:?}");
+        assert!(peer.answer.is_some() == intents.respond, "{peer:?}");
         assert_eq!(tunnel.shared.deadlines.bound_of(id.slot).unwrap_or(Instant::MAX), peer.bound, "{peer:?}");
         assert!(peer.bound <= timers.next(), "a deadline that nobody keeps: {peer:?}");
-        assert!(peer.sessions.len() == 0 || timers.waits_for(Due::Wipe), "keys that nobody wipes: {peer:?}");
+        assert_eq!(timers.wipes(), peer.sessions.wipe_date(), "keys that nobody wipes: {peer:?}");
         if drained {
             assert!(staged.is_empty() || handshake, "packets that nobody sends: {peer:?}");
             let able = tunnel.shared.local.is_some() && peer.endpoint.path().is_some();
@@ -313,7 +315,8 @@ fn check(tunnel: &Tunnel, drained: bool) {
     }
     assert_eq!(tunnel.shared.indices.len(), indices);
     assert_eq!(tunnel.shared.staged.bytes, bytes);
-    let top = tunnel.shared.deadlines.top().map(|(_, at)| at);
+    let next = next.min(tunnel.shared.questions.due().unwrap_or(Instant::MAX));
+    let top = tunnel.shared.due();
     assert_eq!(top, Some(next).filter(|at| *at < Instant::MAX));
 }
 

@@ -74,6 +74,9 @@ impl Manner {
             let interval = self.duration(peer.persistent_keepalive.into());
             self.line(output, "persistent keepalive", format_args!("every {interval}"))?;
         }
+        if let Some(kind) = peer.last_send_error {
+            self.line(output, "not sent", self.paint.paint(Style::Alarm, kind.text()))?;
+        }
         Ok(())
     }
 

@@ -33,6 +33,8 @@ struct Peer<'a> {
     tx_bytes: u64,
     /// Seconds, or null for none.
     persistent_keepalive: Option<u16>,
+    /// Why nothing could be sent the last time, or null.
+    last_send_error: Option<&'static str>,
 }
 
 impl<'a> From<&'a InterfaceStatus> for Interface<'a> {
@@ -58,6 +60,7 @@ impl<'a> From<&'a PeerStatus> for Peer<'a> {
             rx_bytes: status.rx_bytes,
             tx_bytes: status.tx_bytes,
             persistent_keepalive: Some(status.persistent_keepalive).filter(|seconds| *seconds != 0),
+            last_send_error: status.last_send_error.map(|kind| kind.name()),
         }
     }
 }

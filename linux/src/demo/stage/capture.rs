@@ -1,8 +1,10 @@
 //! What crosses the wires of a machine, recorded by a packet socket.
 use super::Machine;
 use anyhow::Result;
-use nix::sys::socket::{LinkAddr, recvfrom};
+use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,12 +19,12 @@ const ETHERNET: u16 = 1;
 /// No frame for this long is a pause.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How far the recorder may lag behind a wire that never pauses.
-const LAG: Duration = Duration::from_secs(1);
+const LAG: Duration = Duration::from_secs(10);
 
 /// An Ethernet frame.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// When it was seen.
+    /// When the kernel saw it, however late it is read.
     pub at: SystemTime,
     /// Its bytes.
     pub bytes: Vec<u8>,
@@ -31,7 +33,7 @@ pub struct Frame {
 /// A UDP payload on a wire.
 #[derive(Clone, Debug)]
 pub struct Datagram {
-    /// When it was seen.
+    /// When the kernel saw it.
     pub at: SystemTime,
     /// The sender.
     pub source: SocketAddr,
@@ -75,6 +77,7 @@ impl Capture {
         let socket = machine.inside(|| Socket::new(Domain::PACKET, Type::RAW, Some(protocol)))?;
         socket.set_read_timeout(Some(PAUSE))?;
         socket.set_recv_buffer_size(16 << 20)?;
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         let notes = Arc::new(Notes::default());
         let shared = Arc::clone(&notes);
         let thread = std::thread::spawn(move || record(&socket, length, &shared));
@@ -119,15 +122,28 @@ impl Drop for Capture {
 fn record(socket: &Socket, length: usize, notes: &Notes) {
     let mut buffer = vec![0; 128 * 1024];
     while !notes.done.load(Ordering::Relaxed) {
-        let Ok((read, from)) = recvfrom::<LinkAddr>(socket.as_raw_fd(), &mut buffer) else {
+        let Some((read, at)) = receive(socket, &mut buffer) else {
             notes.pauses.fetch_add(1, Ordering::Release);
             continue;
         };
-        if from.is_some_and(|link| link.hatype() == ETHERNET) {
-            let frame = Frame { at: SystemTime::now(), bytes: buffer[..read.min(length)].to_vec() };
+        if let Some(at) = at {
+            let frame = Frame { at, bytes: buffer[..read.min(length)].to_vec() };
             notes.frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
         }
     }
+}
+
+/// Reads a frame: its length, and when the kernel saw it if that was on a wire. `None` when there is none.
+fn receive(socket: &Socket, buffer: &mut [u8]) -> Option<(usize, Option<SystemTime>)> {
+    let mut control = nix::cmsg_space!(TimeSpec);
+    let mut buffers = [IoSliceMut::new(buffer)];
+    let message = recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut buffers, Some(&mut control), MsgFlags::empty()).ok()?;
+    let is_wire = message.address.is_some_and(|link| link.hatype() == ETHERNET);
+    let stamp = message.cmsgs().ok()?.find_map(|said| match said {
+        ControlMessageOwned::ScmTimestampns(at) => Some(SystemTime::UNIX_EPOCH + Duration::from(at)),
+        _ => None,
+    });
+    Some((message.bytes, stamp.or_else(|| Some(SystemTime::now())).filter(|_| is_wire)))
 }
 
 /// Ethernet, then IPv4 or IPv6 without extension headers, then UDP; anything else is `None`.

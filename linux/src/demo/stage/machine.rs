@@ -1,7 +1,7 @@
 //! One machine.
 use super::journal::{Journal, Page};
 use super::running::{Finished, Running};
-use super::search_path;
+use super::start;
 use anyhow::{Context as _, Result, anyhow};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -14,12 +14,12 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a command may take that is expected to end by itself.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a command may take that is expected to end by itself, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A machine: interfaces, addresses, routes, firewall and `/run` of its own; files and processes shared with us.
 /// Clones are the same machine.
@@ -158,11 +158,11 @@ impl Machine {
         self.inside(|| std::fs::write(&path, value)).with_context(|| format!("{setting} on {}", self.name))
     }
 
-    /// A command that will run on this machine, in the directory `/`, and die with the thread that starts it.
+    /// A [`command`](super::command) that will run on this machine, in the directory `/`, and die with the thread that
+    /// starts it.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("PATH", search_path());
+        let mut command = start::command(program);
         let view = Arc::clone(&self.view);
         let prepare = move || {
             view.enter()?;
@@ -199,7 +199,7 @@ impl Machine {
     /// Runs a program to its end and returns what it printed.
     ///
     /// # Errors
-    /// When it fails or takes longer than 30 seconds.
+    /// When it fails or takes longer than two minutes.
     pub fn run(&self, program: &str, arguments: &[&str]) -> Result<String> {
         self.try_run(program, arguments)?.success()
     }
@@ -207,17 +207,17 @@ impl Machine {
     /// Runs a program to its end, whatever that is.
     ///
     /// # Errors
-    /// When it cannot be started or takes longer than 30 seconds.
+    /// When it cannot be started or takes longer than two minutes.
     pub fn try_run(&self, program: &str, arguments: &[&str]) -> Result<Finished> {
         let mut command = self.command(program);
-        command.args(arguments).stdin(Stdio::null());
+        command.args(arguments);
         self.complete(command)
     }
 
     /// Runs a program to its end with `input` on its standard input, and returns what it printed.
     ///
     /// # Errors
-    /// When it fails or takes longer than 30 seconds.
+    /// When it fails or takes longer than two minutes.
     pub fn run_with_input(&self, program: &str, arguments: &[&str], input: &str) -> Result<String> {
         let mut paper = Page::new()?.writer()?;
         paper.write_all(input.as_bytes())?;

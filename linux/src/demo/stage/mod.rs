@@ -7,11 +7,13 @@ mod capture;
 mod journal;
 mod machine;
 mod running;
+mod start;
 
 pub use capture::{Capture, Datagram, Frame};
 pub use journal::Journal;
 pub use machine::Machine;
 pub use running::{Finished, Running};
+pub use start::command;
 
 use anyhow::{Result, ensure};
 use std::ffi::OsString;
@@ -54,7 +56,8 @@ impl Stage {
 /// Where programs are looked for: PATH, and the folders of system programs that some accounts leave out of it.
 #[must_use]
 pub fn search_path() -> OsString {
-    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    let mut path =
+        std::env::var_os("PATH").filter(|path| !path.is_empty()).unwrap_or("/usr/local/bin:/usr/bin:/bin".into());
     path.push(":/usr/local/sbin:/usr/sbin:/sbin");
     path
 }

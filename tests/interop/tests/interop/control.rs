@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use underpass_interop::Implementation::{GoNewest, Underpass};
 use underpass_interop::scenery::{Pair, Wire};
 use underpass_interop::status::Status;
-use underpass_interop::{Device, Implementation, Stage, play, seconds};
+use underpass_interop::{Device, Implementation, PATIENCE, Stage, answers, play};
 
 /// Keys of nobody, so that both implementations can be told the same.
 const PRIVATE: &str = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
@@ -129,7 +129,7 @@ const RAW: &[&str] = &[
 
 fn raw(device: &Device, request: &str) -> Result<String> {
     let mut stream = UnixStream::connect(device.socket())?;
-    stream.set_read_timeout(Some(seconds(5)))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(request.as_bytes())?;
     stream.shutdown(std::net::Shutdown::Write)?;
     let mut answer = String::new();
@@ -174,13 +174,14 @@ fn the_socket_is_for_root_alone() {
 fn changes_keep_the_session(stage: &Stage, changed: Implementation, other: Implementation) -> Result<()> {
     let pair = Pair::new(stage, changed, other)?;
     pair.ping()?;
-    let before = pair.left.status()?.only_peer()?.latest_handshake;
-    std::thread::sleep(seconds(1));
     let peer = &pair.right.keys.public;
-    // A session that were torn down would need a handshake, which the responder, mute for once, cannot answer.
+    // A session that were torn down would need a handshake, which the responder, mute from here on, cannot answer. (What
+    // it answered before is heard with the ping after it.)
     pair.wire
         .right
         .nft("table inet mute {\n chain out {\n type filter hook output priority 0;\n udp length 100 drop;\n }\n }")?;
+    pair.ping()?;
+    let before = pair.left.status()?.only_peer()?.latest_handshake;
     for change in [
         "listen-port 4100".to_owned(),
         "fwmark 0x1234".to_owned(),
@@ -189,7 +190,7 @@ fn changes_keep_the_session(stage: &Stage, changed: Implementation, other: Imple
         format!("peer {peer} endpoint 192.0.2.2:51820"),
     ] {
         pair.left.set(&change)?;
-        pair.wire.left.run("ping", &["-c", "1", "-W", "3", "10.9.0.2"]).with_context(|| format!("after `{change}`"))?;
+        pair.ping().with_context(|| format!("after `{change}`"))?;
     }
     let after = pair.left.status()?.only_peer()?.latest_handshake;
     ensure!(before == after, "a change cost a handshake");
@@ -218,7 +219,7 @@ fn the_firewall_mark_is_on_every_datagram() {
             }",
         )?;
         for address in ["10.9.0.2", "fd09::2"] {
-            pair.wire.left.run("ping", &["-c", "2", "-i", "0.2", "-w", "12", address])?;
+            answers(&pair.wire.left, address)?;
         }
         let rules = pair.wire.left.run("nft", &["list", "table", "inet", "marks"])?;
         let packets = |comment: &str| rules.lines().any(|line| line.contains(comment) && !line.contains("packets 0 "));

@@ -1,34 +1,36 @@
 //! The demonstration tells its story and leaves nothing, whatever ends it.
 use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use underpass_interop::Implementation::Underpass;
-use underpass_interop::{Machine, Running, Stage, eventually, play, seconds};
+use underpass_interop::{Machine, PATIENCE, Running, Stage, eventually, play};
 
-/// Marks all processes of one demonstration in their environment.
-const MARK: &str = "UNDERPASS_INTEROP_MARK";
-
-fn demo(machine: &Machine, mark: &str) -> Result<Running> {
+/// Starts the demonstration in a process group of its own, to which all belongs that it starts: none of its programs
+/// goes into the background.
+fn demo(machine: &Machine) -> Result<Running> {
     let mut command = machine.command(&Underpass.program()?.to_string_lossy());
-    command.arg("demo").env(MARK, mark);
+    command.arg("demo").process_group(0);
     machine.start(command)
 }
 
-/// Processes with our mark, whatever namespace they are in; a zombie has no environment, and is none of them.
-fn marked(mark: &str) -> Result<Vec<String>> {
-    let mark = format!("{MARK}={mark}\0");
+/// The programs of process group `group`, whatever namespace they are in; what has ended is none of them.
+fn members(group: u32) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
-        let path = entry?.path();
-        let Ok(environment) = std::fs::read(path.join("environ")) else { continue };
-        if environment.windows(mark.len()).any(|window| window == mark.as_bytes()) {
-            found.push(String::from_utf8_lossy(&std::fs::read(path.join("cmdline")).unwrap_or_default()).into_owned());
+        let Ok(stat) = std::fs::read_to_string(entry?.path().join("stat")) else { continue };
+        // PID (NAME) STATE PARENT GROUP ..., where a name may contain anything (proc_pid_stat(5)).
+        let (Some((before, after)), true) = (stat.rsplit_once(')'), stat.contains('(')) else { continue };
+        let mut fields = after.split_whitespace();
+        let is_alive = fields.next().is_some_and(|state| state != "Z" && state != "X");
+        if is_alive && fields.nth(1).is_some_and(|field| field == group.to_string()) {
+            found.push(before.to_owned());
         }
     }
     Ok(found)
 }
 
-fn nothing_is_left(machine: &Machine, mark: &str, before: &str) -> Result<()> {
-    eventually("no process of the demonstration is left", seconds(5), || Ok(marked(mark)?.is_empty()))?;
+fn nothing_is_left(machine: &Machine, group: u32, before: &str) -> Result<()> {
+    eventually("no process of the demonstration is left", PATIENCE, || Ok(members(group)?.is_empty()))?;
     let after = machine.run("ip", &["-br", "link"])?;
     ensure!(before == after, "interfaces are left:\n{after}\n--- before:\n{before}");
     ensure!(!machine.inside(|| std::path::Path::new("/run/wireguard").exists()), "/run/wireguard is left");
@@ -38,26 +40,27 @@ fn nothing_is_left(machine: &Machine, mark: &str, before: &str) -> Result<()> {
 /// Ends the demonstration by `signal` in the middle of its story.
 fn interrupted(stage: &Stage, signal: Signal) -> Result<()> {
     let machine = stage.machine("host")?;
-    let mark = format!("{}-{signal}", std::process::id());
     let before = machine.run("ip", &["-br", "link"])?;
-    let demo = demo(&machine, &mark)?;
-    eventually("the tunnel of the demonstration is up", seconds(20), || Ok(demo.stdout().contains("The phone calls")))?;
-    ensure!(marked(&mark)?.len() >= 3, "the demonstration and its daemons: {:?}", marked(&mark)?);
+    let demo = demo(&machine)?;
+    let group = demo.pid();
+    eventually("the tunnel of the demonstration is up", PATIENCE, || Ok(demo.stdout().contains("The phone calls")))?;
+    ensure!(members(group)?.len() >= 3, "the demonstration and its daemons: {:?}", members(group)?);
     demo.signal(signal)?;
-    let finished = demo.wait(seconds(5))?;
-    ensure!(!finished.status.success(), "an interrupted demonstration is no success");
-    nothing_is_left(&machine, &mark, &before)
+    let finished = demo.wait(PATIENCE)?;
+    ensure!(finished.status.signal() == Some(signal as i32), "it ended with {}\n{}", finished.status, finished.stdout);
+    nothing_is_left(&machine, group, &before)
 }
 
 #[test]
 fn it_comes_to_its_end_and_leaves_nothing() {
     play(|stage| {
         let machine = stage.machine("host")?;
-        let mark = std::process::id().to_string();
         let before = machine.run("ip", &["-br", "link"])?;
-        let story = demo(&machine, &mark)?.wait(seconds(55))?.success()?;
+        let demo = demo(&machine)?;
+        let group = demo.pid();
+        let story = demo.wait(2 * PATIENCE)?.success()?;
         ensure!(story.contains("are real") && story.ends_with("nothing is left behind.\n"), "{story}");
-        nothing_is_left(&machine, &mark, &before)
+        nothing_is_left(&machine, group, &before)
     });
 }
 
@@ -81,15 +84,16 @@ fn it_leaves_nothing_when_killed() {
 fn a_failing_step_is_a_failure() {
     play(|stage| {
         let machine = stage.machine("host")?;
-        let mark = format!("{}-failing", std::process::id());
         let before = machine.run("ip", &["-br", "link"])?;
         let mut command = machine.command("unshare");
         let hide = "mount --bind /dev/null \"$(command -v ping)\" && exec \"$0\" demo";
         let program = Underpass.program()?;
-        command.args(["--mount", "sh", "-c", hide]).arg(&program).env(MARK, &mark);
-        let finished = machine.start(command)?.wait(seconds(30))?;
+        command.args(["--mount", "sh", "-c", hide]).arg(&program).process_group(0);
+        let running = machine.start(command)?;
+        let group = running.pid();
+        let finished = running.wait(PATIENCE)?;
         ensure!(finished.status.code() == Some(1), "it ended with {}", finished.status);
         ensure!(finished.stderr.contains("ping"), "no reason: {}", finished.stderr);
-        nothing_is_left(&machine, &mark, &before)
+        nothing_is_left(&machine, group, &before)
     });
 }

@@ -1,12 +1,8 @@
 //! How the daemon begins and ends, and that nothing is left of it.
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
-use std::time::Duration;
 use underpass_interop::Implementation::{self, GoNewest, Underpass};
-use underpass_interop::{Device, Finished, Machine, Stage, eventually, play, seconds};
-
-/// How long ending may take.
-const PATIENCE: Duration = seconds(5);
+use underpass_interop::{Device, Finished, Machine, PATIENCE, Stage, eventually, play};
 
 fn has_interface(machine: &Machine, name: &str) -> Result<bool> {
     Ok(machine.try_run("ip", &["link", "show", "dev", name])?.status.success())
@@ -79,7 +75,7 @@ mod becomes_a_daemon_without_f {
     }
 }
 
-/// Runs `underpass -f NAME` on `machine`, expects it to end in failure within a moment, and to say why in one of `words`.
+/// Runs `underpass -f NAME` on `machine`, expects it to end in failure, and to say why in one of `words`.
 fn fails(machine: &Machine, name: &str, wrapper: &[&str], words: &[&str]) -> Result<Finished> {
     let program = Underpass.program()?.to_string_lossy().into_owned();
     let line: Vec<&str> = wrapper.iter().copied().chain([program.as_str(), "-f", name]).collect();
@@ -132,15 +128,12 @@ fn nobody_without_privileges_is_told_so() {
         let machine = stage.machine("host")?;
         // The program is copied to where anybody may read it; not by this process, or another test that starts a program
         // just then would hold the copy open for writing, and nobody could run it.
-        let public = std::env::temp_dir().join(format!("underpass-public-{}", std::process::id()));
-        let program = public.to_string_lossy().into_owned();
-        machine.run("cp", &[&Underpass.program()?.to_string_lossy(), &program])?;
-        let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", &program, "-f", "wg0"];
-        let finished = machine.spawn("setpriv", &nobody)?.wait(PATIENCE);
-        std::fs::remove_file(&public)?;
-        let finished = finished?;
+        machine.run("install", &["-m", "755", &Underpass.program()?.to_string_lossy(), "/run/underpass"])?;
+        let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "/run/underpass", "-f", "wg0"];
+        let finished = machine.spawn("setpriv", &nobody)?.wait(PATIENCE)?;
         ensure!(finished.status.code().is_some_and(|code| code != 0), "it ended with {}", finished.status);
         let said = finished.stderr.to_lowercase();
+        ensure!(said.starts_with("underpass: "), "somebody else said {:?}", finished.stderr);
         ensure!(said.contains("permission") || said.contains("root"), "it said {:?}", finished.stderr);
         nothing_is_left(&machine, "wg0")
     });

@@ -1,9 +1,9 @@
 //! The edges of packet size.
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use underpass_interop::Capture;
 use underpass_interop::scenery::{Pair, inside_right};
 use underpass_interop::transfer::transfer;
-use underpass_interop::{Implementation, Machine, Stage};
+use underpass_interop::{Implementation, Machine, PATIENCE, Stage, eventually};
 
 /// Bytes of an IPv4 header and an ICMP header: a ping of `n` bytes of payload is a packet of `n + 28`.
 const PING_OVERHEAD: usize = 28;
@@ -17,6 +17,11 @@ fn passes(machine: &Machine, size: usize) -> Result<bool> {
     let payload = (size - PING_OVERHEAD).to_string();
     let ping = machine.try_run("ping", &["-M", "do", "-c", "1", "-W", "2", "-s", &payload, "10.9.0.2"])?;
     Ok(ping.status.success())
+}
+
+/// Waits until it is: a daemon hears of another MTU when the kernel tells it.
+fn must_pass(machine: &Machine, size: usize) -> Result<()> {
+    eventually(&format!("a packet of {size} bytes passes"), PATIENCE, || passes(machine, size))
 }
 
 fn set_mtu(pair: &Pair, wire: usize, tunnel: usize) -> Result<()> {
@@ -37,7 +42,7 @@ fn edges(stage: &Stage, initiator: Implementation, responder: Implementation) ->
         set_mtu(&pair, wire, tunnel)?;
         let capture = Capture::start(left, 10_000)?;
         for size in [29, 60, 61, 75, 76, 77, 1279, tunnel - 16, tunnel - 1, tunnel] {
-            ensure!(passes(left, size)?, "MTU {tunnel}: a packet of {size} bytes did not pass");
+            must_pass(left, size).with_context(|| format!("MTU {tunnel}"))?;
         }
         ensure!(!passes(left, tunnel + 1)?, "MTU {tunnel}: a packet of {} bytes passed", tunnel + 1);
         let sent = capture.messages("192.0.2.1".parse()?, DATA);
@@ -65,7 +70,7 @@ mod wider_than_the_wire {
         let pair = Pair::new(stage, initiator, responder)?;
         set_mtu(&pair, 1300, 1420)?;
         pair.ping()?;
-        ensure!(passes(&pair.wire.left, 1420)?, "a packet of 1420 bytes did not pass a wire of 1300");
+        must_pass(&pair.wire.left, 1420).context("over a wire of 1300")?;
         transfer(&pair.wire.left, &pair.wire.right, inside_right(8000), 1 << 20).map(drop)
     }
     // The newest wireguard-go is left out as the sender of bulk: its segmentation offload loses what must be fragmented.

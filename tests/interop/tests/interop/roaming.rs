@@ -6,10 +6,10 @@ use anyhow::{Result, ensure};
 use std::net::IpAddr;
 use underpass_interop::scenery::{Pair, inside_left};
 use underpass_interop::transfer::Transfer;
-use underpass_interop::{Device, Implementation, Stage, eventually, seconds};
+use underpass_interop::{Device, Implementation, PATIENCE, Stage, answers, eventually};
 
-/// Long enough that the address changes in the middle of it, whatever the speed.
-const DOWNLOAD: u64 = 200 << 20;
+/// So much has passed before an address changes, and comes through afterwards.
+const PART: u64 = 20 << 20;
 
 /// Changes the address of the machine of `device`, whose other end is reached inside at `other`.
 ///
@@ -22,14 +22,14 @@ fn relocate(device: &Device, who: Implementation, old: &str, new: &str, other: &
     if who != Implementation::Underpass {
         let port = device.status()?.listen_port;
         device.set(&format!("listen-port {}", if port == 4001 { 4002 } else { 4001 }))?;
-        device.machine.run("ping", &["-c", "1", "-w", "12", other])?;
+        answers(&device.machine, other)?;
     }
     Ok(())
 }
 
 fn wait_until_reached_at(device: &Device, address: &str) -> Result<()> {
     let address: IpAddr = address.parse()?;
-    eventually(&format!("the peer is reached at {address}"), seconds(10), || {
+    eventually(&format!("the peer is reached at {address}"), PATIENCE, || {
         Ok(device.status()?.only_peer()?.endpoint.is_some_and(|endpoint| endpoint.ip() == address))
     })
 }
@@ -40,14 +40,14 @@ mod of_the_initiator {
     fn story(stage: &Stage, phone: Implementation, server: Implementation) -> Result<()> {
         let pair = Pair::new(stage, phone, server)?;
         pair.ping()?;
-        let download = Transfer::start(&pair.wire.right, &pair.wire.left, inside_left(8000), DOWNLOAD)?;
-        download.wait_for_more(20 << 20, seconds(20))?;
+        let download = Transfer::start(&pair.wire.right, &pair.wire.left, inside_left(8000))?;
+        download.wait_for_more(PART)?;
         let handshake = pair.right.status()?.only_peer()?.latest_handshake;
         relocate(&pair.left, phone, "192.0.2.1", "192.0.2.77", "10.9.0.2")?;
-        download.wait_for_more(20 << 20, seconds(20))?;
+        download.wait_for_more(PART)?;
         wait_until_reached_at(&pair.right, "192.0.2.77")?;
         relocate(&pair.left, phone, "192.0.2.77", "192.0.2.78", "10.9.0.2")?;
-        download.wait_for_more(20 << 20, seconds(20))?;
+        download.wait_for_more(PART)?;
         wait_until_reached_at(&pair.right, "192.0.2.78")?;
         download.finish()?;
         let after = pair.right.status()?.only_peer()?.latest_handshake;
@@ -63,12 +63,12 @@ mod of_the_responder {
     fn story(stage: &Stage, client: Implementation, server: Implementation) -> Result<()> {
         let pair = Pair::new(stage, client, server)?;
         pair.ping()?;
-        let download = Transfer::start(&pair.wire.right, &pair.wire.left, inside_left(8000), DOWNLOAD)?;
-        download.wait_for_more(20 << 20, seconds(20))?;
+        let download = Transfer::start(&pair.wire.right, &pair.wire.left, inside_left(8000))?;
+        download.wait_for_more(PART)?;
         relocate(&pair.right, server, "192.0.2.2", "192.0.2.99", "10.9.0.1")?;
-        download.wait_for_more(20 << 20, seconds(20))?;
+        download.wait_for_more(PART)?;
         wait_until_reached_at(&pair.left, "192.0.2.99")?;
-        download.finish().map(drop)
+        download.finish()
     }
     crate::for_every_pair!(story);
 }

@@ -98,7 +98,7 @@ impl Speaker {
 
     /// Hears `datagram`; returns the packet in it.
     fn hear(&mut self, from: u8, datagram: &[u8]) -> Option<Vec<u8>> {
-        let path = Path { local: None, remote: address(from) };
+        let path = Path::new(address(from));
         match self.tunnel.handle_datagram(NOW, path, Ecn::NotCapable, &mut datagram.to_vec()) {
             Inbound::Packet { packet, .. } => Some(packet.to_vec()),
             _ => None,

@@ -1,14 +1,14 @@
 //! `wg-quick` with Underpass in the place of wireguard-go, and `underpass up` in the place of `wg-quick`.
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use underpass_interop::Implementation::{self, GoNewest, Underpass};
 use underpass_interop::scenery::Wire;
-use underpass_interop::{Device, Finished, Folder, KeyPair, Machine, Stage, eventually, play, seconds};
+use underpass_interop::{Device, Finished, Folder, KeyPair, Machine, PATIENCE, Stage, answers, eventually, play};
 
 /// Runs `wg-quick VERB FILE` on `machine` with `implementation` as its user space implementation.
 fn wg_quick(machine: &Machine, implementation: Implementation, verb: &str, file: &str) -> Result<Finished> {
     let mut command = machine.command("wg-quick");
     command.args([verb, file]).env("WG_QUICK_USERSPACE_IMPLEMENTATION", implementation.program()?);
-    machine.start(command)?.wait(seconds(20))
+    machine.start(command)?.wait(PATIENCE)
 }
 
 /// Addresses, routes, rules and firewall of a machine, to compare before and after.
@@ -18,8 +18,27 @@ fn state(machine: &Machine) -> Result<String> {
         let words: Vec<&str> = line.split(' ').collect();
         state += &machine.run(words[0], &words[1..])?;
     }
-    // Link-local addresses and their routes come a moment after a wire is laid.
-    Ok(state.lines().filter(|line| !line.contains("fe80") && !line.contains("ff00")).collect::<Vec<_>>().join("\n"))
+    Ok(state)
+}
+
+/// The state of a machine whose wire is laid: the route of its link-local address, the last that the kernel brings, comes a
+/// while after.
+fn settled(machine: &Machine) -> Result<String> {
+    let is_ready = |line: &str| line.starts_with("local fe80:") && line.contains("dev eth0");
+    let routes = ["-6", "route", "show", "table", "all"];
+    eventually("the wire is ready", PATIENCE, || Ok(machine.run("ip", &routes)?.lines().any(is_ready)))?;
+    state(machine)
+}
+
+/// Waits until the machine is as it was.
+fn comes_to(machine: &Machine, before: &str) -> Result<()> {
+    let mut after = String::new();
+    let is_as_before = || {
+        after = state(machine)?;
+        Ok(after == before)
+    };
+    let outcome = eventually("the machine is as it was", PATIENCE, is_as_before);
+    outcome.with_context(|| format!("something is left:\n{after}\n--- before:\n{before}"))
 }
 
 /// A server that answers at 10.9.0.2 and at 203.0.113.1, an address behind it, and a client's file for wg-quick.
@@ -42,10 +61,10 @@ fn server(wire: &Wire, folder: &Folder, implementation: Implementation, allowed:
 fn up_and_down(stage: &Stage, ours: Implementation, allowed: &str, reach: &[&str]) -> Result<()> {
     let (wire, folder) = (Wire::new(stage)?, Folder::new(&format!("quick-{ours:?}-{}", reach.len()))?);
     let (_server, file) = server(&wire, &folder, GoNewest, allowed)?;
-    let before = state(&wire.left)?;
+    let before = settled(&wire.left)?;
     wg_quick(&wire.left, ours, "up", &file)?.success()?;
     for address in reach {
-        wire.left.run("ping", &["-c", "1", "-w", "12", address])?;
+        answers(&wire.left, address)?;
     }
     let link = wire.left.run("ip", &["link", "show", "dev", "wgq"])?;
     ensure!(link.contains("mtu 1400"), "the MTU of the file is not set: {link}");
@@ -59,10 +78,8 @@ fn up_and_down(stage: &Stage, ours: Implementation, allowed: &str, reach: &[&str
     ensure!(saved.contains("Endpoint = 192.0.2.2:51820") && saved.contains("MTU = 1400"), "saved: {saved}");
 
     wg_quick(&wire.left, ours, "down", &file)?.success()?;
-    eventually("the daemon has ended", seconds(5), || Ok(wire.left.processes()?.is_empty()))?;
-    let after = state(&wire.left)?;
-    ensure!(before == after, "something is left:\n{after}\n--- before:\n{before}");
-    Ok(())
+    eventually("the daemon has ended", PATIENCE, || Ok(wire.left.processes()?.is_empty()))?;
+    comes_to(&wire.left, &before)
 }
 
 /// Only the tunnel's own network.
@@ -100,18 +117,16 @@ fn by_itself(stage: &Stage, allowed: &str, reach: &[&str]) -> Result<()> {
     let (wire, folder) = (Wire::new(stage)?, Folder::new(&format!("up-{}", reach.len()))?);
     let (_server, file) = server(&wire, &folder, GoNewest, allowed)?;
     let program = Underpass.program()?.to_string_lossy().into_owned();
-    let before = state(&wire.left)?;
+    let before = settled(&wire.left)?;
     wire.left.run(&program, &["up", &file])?;
     for address in reach {
-        wire.left.run("ping", &["-c", "1", "-w", "12", address])?;
+        answers(&wire.left, address)?;
     }
     let shown = wire.left.run("wg", &["show", "wgq"])?;
     ensure!(shown.contains("latest handshake"), "wg does not see it: {shown}");
     wire.left.run(&program, &["down", &file])?;
-    eventually("the daemon has ended", seconds(5), || Ok(wire.left.processes()?.is_empty()))?;
-    let after = state(&wire.left)?;
-    ensure!(before == after, "something is left:\n{after}\n--- before:\n{before}");
-    Ok(())
+    eventually("the daemon has ended", PATIENCE, || Ok(wire.left.processes()?.is_empty()))?;
+    comes_to(&wire.left, &before)
 }
 
 #[test]

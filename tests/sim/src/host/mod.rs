@@ -300,6 +300,7 @@ fn tunnel(spec: &Spec, key: &PrivateKey, clock: &Clock, time: Time, floor: Tai64
     let config = TunnelConfig {
         private_key: Some(key.clone()),
         mtu: spec.mtu,
+        padding: underpass_core::tunnel::Padding::default(),
         limits: spec.limits.clone(),
         timestamp_floor: floor,
         peers: Vec::new(),

@@ -73,7 +73,7 @@ impl World {
         if self.hosts[host.0].asleep {
             return;
         }
-        let incoming = |d: &Datagram| (Path { local: Some(d.to.ip()), remote: d.from }, d.ecn, d.bytes.clone());
+        let incoming = |d: &Datagram| (Path::new(d.from).with_local(Some(d.to.ip())), d.ecn, d.bytes.clone());
         let mut slots: Vec<_> = datagrams.iter().map(incoming).collect();
         let outcomes = self.hosts[host.0].receive(self.time, &mut slots);
         for (datagram, outcome) in datagrams.into_iter().zip(outcomes) {
@@ -84,7 +84,7 @@ impl World {
 
     /// Hands a datagram to a host at once, past all wires.
     pub fn hand(&mut self, host: HostId, datagram: Datagram) -> Outcome {
-        let path = Path { local: Some(datagram.to.ip()), remote: datagram.from };
+        let path = Path::new(datagram.from).with_local(Some(datagram.to.ip()));
         let mut slots = [(path, datagram.ecn, datagram.bytes.clone())];
         let outcome = self.hosts[host.0].receive(self.time, &mut slots)[0];
         self.trace.note(self.time, host.0, Happening::Received(datagram, outcome));

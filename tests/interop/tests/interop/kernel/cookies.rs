@@ -12,7 +12,7 @@ const RESPONSE: u8 = 2;
 const COOKIE_REPLY: u8 = 3;
 /// The kernel is under load while more than 512 initiations wait, and loses some when 4096 do (its `receive.c`). How soon
 /// an emulated one is through with them is not known, so what is under way is limited.
-const PACE: Pace = Pace { rate: 5_000, window: 1_000 };
+const PACE: Pace = Pace { rate: 5_000, crowd: 0, window: 1_000 };
 
 /// Watches an initiator that comes to a responder under load.
 struct Attempts {
@@ -64,7 +64,7 @@ fn underpass_uses_the_cookie_of_a_kernel_under_load() {
         kernel.seat.ip("route add 198.18.0.0/24 via 192.0.2.1")?;
         let source = Ipv4Addr::new(198, 18, 0, 1).into();
         let target = SocketAddr::new(Outer::V4.kernel(), 51820);
-        let flood = Flood::start_within(&ours.machine, &[source], target, &kernel.keys.public, PACE)?;
+        let flood = Flood::start_at(&ours.machine, &[source], target, &kernel.keys.public, PACE)?;
         eventually("the kernel is under load", PATIENCE, || Ok(flood.cookie_replies() > 0))?;
 
         let capture = Capture::start(&ours.machine, 300)?;
