@@ -1,6 +1,6 @@
 //! The public surface of the core, held against the committed list of it.
-use underpass_house::Tree;
 use underpass_house::public_api::{Surface, differences};
+use underpass_house::{Source, Tree};
 
 /// The committed list.
 const LIST: &str = "core/public-api.txt";
@@ -33,4 +33,17 @@ fn the_public_surface_is_the_one_that_is_committed() {
 fn every_type_of_the_public_surface_can_be_named() {
     let findings = surface(&Tree::here()).findings;
     assert!(findings.is_empty(), "words without a public path:\n  {}\n", findings.join("\n  "));
+}
+
+#[test]
+fn hosts_do_without_the_hidden_door() {
+    let tree = Tree::here();
+    let hosts: Vec<Source> = ["linux/src/", "bindings/c/src/"].iter().flat_map(|folder| tree.rust(folder)).collect();
+    assert!(hosts.len() > 50);
+    let through: Vec<&str> = hosts.iter().filter(|host| names_the_door(host)).map(|host| host.path.as_str()).collect();
+    assert!(through.is_empty(), "hosts that use `internals` of the core: {through:?}");
+}
+
+fn names_the_door(source: &Source) -> bool {
+    underpass_house::source::flatten(&source.tokens).iter().any(|token| token.text == "internals")
 }

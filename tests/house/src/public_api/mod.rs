@@ -164,8 +164,7 @@ impl Reader {
     }
 
     fn read_trait_impl(&mut self, module: &[String], name: &syn::Path, it: &syn::ItemImpl) {
-        let known = self.scope.resolve(module, &scope::segments(name));
-        if matches!(&known, Some(scope::Target::Item(place)) if !self.names.contains_key(place)) {
+        if self.hidden(module, name) {
             return;
         }
         let written = plain(&it.self_ty);
@@ -177,6 +176,15 @@ impl Reader {
         } else if let Some(path) = self.argument(module, name) {
             self.lines.push(trait_impl(&path, &written, name, it));
         }
+    }
+
+    /// Whether a trait, or a type among its arguments, is of this package and has no public path.
+    fn hidden(&self, module: &[String], name: &syn::Path) -> bool {
+        let mut paths = Paths::default();
+        paths.visit_path(name);
+        let all = paths.0.into_iter().chain([scope::segments(name)]);
+        all.filter_map(|path| self.scope.resolve(module, &path))
+            .any(|target| matches!(&target, scope::Target::Item(place) if !self.names.contains_key(place)))
     }
 
     /// The public path of a type of this package, also behind a reference.

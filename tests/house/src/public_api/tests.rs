@@ -82,11 +82,12 @@ fn items_are_written_whole() {
 #[test]
 fn impls_are_found_wherever_they_stand() {
     let root = "mod a; mod b; pub use a::A; mod own { pub trait Own {} }";
-    let a = "pub struct A<'a>(&'a u8); impl<'a> A<'a> { pub const ZERO: u8 = 0; }";
+    let a = "pub struct Lost; pub struct A<'a>(&'a u8); impl<'a> A<'a> { pub const ZERO: u8 = 0; }";
     let b = "use crate::{a::A, own::Own}; use core::{fmt, ops::Add};
         impl A<'_> { pub fn mut_self(mut self) {} }
         impl fmt::Display for A<'_> { fn fmt(&self) {} }
         impl Own for A<'_> {}
+        impl From<crate::a::Lost> for A<'_> {}
         impl Add<u8> for A<'_> { type Output = Self; fn add(self) {} }
         impl<'a> IntoIterator for &'a A<'_> { type Item = u8; }
         impl From<A<'_>> for u8 { fn from() {} }
