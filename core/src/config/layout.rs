@@ -85,14 +85,12 @@ impl Layout {
         HEADROOM + self.padded(packet) + TAG_LEN
     }
 
-    /// The packet's length when padded; a keepalive has none.
+    /// The packet's length when padded; a keepalive stays empty, since none is a multiple of all.
     #[inline]
     pub(crate) fn padded(self, len: usize) -> usize {
         let mask = usize::from(self.mask);
-        if len == 0 {
-            return 0;
-        }
-        (len.saturating_add(mask) & !mask).min(len.max(self.mtu.into()))
+        // Packets are shorter than 2^16.
+        (len.wrapping_add(mask) & !mask).min(len.max(self.mtu.into()))
     }
 
     /// Whether padding is at most 15 bytes.

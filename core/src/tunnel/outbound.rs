@@ -212,9 +212,16 @@ fn frame(buf: &mut [u8], start: usize, len: usize, layout: Layout) -> Option<(u3
         // There is less padding than this, and the tag comes behind it.
         *behind.first_chunk_mut::<16>()? = [0; 16];
     } else {
-        behind.fill(0);
+        clear(behind);
     }
     Some((named, datagram))
+}
+
+/// Zeroes much padding. Not inlined, or the little one would become a call as well.
+#[cold]
+#[inline(never)]
+fn clear(padding: &mut [u8]) {
+    padding.fill(0);
 }
 
 /// The crypt step on this thread.

@@ -285,7 +285,8 @@ fn lesson_08_and_16_given_up_after_90_seconds_said_once_then_silence_until_there
     world.assert_nothing_leaked();
 }
 
-/// Traffic that goes on while nobody answers is no reason to hurry, nor to go on for ever.
+/// Traffic that goes on while nobody answers is no reason to hurry. It keeps the handshake going, as with the kernel and
+/// wireguard-go; that nobody answers is said once.
 #[test]
 fn steady_traffic_into_a_void_keeps_the_pace() {
     let (mut world, phone, gateway) = World::pair(21);
@@ -295,7 +296,7 @@ fn steady_traffic_into_a_void_keeps_the_pace() {
     let times = world.network.attacker.times(Kind::Initiation);
     assert!(times.windows(2).all(|w| w[1] - w[0] >= 5 * SECOND), "{times:?}");
     assert!((50..=60).contains(&times.len()), "{}", times.len());
-    assert_eq!(failures(&world, phone), 3);
+    assert_eq!(failures(&world, phone), 1);
     assert!(world.footprint(phone).staged_packets <= 128);
     world.network.attacker.relent();
     world.assert_nothing_leaked();
