@@ -6,7 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "a stopwatch reads the clock")]
 use core::hint::black_box;
 use std::time::Instant;
-use underpass_core::crypto::{AeadKey, TransportKey, aead, dh, hash, portable};
+use underpass_core::internals::crypto::{AeadKey, TransportKey, aead, dh, hash, portable};
 use underpass_core::{PrivateKey, PublicKey};
 
 /// Rounds in which every contender gets one slice.
@@ -68,7 +68,7 @@ fn seals(len: usize) {
             let tag = raw.seal_in_place_separate_tag(nonce, ring::aead::Aad::empty(), black_box(&mut text));
             black_box(tag.is_ok());
         })));
-        let fast = underpass_core::crypto::fast::aead::AeadKey::new(&key);
+        let fast = underpass_core::internals::crypto::fast::aead::AeadKey::new(&key);
         let mut text = vec![1; len];
         contenders.push(("fast", Box::new(move || { black_box(fast.seal(&[3; 12], &[], black_box(&mut text))); })));
     }
@@ -108,7 +108,7 @@ fn opens(len: usize) {
             let nonce = ring::aead::Nonce::assume_unique_for_key(nonce);
             assert!(raw.open_in_place(nonce, ring::aead::Aad::empty(), black_box(&mut text)).is_ok());
         })));
-        let fast = underpass_core::crypto::fast::aead::AeadKey::new(&key);
+        let fast = underpass_core::internals::crypto::fast::aead::AeadKey::new(&key);
         let mut text = sealed.to_vec();
         contenders.push(("fast", Box::new(move || {
             text.copy_from_slice(sealed);
@@ -142,7 +142,7 @@ fn exchanges() {
     let mut agree: Vec<Contender<'_>> = Vec::new();
     let mut derive: Vec<Contender<'_>> = Vec::new();
     where_fast! {
-        use underpass_core::crypto::fast;
+        use underpass_core::internals::crypto::fast;
         println!("graviola on this CPU: {}", if fast::dh::supported() { "yes" } else { "no, portable instead" });
         agree.push(("fast", Box::new(|| { black_box(fast::dh::exchange(black_box(private), black_box(public))); })));
         derive.push(("fast", Box::new(|| { black_box(fast::dh::public_key(black_box(private))); })));

@@ -52,7 +52,8 @@
 //! }
 //! ```
 //!
-//! The modules are layers: each imports only from those above it in the list below.
+//! The modules are layers: each imports only from those above it in the list below. Those that are private, `internals`
+//! shows to fuzzing, benchmarks and vectors; what it holds is no part of the surface.
 #![no_std]
 #![forbid(unsafe_code)]
 // No input can panic: what might is not written outside of tests. Arithmetic that might is denied where bytes are parsed.
@@ -68,32 +69,36 @@ extern crate std;
 pub mod error;
 pub mod limits;
 pub mod stats;
-pub mod time;
+mod time;
 
 pub mod status;
 
-pub mod crypto;
+mod crypto;
 pub mod packet;
-pub mod wire;
+mod wire;
 
-pub mod cookie;
-pub mod noise;
-pub mod route;
-pub mod session;
-pub mod timers;
+mod cookie;
+mod noise;
+mod route;
+mod session;
+mod timers;
 
 pub mod config;
 
-pub mod peer;
+mod peer;
 
 pub mod tunnel;
 
 pub mod uapi;
 
+#[doc(hidden)]
+pub mod internals;
+
 pub use config::{AllowedIp, Change, Endpoint, PeerChange, TunnelConfig};
 pub use crypto::{PresharedKey, PrivateKey, PublicKey, Rng};
 pub use error::{ConfigError, ConfigReason};
 pub use limits::Limits;
+pub use noise::Tai64N;
 pub use peer::PeerId;
 pub use stats::DropReason;
 pub use status::Status;

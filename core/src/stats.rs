@@ -130,7 +130,7 @@ impl Default for DropCounts {
 
 impl DropCounts {
     /// Counts `times` more drops for `reason`.
-    pub fn add(&mut self, reason: DropReason, times: u64) {
+    pub(crate) fn add(&mut self, reason: DropReason, times: u64) {
         if let Some(n) = self.0.get_mut(reason as usize) {
             *n = n.saturating_add(times);
         }

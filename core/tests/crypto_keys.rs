@@ -2,8 +2,8 @@
 mod backends;
 
 use core::mem::MaybeUninit;
-use underpass_core::crypto::{AeadKey, SharedSecret, TransportKey, dh, portable};
 use underpass_core::error::KeyError;
+use underpass_core::internals::crypto::{AeadKey, SharedSecret, TransportKey, dh, portable};
 use underpass_core::{PresharedKey, PrivateKey, PublicKey, Rng};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -208,7 +208,7 @@ fn dropped_keys_are_wiped() {
         ("AeadKey", lies_in_memory(AeadKey::new(&transport()))),
         ("portable", lies_in_memory(portable::aead::AeadKey::new(&transport()))),
         #[cfg(all(feature = "fast", any(target_arch = "x86_64", target_arch = "aarch64")))]
-        ("fast", lies_in_memory(underpass_core::crypto::fast::aead::AeadKey::new(&transport()))),
+        ("fast", lies_in_memory(underpass_core::internals::crypto::fast::aead::AeadKey::new(&transport()))),
     ];
     for (name, (before, after)) in places {
         assert!(before, "{name} is not found in its own memory, so the test proves nothing");

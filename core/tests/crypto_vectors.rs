@@ -2,7 +2,7 @@
 mod backends;
 
 use serde_json::Value;
-use underpass_core::crypto::{AeadKey, BadTag, TransportKey, hash};
+use underpass_core::internals::crypto::{AeadKey, BadTag, TransportKey, hash};
 use underpass_core::{PrivateKey, PublicKey};
 
 const RFC: &str = include_str!("../../tests/vectors/rfc.json");

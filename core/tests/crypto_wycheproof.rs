@@ -1,7 +1,7 @@
 //! The Wycheproof suites for X25519, ChaCha20-Poly1305 and XChaCha20-Poly1305 against every backend.
 mod backends;
 
-use underpass_core::crypto::aead;
+use underpass_core::internals::crypto::aead;
 use underpass_core::{PrivateKey, PublicKey};
 use wycheproof::TestResult;
 use wycheproof::aead as suites;

@@ -3,14 +3,14 @@
 //! Every test drives the core from the side that the vector describes, and asserts how many vectors it used.
 use serde::Deserialize;
 use std::net::SocketAddr;
-use underpass_core::cookie::{CookieJar, MacKeys, Stamp};
-use underpass_core::crypto::{AeadKey, SharedSecret, TransportKey, dh};
-use underpass_core::limits::{REJECT_AFTER_MESSAGES, REKEY_AFTER_MESSAGES};
-use underpass_core::noise::{Identity, Initiator, Responder, Tai64N, TransportKeys, Unveiled};
-use underpass_core::wire::{
+use underpass_core::internals::cookie::{CookieJar, MacKeys, Stamp};
+use underpass_core::internals::crypto::{AeadKey, SharedSecret, TransportKey, dh};
+use underpass_core::internals::noise::{Identity, Initiator, Responder, Tai64N, TransportKeys, Unveiled};
+use underpass_core::internals::wire::{
     COOKIE_REPLY_LEN, CookieReply, INITIATION_LEN, Initiation, Message, RESPONSE_LEN, Response, TRANSPORT_HEADER_LEN,
     Transport,
 };
+use underpass_core::limits::{REJECT_AFTER_MESSAGES, REKEY_AFTER_MESSAGES};
 use underpass_core::{Instant, PresharedKey, PrivateKey, PublicKey, Rng};
 
 const VECTORS: &str = include_str!("../../tests/vectors/wireguard-kat.json");

@@ -1,6 +1,6 @@
 //! Datagrams, from noise to genuine ones with a few bytes changed.
 use crate::pair::{NOW, Outcome, exchange, inner, next_datagram, only_peer, path_of, private_key, side};
-use underpass_core::cookie::{MacKeys, Stamp};
+use underpass_core::internals::cookie::{MacKeys, Stamp};
 use underpass_core::limits::{HEADROOM, TAILROOM};
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Footprint, Outbound, PacketBuf, Path};

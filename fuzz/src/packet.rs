@@ -1,8 +1,9 @@
 //! Inner packets: headers, ECN, ICMP errors.
+use underpass_core::internals::packet::checksum::Sum;
+use underpass_core::internals::packet::icmp;
 use underpass_core::limits::{HEADROOM, TAILROOM};
-use underpass_core::packet::checksum::Sum;
+use underpass_core::packet;
 use underpass_core::packet::ecn::{self, Ecn};
-use underpass_core::packet::{self, icmp};
 
 /// Reads `data` as a packet (with padding behind it, perhaps), carries ECN into it, and answers it with every error.
 pub fn packet(data: &[u8]) {

@@ -1,5 +1,5 @@
 //! The four messages.
-use underpass_core::wire::{Macs, Message, TRANSPORT_HEADER_LEN, TRANSPORT_MIN_LEN};
+use underpass_core::internals::wire::{Macs, Message, TRANSPORT_HEADER_LEN, TRANSPORT_MIN_LEN};
 
 /// Reads `data` as a datagram: what is read is what stands there, and lengths are exact.
 pub fn wire(data: &[u8]) {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 use underpass_budget::{as_peer, boundless, forget_events, path, room, shake_hands, tunnel_with, write_packet};
-use underpass_core::crypto::Rng as _;
+use underpass_core::Rng as _;
 use underpass_core::limits::DEFAULT_MTU;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketSlot};

@@ -3,7 +3,7 @@ use super::{FLIGHT, Party, timed};
 use std::hint::black_box;
 use std::time::Duration;
 use underpass_budget::room;
-use underpass_core::crypto::{AeadKey, TAG_LEN, TransportKey};
+use underpass_core::internals::crypto::{AeadKey, TAG_LEN, TransportKey};
 use underpass_core::limits::HEADROOM;
 
 /// The bare cipher.

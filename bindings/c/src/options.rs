@@ -4,8 +4,8 @@ use crate::config::underpass_config;
 use crate::handle::underpass_tunnel;
 use crate::memory::Caller;
 use core::time::Duration;
+use underpass_core::Tai64N;
 use underpass_core::limits::DEFAULT_MTU;
-use underpass_core::noise::Tai64N;
 use underpass_core::tunnel::Padding;
 use underpass_core::{Instant, Limits, PrivateKey, Rng, Status, Tunnel, TunnelConfig, UnixTime};
 

@@ -8,7 +8,7 @@
 //! A text is cut into lines, each key is looked up in the [table of keys](keys::KEYS), its value goes to the draft of
 //! the section it stands in, and the drafts are joined when the text ends.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
-pub mod change;
+mod change;
 mod diagnostic;
 pub mod foreign;
 mod interface;

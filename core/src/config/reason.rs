@@ -4,7 +4,7 @@ use crate::config::foreign::ForeignKey;
 use crate::error::KeyError;
 use core::fmt;
 
-/// What a [`Diagnostic`] is about.
+/// What a [`Diagnostic`](crate::config::Diagnostic) is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {

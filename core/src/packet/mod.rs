@@ -2,9 +2,9 @@
 //!
 //! No bytes make anything here panic: what cannot be read is `None`.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
-pub mod checksum;
+pub(crate) mod checksum;
 pub mod ecn;
-pub mod icmp;
+pub(crate) mod icmp;
 
 use core::net::IpAddr;
 

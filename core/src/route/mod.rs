@@ -171,12 +171,6 @@ impl RoutingTable {
     pub fn len(&self) -> usize {
         self.len
     }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 }
 
 /// The lists of networks: a name is a node's, marked by its family.

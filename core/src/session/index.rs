@@ -91,12 +91,6 @@ impl IndexTable {
         self.len
     }
 
-    /// Whether none is in use.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// An index not in use.
     fn draw(&mut self, rng: &mut dyn Rng) -> u32 {
         let mut index = 0;
@@ -223,7 +217,6 @@ mod tests {
     /// The table holds exactly `model`, and no search crosses more than the table.
     fn assert_same(table: &IndexTable, model: &BTreeMap<u32, u32>) {
         assert_eq!(table.len(), model.len());
-        assert_eq!(table.is_empty(), model.is_empty());
         assert_eq!(table.places.iter().filter(|place| !place.is_vacant()).count(), model.len());
         for (index, slot) in model {
             assert_eq!(table.lookup(*index), Some(*slot), "index {index}");

@@ -85,18 +85,6 @@ impl DeadlineQueue {
         }
     }
 
-    /// Slots queued.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// Whether no slot is queued.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
-    }
-
     /// Where in the heap `slot` stands.
     #[inline]
     fn place_of(&self, slot: u32) -> Option<usize> {
@@ -204,7 +192,7 @@ mod tests {
         }
         assert_eq!(queue.top(), Some((0, at(5))));
         assert_eq!(drain(&mut queue), [(0, 5), (1, 10), (3, 30), (5, 50), (7, 70), (9, 90)]);
-        assert!(queue.is_empty());
+        assert!(queue.slots.is_empty());
     }
 
     #[test]
@@ -216,7 +204,7 @@ mod tests {
         assert_eq!(queue.top(), Some((1, at(20))), "a later bound changes nothing");
         queue.lower(2, at(10));
         assert_eq!(queue.top(), Some((2, at(10))));
-        assert_eq!(queue.len(), 2, "a slot stands in the queue once");
+        assert_eq!(queue.slots.len(), 2, "a slot stands in the queue once");
     }
 
     #[test]
@@ -224,14 +212,14 @@ mod tests {
         let mut queue = DeadlineQueue::new();
         queue.lower(1, Instant::MAX);
         queue.lower(u32::MAX, at(1));
-        assert!(queue.is_empty());
+        assert!(queue.slots.is_empty());
         queue.lower(1, at(1));
         queue.raise_top(Instant::MAX);
         assert_eq!(queue.top(), None);
         queue.raise_top(at(7));
         queue.remove(1);
         queue.remove(1000);
-        assert_eq!(queue.len(), 0);
+        assert_eq!(queue.slots.len(), 0);
     }
 
     #[test]
@@ -295,7 +283,7 @@ mod tests {
             let (mut queue, mut model) = (DeadlineQueue::new(), BTreeMap::new());
             for step in &steps {
                 apply(step, &mut queue, &mut model);
-                prop_assert_eq!(queue.len(), model.len());
+                prop_assert_eq!(queue.slots.len(), model.len());
                 prop_assert_eq!(queue.top().map(|(_, bound)| bound.as_nanos()), model.values().min().copied());
                 if let Some((slot, bound)) = queue.top() {
                     prop_assert_eq!(model.get(&slot).copied(), Some(bound.as_nanos()));

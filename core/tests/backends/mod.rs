@@ -1,6 +1,6 @@
 //! Every backend behind one table, so that each test runs against all of them.
 #![allow(dead_code, reason = "each test file uses its part")]
-use underpass_core::crypto::{BadTag, NONCE_LEN, TAG_LEN};
+use underpass_core::internals::crypto::{BadTag, NONCE_LEN, TAG_LEN};
 use underpass_core::{PrivateKey, PublicKey};
 
 /// Key, nonce, associated data, text in place.
@@ -17,7 +17,7 @@ pub struct Backend {
 
 macro_rules! backend {
     ($name:ident) => {{
-        use underpass_core::crypto::{TransportKey, $name as backend};
+        use underpass_core::internals::crypto::{TransportKey, $name as backend};
         Backend {
             name: stringify!($name),
             seal: |key, nonce, aad, text| {

@@ -3,8 +3,8 @@ use super::script::Script;
 use crate::pair::{BUFFER, NOW, only_peer, path_of, peer, private_key, side};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use underpass_core::Tai64N;
 use underpass_core::limits::HEADROOM;
-use underpass_core::noise::Tai64N;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{OpenJob, Opened, Path, SealJob, Sealed, SendError};
 use underpass_core::{

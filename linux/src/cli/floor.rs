@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-use underpass_core::noise::Tai64N;
+use underpass_core::Tai64N;
 use underpass_core::tunnel::Event;
 
 /// How often the file is written at most while the tunnel runs.

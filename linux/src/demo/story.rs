@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
-use underpass_core::crypto::hash::hash;
+use underpass_sim::demo::digest;
 
 const SECRET: &str = "the office is open from nine to five";
 const WEB: SocketAddr = SocketAddr::new(IpAddr::V4(OFFICE), 80);
@@ -252,8 +252,4 @@ fn scramble(bytes: &mut [u8]) {
             *to = from;
         }
     }
-}
-
-fn digest(bytes: &[u8]) -> String {
-    hash(&[bytes]).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,11 +2,11 @@
 //!
 //! Tunnel `n` has the inner address 10.0.0.0 + n, the outer address 198.18.0.0 + n and a key made from its number.
 use std::net::{IpAddr, Ipv4Addr};
-use underpass_core::crypto::{PrivateKey, Rng};
 use underpass_core::limits::{DEFAULT_MTU, HEADROOM};
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{PacketBuf, Path};
 use underpass_core::{AllowedIp, Endpoint, Instant, Limits, PeerChange, Tunnel, TunnelConfig, UnixTime};
+use underpass_core::{PrivateKey, Rng};
 
 const INNER: u32 = 0x0a00_0000;
 const OUTER: u32 = 0xc612_0000;

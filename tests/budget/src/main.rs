@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 use underpass_budget::{forget_events, path, room, shake_hands, tunnel, write_packet};
-use underpass_core::crypto::{AeadKey, PrivateKey, TransportKey, dh};
+use underpass_core::internals::crypto::{AeadKey, PrivateKey, TransportKey, dh};
 use underpass_core::limits::HEADROOM;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketSlot};

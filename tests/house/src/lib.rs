@@ -7,6 +7,7 @@ pub mod documents;
 pub mod layers;
 pub mod licences;
 pub mod prose;
+pub mod public_api;
 pub mod purity;
 pub mod sizes;
 pub mod source;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use underpass_core::PublicKey;
-use underpass_core::crypto::hash::{hash, mac};
+use underpass_core::internals::crypto::hash::{hash, mac};
 use underpass_linux::demo::stage::Machine;
 
 /// Bytes of an initiation, and of the part that mac1 covers (paper § 5.4.2).

@@ -1,6 +1,6 @@
 //! Clocks that sleep, jump and lie.
 use core::time::Duration;
-use underpass_core::noise::Tai64N;
+use underpass_core::Tai64N;
 use underpass_core::tunnel::Event;
 use underpass_core::{DropReason, UnixTime};
 use underpass_sim::{HostId, Kind, Outcome, Spec, World};

@@ -1,8 +1,8 @@
 //! Hostile senders: floods, cookies, and the honest peer that still gets in.
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
-use underpass_core::cookie::{MacKeys, Stamp};
-use underpass_core::wire::{INITIATION_LEN, Message};
+use underpass_core::internals::cookie::{MacKeys, Stamp};
+use underpass_core::internals::wire::{INITIATION_LEN, Message};
 use underpass_core::{DropReason, Instant, Limits, Rng as _};
 use underpass_sim::network::Datagram;
 use underpass_sim::rng::Rng;

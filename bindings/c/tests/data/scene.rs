@@ -9,7 +9,7 @@ use underpass::keys::*;
 use underpass::options::*;
 use underpass::peers::*;
 use underpass::words::*;
-use underpass_core::packet::checksum::Sum;
+use underpass_core::internals::packet::checksum::Sum;
 
 /// Bytes of a buffer.
 pub const CAP: usize = 2048;

@@ -13,7 +13,7 @@ use core::time::Duration;
 use scene::{CAFE, MOBILE, OFFICE, Scene};
 use std::collections::BTreeMap;
 use std::io::Write;
-use underpass_core::crypto::hash::hash;
+use underpass_core::internals::crypto::hash::hash;
 use underpass_core::tunnel::Health;
 use underpass_core::{DropReason, Rng as _};
 use web::Fetch;
@@ -247,6 +247,8 @@ are smoltcp, the internet is simulated, its seconds too. The tunnel is real.
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// The first eight bytes of a hash in hexadecimal digits, for people to compare.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
     hash(&[bytes]).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -13,7 +13,7 @@ use crate::rng::Rng;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
-use underpass_core::noise::Tai64N;
+use underpass_core::Tai64N;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Event, Path, Transmit};
 use underpass_core::{Change, Instant, Limits, PeerId, PrivateKey, PublicKey, Tunnel, TunnelConfig, UnixTime};

@@ -2,8 +2,8 @@
 use super::{HostId, World};
 use core::time::Duration;
 use ipnet::IpNet;
+use underpass_core::Tai64N;
 use underpass_core::config::{AllowedIp, Endpoint, PeerAction};
-use underpass_core::noise::Tai64N;
 use underpass_core::tunnel::{Event, Footprint};
 use underpass_core::{Change, ConfigError, Instant, PeerChange, PeerId, Tunnel};
 
