@@ -67,14 +67,14 @@ impl Layout {
     #[must_use]
     pub const fn tailroom(self) -> usize {
         let padding = if self.mask < self.mtu { self.mask } else { self.mtu } as usize;
-        let needed = padding + TAG_LEN;
+        let needed = padding.saturating_add(TAG_LEN);
         if needed < TAILROOM { TAILROOM } else { needed }
     }
 
     /// Bytes of the buffer for [`poll_transmit`](crate::Tunnel::poll_transmit).
     #[must_use]
     pub const fn transmit_buffer(self) -> usize {
-        let needed = self.mtu as usize + HEADROOM + TAILROOM;
+        let needed = (self.mtu as usize).saturating_add(HEADROOM).saturating_add(TAILROOM);
         if needed < MIN_TRANSMIT_BUFFER { MIN_TRANSMIT_BUFFER } else { needed }
     }
 
@@ -82,7 +82,7 @@ impl Layout {
     #[must_use]
     #[inline]
     pub fn datagram_len(self, packet: usize) -> usize {
-        HEADROOM + self.padded(packet) + TAG_LEN
+        self.padded(packet).saturating_add(HEADROOM).saturating_add(TAG_LEN)
     }
 
     /// The packet's length when padded; a keepalive stays empty, since none is a multiple of all.

@@ -1,4 +1,5 @@
 //! The contract of the tunnel, on two tunnels that hand each other their datagrams.
+mod cipher;
 mod events;
 mod floors;
 mod handshakes;
