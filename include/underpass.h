@@ -178,8 +178,10 @@
 #define UNDERPASS_DROP_NO_PRIVATE_KEY 21u
 /** The packet is a datagram of ours that was routed back into the tunnel. */
 #define UNDERPASS_DROP_LOOP 22u
+/** The peer is refused by the host. */
+#define UNDERPASS_DROP_REFUSED 23u
 /** How many reasons this header knows. */
-#define UNDERPASS_DROP_REASONS 23u
+#define UNDERPASS_DROP_REASONS 24u
 
 /** No address. */
 #define UNDERPASS_FAMILY_NONE 0u
@@ -290,6 +292,14 @@
 #define UNDERPASS_EVENT_TIMESTAMP_AHEAD 7u
 /** Does not come: no event is lost. The number stays taken. */
 #define UNDERPASS_EVENT_LOST 8u
+
+/**
+ * The clock given as now leapt ahead by more than a day: every session has expired. If the machine has not slept for so
+ * long, a reading of the clock failed. peer is 0.
+ */
+#define UNDERPASS_EVENT_CLOCK_LEAPT 9u
+/** Packets or datagrams need other room than before, since the MTU changed. peer is 0. */
+#define UNDERPASS_EVENT_LAYOUT_CHANGED 10u
 
 /** No session yet under our present key: a handshake is to come or under way. */
 #define UNDERPASS_HEALTH_CONNECTING 0u

@@ -88,6 +88,7 @@ TEST(every_drop_reason_has_its_own_name)
         { UNDERPASS_DROP_HANDSHAKE_FAILED, "handshake_failed" },
         { UNDERPASS_DROP_NO_PRIVATE_KEY, "no_private_key" },
         { UNDERPASS_DROP_LOOP, "loop" },
+        { UNDERPASS_DROP_REFUSED, "refused" },
     };
     uint32_t reason, other;
     EQ(COUNT(rows), UNDERPASS_DROP_REASONS);

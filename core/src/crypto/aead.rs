@@ -20,8 +20,8 @@ impl AeadKey {
     pub fn new(key: &TransportKey) -> Self {
         Self(backend::aead::AeadKey::new(key))
     }
-    /// A figure that can only be told by reading, of what sealing and opening read of the key, what is far from its
-    /// beginning.
+    /// Touches the part of the key that lies far from its beginning, so that it is fetched into the cache. The value has no
+    /// meaning.
     #[must_use]
     #[inline]
     pub fn read_ahead(&self) -> u64 {

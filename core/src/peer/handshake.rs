@@ -39,7 +39,7 @@ pub(crate) struct Attempt {
     /// When it was last wanted, by a packet or a keepalive: it is tried for REKEY_ATTEMPT_TIME from here.
     requested: Instant,
     /// Whether the host was told that it goes unanswered.
-    told: bool,
+    reported: bool,
 }
 
 impl Attempt {
@@ -66,7 +66,7 @@ impl Handshake {
             attempt.requested = now;
             return false;
         }
-        *self = Self::Wanted { attempt: Attempt { since: now, requested: now, told: false }, earlier: None };
+        *self = Self::Wanted { attempt: Attempt { since: now, requested: now, reported: false }, earlier: None };
         true
     }
 
@@ -130,14 +130,14 @@ impl Handshake {
 
     /// Whether it has gone unanswered for so long that it counts as failed.
     pub(crate) fn has_failed(&self) -> bool {
-        matches!(self, Self::GivenUp) || self.attempt().is_some_and(|attempt| attempt.told)
+        matches!(self, Self::GivenUp) || self.attempt().is_some_and(|attempt| attempt.reported)
     }
 
     /// Whether the host is to be told that it goes unanswered: once, after REKEY_ATTEMPT_TIME.
     pub(crate) fn take_failure(&mut self, now: Instant) -> bool {
         let (Self::Wanted { attempt, .. } | Self::Sent { attempt, .. }) = self else { return false };
-        let fails = !attempt.told && attempt.lasts(now, REKEY_ATTEMPT_TIME);
-        attempt.told |= fails;
+        let fails = !attempt.reported && attempt.lasts(now, REKEY_ATTEMPT_TIME);
+        attempt.reported |= fails;
         fails
     }
 }

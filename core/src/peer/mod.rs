@@ -117,7 +117,7 @@ pub(crate) struct Peer {
     /// The host keeps the peer out.
     pub(crate) refused: bool,
     /// The health last told to the host.
-    pub(crate) told: Health,
+    pub(crate) reported_health: Health,
     /// The bound that the tunnel's queue of deadlines holds for this peer; `Instant::MAX`: none.
     pub(crate) bound: Instant,
     pub(crate) id: PeerId,
@@ -185,7 +185,7 @@ impl Peer {
             queued: false,
             answers: Answers::Come,
             refused: false,
-            told: Health::Connecting,
+            reported_health: Health::Connecting,
             latest_handshake: None,
             stats: PeerStats::default(),
             troubles: None,
@@ -231,14 +231,14 @@ impl Peer {
         attempt.is_some_and(|attempt| attempt.lasts(now, REKEY_TIMEOUT))
     }
 
-    /// A figure that can only be told by reading what sealing reads of a peer.
+    /// Touches what sealing reads of a peer, so that it is fetched into the cache. The value has no meaning.
     #[inline]
     pub(crate) fn read_to_seal(&self) -> u64 {
         let flags = u64::from(self.staged.is_empty()) + u64::from(self.endpoint.path_in_place().is_some());
         self.bound.as_nanos() ^ self.stats.tx_bytes ^ self.timers.next().as_nanos() ^ self.user ^ flags
     }
 
-    /// A figure that can only be told by reading what opening reads of a peer.
+    /// Touches what opening reads of a peer, likewise.
     #[inline]
     pub(crate) fn read_to_open(&self) -> u64 {
         let flags = u64::from(self.endpoint.path_in_place().is_some()) + self.source.read_ahead();

@@ -4,7 +4,7 @@
 //! an address or a subnet, that is one cache miss for each doubling of their number: 0.1 us for 100 000 peers, 1 us for
 //! a million. The hash table finds one in two misses, asking for each length in use, the longest first; peers by the
 //! thousand have few lengths between them.
-use super::key::Key;
+use super::bits::Bits;
 use alloc::vec::Vec;
 use hashbrown::HashTable;
 
@@ -45,7 +45,7 @@ pub(super) struct Family<K> {
     unused: u32,
     /// Unused nodes.
     unused_len: usize,
-    /// The top of the trie, which holds the prefixes of fewer than [`Key::LONG`] bits.
+    /// The top of the trie, which holds the prefixes of fewer than [`Bits::LONG`] bits.
     root: u32,
     /// The nodes of the other prefixes.
     long: HashTable<u32>,
@@ -63,7 +63,7 @@ struct Length<K> {
     len: u8,
 }
 
-impl<K: Key> Family<K> {
+impl<K: Bits> Family<K> {
     pub(super) const fn new() -> Self {
         Self { nodes: Vec::new(), unused: NONE, unused_len: 0, root: NONE, long: HashTable::new(), lengths: Vec::new() }
     }
@@ -155,7 +155,7 @@ impl<K: Key> Family<K> {
 }
 
 /// The long prefixes.
-impl<K: Key> Family<K> {
+impl<K: Bits> Family<K> {
     /// The node of exactly this prefix.
     #[inline]
     fn find_long(&self, bits: K, len: u8) -> Option<u32> {
@@ -194,7 +194,7 @@ impl<K: Key> Family<K> {
 }
 
 /// The hash under which the hash table keeps a node.
-fn hash_of<K: Key>(nodes: &[Node<K>], at: u32) -> u64 {
+fn hash_of<K: Bits>(nodes: &[Node<K>], at: u32) -> u64 {
     nodes.get(at as usize).map_or(0, |node| node.bits.hash(node.len))
 }
 
@@ -206,7 +206,7 @@ struct Path {
 }
 
 /// The trie: a node's children extend its prefix; the next bit says which of the two it is.
-impl<K: Key> Family<K> {
+impl<K: Bits> Family<K> {
     /// The way to exactly this prefix.
     fn path_to(&self, bits: K, len: u8) -> Option<Path> {
         let mut path = Path { grandparent: NONE, parent: NONE, node: self.root };
@@ -301,7 +301,7 @@ impl<K: Key> Family<K> {
 }
 
 #[cfg(test)]
-impl<K: Key> Family<K> {
+impl<K: Bits> Family<K> {
     /// Checks that each node is in its place and none is lost; returns how many networks there are.
     pub(super) fn assert_sound(&self) -> usize {
         let (mut networks, mut in_trie) = (0, 0);

@@ -1,13 +1,13 @@
 //! Cryptokey routing: which peer owns an address (paper § 2), longest prefix first, both families.
+mod bits;
 mod family;
-mod key;
 
 use crate::packet::Address;
 use alloc::vec::Vec;
+use bits::Wide;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use family::{Family, Links, NONE};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use key::Wide;
 
 /// Marks the name of an IPv6 node where both families meet in one list.
 const WIDE: u32 = 1 << 31;
@@ -38,7 +38,7 @@ pub struct Memo {
 }
 
 impl Memo {
-    /// A figure that can only be told by reading the memo.
+    /// Touches the memo, so that it is fetched into the cache. The value has no meaning.
     #[must_use]
     #[inline]
     pub const fn read_ahead(&self) -> u64 {

@@ -113,14 +113,15 @@ impl Keypair {
         counter < REJECT_AFTER_MESSAGES
     }
 
-    /// A figure that can only be told by reading what sealing reads of a session.
+    /// Touches what sealing reads of a session, so that it is fetched into the cache. The value has no meaning.
     #[must_use]
     #[inline]
     pub fn read_to_seal(&self) -> u64 {
         self.established.as_nanos() ^ self.send_counter ^ self.send.read_ahead()
     }
 
-    /// A figure that can only be told by reading what opening a datagram with `counter` reads of a session.
+    /// Touches what opening a datagram with `counter` reads of a session, so that it is fetched into the cache. The value has
+    /// no meaning.
     #[must_use]
     #[inline]
     pub fn read_to_open(&self, counter: u64) -> u64 {

@@ -32,7 +32,7 @@ impl DeadlineQueue {
     /// Tells that `slot` has a deadline no earlier than `at`. O(1) when a bound at or before `at` is already
     /// held, O(log n) otherwise. `Instant::MAX` is "never" and is not inserted.
     #[inline]
-    pub fn lower(&mut self, slot: u32, at: Instant) {
+    pub fn move_earlier(&mut self, slot: u32, at: Instant) {
         let Some(place) = self.place_of(slot) else {
             if at < Instant::MAX && slot != ABSENT {
                 self.push(slot, at);
@@ -58,7 +58,7 @@ impl DeadlineQueue {
     }
 
     /// Replaces the bound of the top slot by `at` (later or equal), removing it when `at` is `Instant::MAX`.
-    pub fn raise_top(&mut self, at: Instant) {
+    pub fn move_top_later(&mut self, at: Instant) {
         let Some((slot, _)) = self.top() else { return };
         if at == Instant::MAX {
             self.remove(slot);
@@ -178,7 +178,7 @@ mod tests {
         let mut out = Vec::new();
         while let Some((slot, bound)) = queue.top() {
             out.push((slot, bound.as_nanos()));
-            queue.raise_top(Instant::MAX);
+            queue.move_top_later(Instant::MAX);
         }
         out
     }
@@ -188,7 +188,7 @@ mod tests {
         let mut queue = DeadlineQueue::new();
         assert_eq!(queue.top(), None);
         for (slot, bound) in [(5, 50), (1, 10), (9, 90), (3, 30), (7, 70), (0, 5)] {
-            queue.lower(slot, at(bound));
+            queue.move_earlier(slot, at(bound));
         }
         assert_eq!(queue.top(), Some((0, at(5))));
         assert_eq!(drain(&mut queue), [(0, 5), (1, 10), (3, 30), (5, 50), (7, 70), (9, 90)]);
@@ -196,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn lower_only_lowers() {
+    fn a_later_bound_changes_nothing() {
         let mut queue = DeadlineQueue::new();
-        queue.lower(1, at(20));
-        queue.lower(2, at(30));
-        queue.lower(2, at(40));
+        queue.move_earlier(1, at(20));
+        queue.move_earlier(2, at(30));
+        queue.move_earlier(2, at(40));
         assert_eq!(queue.top(), Some((1, at(20))), "a later bound changes nothing");
-        queue.lower(2, at(10));
+        queue.move_earlier(2, at(10));
         assert_eq!(queue.top(), Some((2, at(10))));
         assert_eq!(queue.slots.len(), 2, "a slot stands in the queue once");
     }
@@ -210,13 +210,13 @@ mod tests {
     #[test]
     fn never_is_not_queued() {
         let mut queue = DeadlineQueue::new();
-        queue.lower(1, Instant::MAX);
-        queue.lower(u32::MAX, at(1));
+        queue.move_earlier(1, Instant::MAX);
+        queue.move_earlier(u32::MAX, at(1));
         assert!(queue.slots.is_empty());
-        queue.lower(1, at(1));
-        queue.raise_top(Instant::MAX);
+        queue.move_earlier(1, at(1));
+        queue.move_top_later(Instant::MAX);
         assert_eq!(queue.top(), None);
-        queue.raise_top(at(7));
+        queue.move_top_later(at(7));
         queue.remove(1);
         queue.remove(1000);
         assert_eq!(queue.slots.len(), 0);
@@ -225,11 +225,11 @@ mod tests {
     #[test]
     fn a_corrected_top_makes_way() {
         let mut queue = DeadlineQueue::new();
-        queue.lower(1, at(10));
-        queue.lower(2, at(20));
-        queue.raise_top(at(30));
+        queue.move_earlier(1, at(10));
+        queue.move_earlier(2, at(20));
+        queue.move_top_later(at(30));
         assert_eq!(queue.top(), Some((2, at(20))));
-        queue.raise_top(at(25));
+        queue.move_top_later(at(25));
         assert_eq!(queue.top(), Some((2, at(25))));
         queue.remove(2);
         assert_eq!(queue.top(), Some((1, at(30))));
@@ -238,7 +238,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Lower(u32, u64),
-        RaiseTop(u64),
+        MoveTopLater(u64),
         DropTop,
         Remove(u32),
     }
@@ -246,7 +246,7 @@ mod tests {
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             6 => (0..60u32, 0..1000u64).prop_map(|(slot, bound)| Step::Lower(slot, bound)),
-            2 => (0..1000u64).prop_map(Step::RaiseTop),
+            2 => (0..1000u64).prop_map(Step::MoveTopLater),
             1 => Just(Step::DropTop),
             2 => (0..60u32).prop_map(Step::Remove),
         ];
@@ -258,16 +258,16 @@ mod tests {
         let top = queue.top();
         match *step {
             Step::Lower(slot, bound) => {
-                queue.lower(slot, at(bound));
+                queue.move_earlier(slot, at(bound));
                 model.entry(slot).and_modify(|held| *held = bound.min(*held)).or_insert(bound);
             }
-            Step::RaiseTop(more) => {
-                let Some((slot, bound)) = top else { return queue.raise_top(at(more)) };
-                queue.raise_top(at(bound.as_nanos() + more));
+            Step::MoveTopLater(more) => {
+                let Some((slot, bound)) = top else { return queue.move_top_later(at(more)) };
+                queue.move_top_later(at(bound.as_nanos() + more));
                 model.insert(slot, bound.as_nanos() + more);
             }
             Step::DropTop => {
-                queue.raise_top(Instant::MAX);
+                queue.move_top_later(Instant::MAX);
                 top.and_then(|(slot, _)| model.remove(&slot));
             }
             Step::Remove(slot) => {

@@ -210,7 +210,7 @@ fn tell(peer: &mut Peer, now: Instant) -> Option<Event> {
         Fact::TimestampAhead => Some(Event::TimestampAhead { peer: id }),
         Fact::Health => {
             let health = peer.health(now);
-            let told = core::mem::replace(&mut peer.told, health);
+            let told = core::mem::replace(&mut peer.reported_health, health);
             (told != health).then_some(Event::HealthChanged { peer: id, health })
         }
     }

@@ -116,7 +116,7 @@ impl Call<'_> {
         let taken = self.shared.seal_for(peer, now, slots, routes, crypt);
         self.shared.reschedule(peer);
         if let (0, [slot, ..]) = (taken, slots) {
-            slot.verdict = self.keep(first.slot, &mut slot.packet, first.len as usize);
+            slot.verdict = self.stage_or_drop(first.slot, &mut slot.packet, first.len as usize);
         }
         taken.max(1)
     }

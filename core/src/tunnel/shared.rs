@@ -146,7 +146,7 @@ impl Shared {
         let next = peer.timers.next();
         if next < peer.bound {
             peer.bound = next;
-            self.deadlines.lower(peer.id.slot, next);
+            self.deadlines.move_earlier(peer.id.slot, next);
         }
     }
 
@@ -167,13 +167,13 @@ impl Shared {
             if actual <= bound {
                 break;
             }
-            self.raise_top(peers.at_mut(slot), actual);
+            self.move_top_later(peers.at_mut(slot), actual);
         }
     }
 
     /// Makes the bound of the earliest deadline, which is that of `peer`, later.
-    pub(super) fn raise_top(&mut self, peer: Option<&mut Peer>, at: Instant) {
-        self.deadlines.raise_top(at);
+    pub(super) fn move_top_later(&mut self, peer: Option<&mut Peer>, at: Instant) {
+        self.deadlines.move_top_later(at);
         if let Some(peer) = peer {
             peer.bound = at;
         }
@@ -181,7 +181,7 @@ impl Shared {
 
     /// Tells the host if the peer's health is no longer what it was told last.
     pub(super) fn tell_health(&mut self, peer: &mut Peer, now: Instant) {
-        if peer.health(now) != peer.told {
+        if peer.health(now) != peer.reported_health {
             self.events.push(peer, Fact::Health);
         }
     }

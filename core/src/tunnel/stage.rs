@@ -15,7 +15,7 @@ impl Call<'_> {
     /// What becomes of a packet of `len` bytes that cannot be sealed now: a copy waits for a handshake, or for the
     /// endpoint.
     #[cold]
-    pub(super) fn keep(&mut self, slot: u32, packet: &mut PacketBuf<'_>, len: usize) -> Outbound<Span> {
+    pub(super) fn stage_or_drop(&mut self, slot: u32, packet: &mut PacketBuf<'_>, len: usize) -> Outbound<Span> {
         let now = self.now;
         let refusal = self.with(slot, |peer, shared| shared.refuse_to_stage(peer, now, packet, len));
         if let Some(verdict) = refusal.unwrap_or(Some(Outbound::Dropped(DropReason::NoRoute))) {

@@ -32,7 +32,7 @@ impl Tunnel {
                 }
             }
             let next = peer.as_ref().map_or(Instant::MAX, |peer| peer.timers.next());
-            call.shared.raise_top(peer, next);
+            call.shared.move_top_later(peer, next);
         }
     }
 

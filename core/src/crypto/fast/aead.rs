@@ -13,7 +13,7 @@ impl AeadKey {
         Self(expand(key.as_bytes()))
     }
 
-    /// A figure that can only be told by reading the end of the key, where its algorithm is named.
+    /// Touches the end of the key, where its algorithm is named. The value has no meaning.
     #[must_use]
     #[inline]
     pub fn read_ahead(&self) -> u64 {

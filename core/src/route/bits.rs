@@ -1,7 +1,7 @@
 //! Addresses as strings of bits, the first being the highest.
 
 /// An address of one family.
-pub(super) trait Key: Copy + Eq {
+pub(super) trait Bits: Copy + Eq {
     /// Bits from which on a prefix is long: what peers own by the thousand, a subnet or less.
     const LONG: u8;
     /// All bits set.
@@ -23,7 +23,7 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Odd, near 2^64 divided by the square root of two.
 const ROOT_HALF: u64 = 0xB504_F333_F9DE_6485;
 
-impl Key for u32 {
+impl Bits for u32 {
     const LONG: u8 = 24;
     const ONES: Self = Self::MAX;
 
@@ -72,7 +72,7 @@ impl From<Wide> for u128 {
     }
 }
 
-impl Key for Wide {
+impl Bits for Wide {
     const LONG: u8 = 48;
     const ONES: Self = Self { high: u64::MAX, low: u64::MAX };
 
@@ -121,12 +121,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// The bits of an address one by one.
-    fn bits<K: Key>(key: K) -> std::vec::Vec<bool> {
+    fn bits<K: Bits>(key: K) -> std::vec::Vec<bool> {
         (0..K::ONES.shared_bits(K::ONES)).map(|at| key.bit(at)).collect()
     }
 
     /// The three views of bits agree.
-    fn assert_consistent<K: Key + core::fmt::Debug>(a: K, b: K, len: u8) {
+    fn assert_consistent<K: Bits + core::fmt::Debug>(a: K, b: K, len: u8) {
         let shared = bits(a).iter().zip(bits(b)).take_while(|(a, b)| *a == b).count();
         assert_eq!(usize::from(a.shared_bits(b)), shared);
         assert_eq!(usize::from(a.shared_bits(a)), size_of::<K>() * 8);
