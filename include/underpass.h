@@ -18,7 +18,8 @@
  *   configuration does not change and may be read by any number of threads. What takes neither may be called from any
  *   thread at any time.
  * - now is nanoseconds of a clock that goes on while the machine sleeps (CLOCK_BOOTTIME on Linux). Its beginning does
- *   not matter; when it goes backward, it is taken to stand still.
+ *   not matter. When it goes back by more than a second, time in the tunnel goes on from where it was; when it leaps
+ *   ahead by more than a day, all sessions end, and there is an UNDERPASS_EVENT_CLOCK_LEAPT.
  * - Nothing is called back, logged or printed; no thread, signal handler or global state is made. But a bug in the
  *   library prints a line to standard error. It does not tear the program down: the call returns UNDERPASS_E_PANIC,
  *   and from then on the tunnel returns UNDERPASS_E_POISONED, until it is freed.

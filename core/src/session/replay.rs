@@ -56,7 +56,7 @@ impl ReplayWindow {
         fresh
     }
 
-    /// A figure that can only be told by reading what judging and marking `counter` reads.
+    /// Touches what judging and marking `counter` reads, so that it is fetched into the cache. The value has no meaning.
     #[must_use]
     #[inline]
     pub fn read_ahead(&self, counter: u64) -> u64 {

@@ -24,9 +24,8 @@ pub trait Cipher {
 }
 
 /// One message of a batch.
-#[derive(Debug)]
 pub struct Message<'m> {
-    key: &'m TransportKey,
+    key: &'m [u8; 32],
     counter: u64,
     /// The whole datagram, header included.
     datagram: &'m mut [u8],
@@ -37,7 +36,7 @@ impl Message<'_> {
     /// The key. It must not be kept.
     #[must_use]
     pub fn key(&self) -> &[u8; 32] {
-        self.key.as_bytes()
+        self.key
     }
 
     /// The counter, which makes the nonce.
@@ -65,14 +64,25 @@ pub struct BuiltIn;
 impl Cipher for BuiltIn {
     fn seal(&self, batch: &mut [Message<'_>]) {
         for message in batch {
-            message.done = seal(&AeadKey::new(message.key), message.counter, message.datagram);
+            message.done = seal(&ready(message.key), message.counter, message.datagram);
         }
     }
 
     fn open(&self, batch: &mut [Message<'_>]) {
         for message in batch {
-            message.done = open(&AeadKey::new(message.key), message.counter, message.datagram);
+            message.done = open(&ready(message.key), message.counter, message.datagram);
         }
+    }
+}
+
+/// The key made ready. The copy on the way is wiped.
+fn ready(key: &[u8; 32]) -> AeadKey {
+    AeadKey::new(&TransportKey::from_bytes(*key))
+}
+
+impl core::fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Message").field("counter", &self.counter).field("done", &self.done).finish_non_exhaustive()
     }
 }
 
@@ -83,7 +93,7 @@ impl SealJob {
         while !jobs.is_empty() {
             let few = jobs.iter_mut().map(|(job, buf)| {
                 let datagram = job.span.of_mut(buf.as_mut()).unwrap_or_default();
-                Message { key: &job.key, counter: job.counter, datagram, done: false }
+                Message { key: job.key.as_bytes(), counter: job.counter, datagram, done: false }
             });
             let done = crypt_few(few, |batch| cipher.seal(batch));
             let few = jobs.drain(..jobs.len().min(CIPHER_BATCH)).zip(done);
@@ -99,7 +109,7 @@ impl OpenJob {
         while !jobs.is_empty() {
             let few = jobs.iter_mut().map(|(job, buf)| {
                 let counter = job.arrival.counter;
-                Message { key: &job.key, counter, datagram: buf.as_mut(), done: false }
+                Message { key: job.key.as_bytes(), counter, datagram: buf.as_mut(), done: false }
             });
             let done = crypt_few(few, |batch| cipher.open(batch));
             let few = jobs.drain(..jobs.len().min(CIPHER_BATCH)).zip(done);
@@ -113,14 +123,13 @@ fn crypt_few<'m>(
     mut messages: impl Iterator<Item = Message<'m>>,
     crypt: impl FnOnce(&mut [Message<'m>]),
 ) -> [bool; CIPHER_BATCH] {
-    static NO_KEY: TransportKey = TransportKey::from_bytes([0; 32]);
     let mut count = 0;
     let mut batch: [Message<'m>; CIPHER_BATCH] = core::array::from_fn(|_| match messages.next() {
         Some(message) => {
             count += 1;
             message
         }
-        None => Message { key: &NO_KEY, counter: 0, datagram: &mut [], done: false },
+        None => Message { key: &[0; 32], counter: 0, datagram: &mut [], done: false },
     });
     crypt(batch.get_mut(..count).unwrap_or_default());
     batch.map(|message| message.done)
