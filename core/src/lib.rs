@@ -90,7 +90,7 @@ pub mod tunnel;
 
 pub mod uapi;
 
-pub use config::{AllowedIp, Change, Endpoint, PeerChange, TunnelConfig};
+pub use config::{AllowedIp, Change, Endpoint, NewPeer, PeerChange, TunnelConfig};
 pub use crypto::{PresharedKey, PrivateKey, PublicKey, Rng};
 pub use error::{ConfigError, ConfigReason};
 pub use limits::Limits;
