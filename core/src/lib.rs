@@ -94,7 +94,7 @@ pub mod uapi;
 #[doc(hidden)]
 pub mod internals;
 
-pub use config::{AllowedIp, Change, Endpoint, PeerChange, TunnelConfig};
+pub use config::{AllowedIp, Change, Endpoint, NewPeer, PeerChange, TunnelConfig};
 pub use crypto::{PresharedKey, PrivateKey, PublicKey, Rng};
 pub use error::{ConfigError, ConfigReason};
 pub use limits::Limits;

@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path};
-use underpass_core::{AllowedIp, Endpoint, Instant, PeerChange, PrivateKey, Rng, Tunnel, TunnelConfig, UnixTime};
+use underpass_core::{Endpoint, Instant, NewPeer, PrivateKey, Rng, Tunnel, TunnelConfig, UnixTime};
 
 /// Counts live bytes and calls.
 struct Counting;
@@ -56,12 +56,10 @@ fn key(number: u32) -> PrivateKey {
 }
 
 fn tunnel(me: u32, peers: impl Iterator<Item = u32>) -> Tunnel {
-    let peers = peers.map(|number| PeerChange {
+    let peers = peers.map(|number| NewPeer {
         endpoint: Some(Endpoint::Address(([192, 0, 2, 1], 51820).into())),
-        allowed_ips: vec![AllowedIp::from(ipnet::IpNet::from(std::net::IpAddr::from(
-            (0x0a00_0000 + number).to_be_bytes(),
-        )))],
-        ..PeerChange::new(key(number).public_key())
+        allowed_ips: vec![ipnet::IpNet::from(std::net::IpAddr::from((0x0a00_0000 + number).to_be_bytes()))],
+        ..NewPeer::new(key(number).public_key())
     });
     let config = TunnelConfig { private_key: Some(key(me)), peers: peers.collect(), ..TunnelConfig::default() };
     Tunnel::new(config, Box::new(Seeded(u64::from(me) + 1)), NOW, UnixTime::from_secs(1_700_000_000))

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Inbound, Path};
 use underpass_core::{
-    AllowedIp, Endpoint, Instant, Limits, PeerChange, PeerId, PrivateKey, PublicKey, Rng, Tunnel, TunnelConfig,
-    UnixTime,
+    Endpoint, Instant, Limits, NewPeer, PeerId, PrivateKey, PublicKey, Rng, Tunnel, TunnelConfig, UnixTime,
 };
 
 /// The present, where a target does not move it.
@@ -42,13 +41,13 @@ pub fn path_of(number: u8) -> Path {
 
 /// How side `number` knows side `other`: all of `10.other/16` and `fd00:other::/32`.
 #[must_use]
-pub fn peer(other: u8, public_key: PublicKey) -> PeerChange {
+pub fn peer(other: u8, public_key: PublicKey) -> NewPeer {
     let allowed = [format!("10.{other}.0.0/16"), format!("fd00:{other}::/32")];
-    let allowed = allowed.map(|network| AllowedIp::from(network.parse::<ipnet::IpNet>().expect("a network")));
-    PeerChange {
+    let allowed = allowed.map(|network| network.parse().expect("a network"));
+    NewPeer {
         endpoint: Some(Endpoint::Address(address(other))),
         allowed_ips: allowed.to_vec(),
-        ..PeerChange::new(public_key)
+        ..NewPeer::new(public_key)
     }
 }
 

@@ -94,7 +94,7 @@ pub fn churn(effort: Effort) -> Table {
     for peers in effort.pick(vec![1000, 10_000], vec![10_000, 1_000_000]) {
         let limits = Limits { peers: 2_000_000, ..Limits::default() };
         let mut gateway = tunnel_with(0, (1..=peers).map(as_peer).collect(), DEFAULT_MTU, limits);
-        let coming: Vec<PeerChange> = (peers + 1..=peers + TIMES).map(as_peer).collect();
+        let coming: Vec<PeerChange> = (peers + 1..=peers + TIMES).map(as_peer).map(PeerChange::from).collect();
         let keys: Vec<_> = coming.iter().map(|peer| peer.public_key).collect();
         let going: Vec<PeerChange> = keys.iter().map(|key| remove(*key)).collect();
         let micros = |took: Duration| Some((took.as_secs_f64() * 1e6 / f64::from(TIMES)).into());

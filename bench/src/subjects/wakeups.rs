@@ -8,7 +8,7 @@ use underpass_budget::{as_peer, boundless, forget_events, key, path, room, tunne
 use underpass_core::limits::DEFAULT_MTU;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Inbound, Outbound};
-use underpass_core::{Instant, PeerChange, Tunnel};
+use underpass_core::{Instant, NewPeer, Tunnel};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// Seconds between persistent keepalives.
@@ -91,7 +91,7 @@ struct World {
 impl World {
     fn new(peers: u32, keepalive: u16) -> Self {
         let everyone =
-            (1..=peers).map(|number| PeerChange { persistent_keepalive: Some(keepalive), ..as_peer(number) });
+            (1..=peers).map(|number| NewPeer { persistent_keepalive: keepalive, ..as_peer(number) });
         let gateway = tunnel_with(0, everyone.collect(), DEFAULT_MTU, boundless());
         let others = (1..=peers).map(|number| tunnel_with(number, vec![as_peer(0)], DEFAULT_MTU, boundless()));
         Self {

@@ -1,11 +1,11 @@
 //! Configurations: wg-quick text, what it says, and what is wrong with it.
 use crate::address::underpass_ip;
 use crate::boundary::enter;
-use crate::configure::{underpass_allowed_ip, underpass_peer_change};
+use crate::configure::{as_change, underpass_allowed_ip, underpass_peer_change};
 use core::ffi::c_char;
 use core::ptr;
 use underpass_core::config::{self, Diagnostic, Parsed, QuickConfig, Section, Severity, Table};
-use underpass_core::{Endpoint, PeerChange, Status};
+use underpass_core::{AllowedIp, Endpoint, NewPeer, Status};
 use zeroize::Zeroizing;
 
 /// The configuration works, but perhaps not as meant.
@@ -304,7 +304,8 @@ pub extern "C" fn underpass_config_text(
     })
 }
 
-/// Tells the peers, as changes that underpass_configure_peers() takes.
+/// Tells the peers, as changes that underpass_configure_peers() takes: each makes a peer what the text says of it. All
+/// zeros stand for no preshared key, 0 for no persistent keepalive.
 ///
 /// - config: the configuration; borrowed for the call.
 /// - index: from 0.
@@ -330,9 +331,9 @@ pub extern "C" fn underpass_config_peer(
     enter(|caller| {
         let out = caller.record_out(out)?;
         let config = caller.config(config)?;
-        let change = config.quick()?.tunnel.peers.get(index).ok_or(Status::Nothing)?;
+        let peer = config.quick()?.tunnel.peers.get(index).ok_or(Status::Nothing)?;
         let shape = config.peers.get(index).ok_or(Status::Nothing)?;
-        out.put(shape.shape(change));
+        out.put(shape.shape(peer));
         Ok(())
     })
 }
@@ -472,22 +473,22 @@ impl Finding {
 }
 
 impl PeerShape {
-    fn new(change: &PeerChange) -> Self {
+    fn new(peer: &NewPeer) -> Self {
         Self {
-            allowed_ips: change.allowed_ips.iter().map(|ip| (*ip).into()).collect(),
-            host: match &change.endpoint {
+            allowed_ips: peer.allowed_ips.iter().map(|ip| AllowedIp::from(*ip).into()).collect(),
+            host: match &peer.endpoint {
                 Some(Endpoint::Name { host, .. }) => Some(Word::new(host)),
                 Some(Endpoint::Address(_)) | None => None,
             },
         }
     }
 
-    fn shape(&self, change: &PeerChange) -> underpass_peer_change {
+    fn shape(&self, peer: &NewPeer) -> underpass_peer_change {
         underpass_peer_change {
             endpoint_host: self.host.as_ref().map_or(ptr::null(), Word::as_ptr),
             allowed_ips: self.allowed_ips.as_ptr(),
             allowed_ips_len: self.allowed_ips.len(),
-            ..change.into()
+            ..(&as_change(peer)).into()
         }
     }
 }

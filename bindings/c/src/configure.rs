@@ -7,7 +7,9 @@ use crate::memory::Caller;
 use core::ffi::c_char;
 use std::collections::BTreeSet;
 use underpass_core::config::PeerAction;
-use underpass_core::{AllowedIp, Change, Endpoint, Instant, PeerChange, PresharedKey, PrivateKey, PublicKey, Status};
+use underpass_core::{
+    AllowedIp, Change, Endpoint, Instant, NewPeer, PeerChange, PresharedKey, PrivateKey, PublicKey, Status,
+};
 
 /// The peer is added if it is not there, then changed.
 pub const UNDERPASS_PEER_SET: u32 = 0;
@@ -235,7 +237,7 @@ pub extern "C" fn underpass_apply_config(
         );
         changes.push(Change::PrivateKey(config.private_key.clone()));
         changes.push(Change::Mtu(config.mtu));
-        changes.extend(config.peers.iter().map(|peer| Change::Peer(whole(peer))));
+        changes.extend(config.peers.iter().map(|peer| Change::Peer(as_change(peer))));
         Ok(tunnel.configure(Instant::from_nanos(now), &changes)?)
     })
 }
@@ -246,14 +248,9 @@ pub(crate) fn missing<K: Ord>(present: impl Iterator<Item = K>, wanted: impl Ite
     present.filter(|key| !wanted.contains(key)).collect()
 }
 
-/// The change that makes a peer what `peer` says and no more.
-fn whole(peer: &PeerChange) -> PeerChange {
-    PeerChange {
-        preshared_key: peer.preshared_key.clone().or(Some(PresharedKey::from_bytes([0; 32]))),
-        persistent_keepalive: peer.persistent_keepalive.or(Some(0)),
-        replace_allowed_ips: true,
-        ..peer.clone()
-    }
+/// The change that makes a peer of a running tunnel what a text says of it. What a text cannot say stays.
+pub(crate) fn as_change(peer: &NewPeer) -> PeerChange {
+    PeerChange { pin_endpoint: None, user: None, timestamp_floor: None, ..peer.clone().into() }
 }
 
 impl underpass_peer_change {

@@ -22,8 +22,8 @@ pub struct TunnelConfig {
     /// No initiation carries a timestamp at or before this: the [`timestamp_floor`](crate::Tunnel::timestamp_floor)
     /// that the host saved earlier, so that a clock set back does not lock us out.
     pub timestamp_floor: Tai64N,
-    /// The peers.
-    pub peers: Vec<PeerChange>,
+    /// The peers. Of two with the same public key, the later one counts.
+    pub peers: Vec<NewPeer>,
 }
 
 impl Default for TunnelConfig {
@@ -35,6 +35,66 @@ impl Default for TunnelConfig {
             limits: Limits::default(),
             timestamp_floor: Tai64N::ZERO,
             peers: Vec::new(),
+        }
+    }
+}
+
+/// A peer as a tunnel's first configuration describes it: all that it is, so that nothing is taken away or left as it is.
+/// [`PeerChange::from`] it is the change that makes a peer of a running tunnel the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPeer {
+    /// Which peer.
+    pub public_key: PublicKey,
+    /// The preshared key; `None` and all zero: none.
+    pub preshared_key: Option<PresharedKey>,
+    /// Where the peer is reached; `None`: from where it is heard first.
+    pub endpoint: Option<Endpoint>,
+    /// Whether the endpoint stays as configured although authenticated datagrams come from elsewhere.
+    pub pin_endpoint: bool,
+    /// Seconds between persistent keepalives; 0: none.
+    pub persistent_keepalive: u16,
+    /// A number of the host's own, which verdicts about the peer carry; 0 when there is no use for it.
+    pub user: u64,
+    /// No initiation of the peer with a timestamp at or before this is taken: what
+    /// [`PeerView::timestamp_floor`](crate::tunnel::PeerView::timestamp_floor) said before the host was restarted. Zero:
+    /// none was saved.
+    pub timestamp_floor: Tai64N,
+    /// The networks that are routed to the peer, and from which its packets may come; host bits are ignored.
+    pub allowed_ips: Vec<IpNet>,
+}
+
+impl NewPeer {
+    /// The peer `public_key` with no preshared key, endpoint, keepalives or allowed IPs.
+    #[must_use]
+    pub const fn new(public_key: PublicKey) -> Self {
+        Self {
+            public_key,
+            preshared_key: None,
+            endpoint: None,
+            pin_endpoint: false,
+            persistent_keepalive: 0,
+            user: 0,
+            timestamp_floor: Tai64N::ZERO,
+            allowed_ips: Vec::new(),
+        }
+    }
+}
+
+/// The change that makes a peer what `peer` says, added if absent: allowed IPs are replaced, and what `peer` does without
+/// is removed. Two things stay: an endpoint where `peer` has none, and a timestamp floor that is higher.
+impl From<NewPeer> for PeerChange {
+    fn from(peer: NewPeer) -> Self {
+        Self {
+            public_key: peer.public_key,
+            action: PeerAction::Set,
+            preshared_key: peer.preshared_key.or(Some(PresharedKey::from_bytes([0; 32]))),
+            endpoint: peer.endpoint,
+            pin_endpoint: Some(peer.pin_endpoint),
+            persistent_keepalive: Some(peer.persistent_keepalive),
+            user: Some(peer.user),
+            timestamp_floor: Some(peer.timestamp_floor),
+            replace_allowed_ips: true,
+            allowed_ips: peer.allowed_ips.into_iter().map(AllowedIp::from).collect(),
         }
     }
 }

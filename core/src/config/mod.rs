@@ -26,7 +26,7 @@ mod tests;
 pub(crate) mod value;
 mod writer;
 
-pub use change::{AllowedIp, Change, Endpoint, PeerAction, PeerChange, TunnelConfig};
+pub use change::{AllowedIp, Change, Endpoint, NewPeer, PeerAction, PeerChange, TunnelConfig};
 pub use diagnostic::{Diagnostic, Section, Severity};
 pub use layout::{Layout, Padding};
 pub use parser::{Parsed, parse};

@@ -1,5 +1,5 @@
 //! The `[Peer]` sections: each line by line, then all of them together.
-use crate::config::change::{AllowedIp, Endpoint, PeerChange};
+use crate::config::change::{AllowedIp, Endpoint, NewPeer};
 use crate::config::diagnostic::Section;
 use crate::config::interface::listed;
 use crate::config::keys::{self, Key};
@@ -21,19 +21,31 @@ pub(super) struct PeerDraft {
     pub(super) seen: Seen,
     key_at: Option<Position>,
     public_key: Option<PublicKey>,
-    /// All but key and allowed IPs.
-    change: PeerChange,
+    preshared_key: Option<PresharedKey>,
+    endpoint: Option<Endpoint>,
     endpoint_at: Position,
+    persistent_keepalive: Option<u16>,
+    /// Whether the allowed IPs are all that the peer has, not changes to those of its sections before.
+    replaces: bool,
+    /// Added and taken away, in order.
     allowed_ips: Vec<(AllowedIp, Position)>,
 }
 
 impl PeerDraft {
     /// A peer of which nothing is known but where its section begins.
     pub(super) fn new(header: Position) -> Self {
-        let nobody = PublicKey::from_bytes([0; 32]);
-        let change = PeerChange { replace_allowed_ips: true, ..PeerChange::new(nobody) };
-        let (seen, allowed_ips) = (Seen::default(), Vec::new());
-        Self { header, seen, key_at: None, public_key: None, change, endpoint_at: header, allowed_ips }
+        Self {
+            header,
+            seen: Seen::default(),
+            key_at: None,
+            public_key: None,
+            preshared_key: None,
+            endpoint: None,
+            endpoint_at: header,
+            persistent_keepalive: None,
+            replaces: true,
+            allowed_ips: Vec::new(),
+        }
     }
 
     /// Takes one line. `value` is empty only where the table of keys allows it.
@@ -49,7 +61,7 @@ impl PeerDraft {
                 }
             }
             Key::PresharedKey => {
-                self.change.preshared_key = found.keep(at, PresharedKey::from_base64(&text).map_err(Reason::Key));
+                self.preshared_key = found.keep(at, PresharedKey::from_base64(&text).map_err(Reason::Key));
             }
             Key::AllowedIps => self.allowed_ips(value, found),
             Key::Endpoint => {
@@ -57,11 +69,11 @@ impl PeerDraft {
                 if let Some((_, true)) = endpoint {
                     found.report(at, Reason::UnbracketedIpv6);
                 }
-                self.change.endpoint = endpoint.map(|(endpoint, _)| endpoint);
+                self.endpoint = endpoint.map(|(endpoint, _)| endpoint);
                 self.endpoint_at = at;
             }
             Key::PersistentKeepalive => {
-                self.change.persistent_keepalive = found.keep(at, value::keepalive(&text));
+                self.persistent_keepalive = found.keep(at, value::keepalive(&text));
             }
             // Keys of the other section, which the caller sorts out.
             _ => {}
@@ -69,9 +81,9 @@ impl PeerDraft {
     }
 
     /// As `wg` does: each line begins as a replacement of the allowed IPs there are, a `+` or `-` in it makes it a
-    /// change to them.
+    /// change to them. There are those of the same peer that the text lists before.
     fn allowed_ips(&mut self, value: Span<'_>, found: &mut Findings) {
-        self.change.replace_allowed_ips = true;
+        self.replaces = true;
         if value.text.is_empty() {
             return;
         }
@@ -88,14 +100,14 @@ impl PeerDraft {
                 found.report(item.at, Reason::HostBits);
             }
             allowed.network = whole;
-            self.change.replace_allowed_ips &= !incremental;
+            self.replaces &= !incremental;
             self.allowed_ips.push((allowed, item.at));
         }
     }
 
     /// Whether an allowed IP of this section is lost when `later` follows: it replaces them all, by others.
     fn loses_to(&self, later: &Self) -> bool {
-        if !later.change.replace_allowed_ips {
+        if !later.replaces {
             return false;
         }
         let kept: BTreeSet<IpNet> = later.added().map(|(network, _)| network).collect();
@@ -109,7 +121,7 @@ impl PeerDraft {
 
     /// Where the peer is, if that is told by an address.
     fn address(&self) -> Option<(IpAddr, Position)> {
-        match &self.change.endpoint {
+        match &self.endpoint {
             Some(Endpoint::Address(address)) => Some((address.ip(), self.endpoint_at)),
             Some(Endpoint::Name { .. }) | None => None,
         }
@@ -117,24 +129,22 @@ impl PeerDraft {
 
     /// Adds a later section of the same peer, applied after this one as the `wg` protocol does.
     fn followed_by(&mut self, later: Self) {
-        let theirs = later.change;
-        if theirs.replace_allowed_ips {
-            self.change.replace_allowed_ips = true;
+        if later.replaces {
+            self.replaces = true;
             self.allowed_ips.clear();
         }
         self.allowed_ips.extend(later.allowed_ips);
-        if theirs.endpoint.is_some() {
+        if later.endpoint.is_some() {
             self.endpoint_at = later.endpoint_at;
         }
-        let ours = &mut self.change;
-        ours.preshared_key = theirs.preshared_key.or(ours.preshared_key.take());
-        ours.endpoint = theirs.endpoint.or(ours.endpoint.take());
-        ours.persistent_keepalive = theirs.persistent_keepalive.or(ours.persistent_keepalive);
+        self.preshared_key = later.preshared_key.or(self.preshared_key.take());
+        self.endpoint = later.endpoint.or(self.endpoint.take());
+        self.persistent_keepalive = later.persistent_keepalive.or(self.persistent_keepalive);
     }
 
-    /// Where all are replaced, taking one away is the same as not adding it.
+    /// Takes out what is taken away, and all that takes away: there is nothing before the text to take it from.
     fn settle(&mut self) {
-        if !self.change.replace_allowed_ips || self.allowed_ips.iter().all(|(a, _)| !a.remove) {
+        if self.allowed_ips.iter().all(|(a, _)| !a.remove) {
             return;
         }
         let numbered = || self.allowed_ips.iter().enumerate();
@@ -157,7 +167,7 @@ fn is_zero(key: &PublicKey) -> bool {
 
 /// Joins the sections of each peer, and reports what concerns more than one line. A peer stands where its last section
 /// stands, so that the last owner of a shared allowed IP is the one `wg` would leave it to.
-pub(super) fn join(drafts: Vec<PeerDraft>, config: &QuickConfig, found: &mut Findings) -> Vec<PeerChange> {
+pub(super) fn join(drafts: Vec<PeerDraft>, config: &QuickConfig, found: &mut Findings) -> Vec<NewPeer> {
     found.section = Some(Section::Peer);
     let ours = config.tunnel.private_key.as_ref().map(PrivateKey::public_key);
     let mut peers: Vec<Option<PeerDraft>> = Vec::new();
@@ -199,7 +209,7 @@ pub(super) fn join(drafts: Vec<PeerDraft>, config: &QuickConfig, found: &mut Fin
     report_shared(&peers, found);
     let endpoints = peers.iter().filter_map(PeerDraft::address);
     loops::report(&config.table, peers.iter().flat_map(PeerDraft::added), endpoints, found);
-    peers.into_iter().filter_map(change).collect()
+    peers.into_iter().filter_map(new_peer).collect()
 }
 
 /// Reports each allowed IP that another peer before has too.
@@ -216,7 +226,13 @@ fn report_shared(peers: &[PeerDraft], found: &mut Findings) {
     }
 }
 
-fn change(draft: PeerDraft) -> Option<PeerChange> {
-    let allowed_ips = draft.allowed_ips.into_iter().map(|(allowed, _)| allowed).collect();
-    Some(PeerChange { public_key: draft.public_key?, allowed_ips, ..draft.change })
+fn new_peer(draft: PeerDraft) -> Option<NewPeer> {
+    let allowed_ips = draft.added().map(|(network, _)| network).collect();
+    Some(NewPeer {
+        preshared_key: draft.preshared_key,
+        endpoint: draft.endpoint,
+        persistent_keepalive: draft.persistent_keepalive.unwrap_or(0),
+        allowed_ips,
+        ..NewPeer::new(draft.public_key?)
+    })
 }

@@ -1,5 +1,5 @@
 //! Writes a configuration as wg-quick text: the inverse of the parser.
-use crate::config::change::{AllowedIp, Endpoint, PeerChange};
+use crate::config::change::{Endpoint, NewPeer};
 use crate::config::keys::{self, Key};
 use crate::config::quick::{QuickConfig, Table};
 use alloc::string::String;
@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 /// The configuration as text, keys in the order of the table of keys, wiped on drop: it holds the private key.
 ///
 /// [`parse`](crate::config::parse) of it yields the same configuration, if that came from `parse`: limits, timestamp
-/// floor, pinned endpoints and peers to remove have no place in the text. Characters that would end a line or begin
-/// a comment or a new item are left out of names, so no value can bring in a key of its own.
+/// floors, pinned endpoints and the host's own numbers of peers have no place in the text. Characters that would end a
+/// line or begin a comment or a new item are left out of names, so no value can bring in a key of its own.
 #[must_use]
 pub fn write(config: &QuickConfig) -> Zeroizing<String> {
     // Measured first, so that no reallocation leaves a copy of a key behind.
@@ -65,14 +65,13 @@ fn write_interface(config: &QuickConfig, out: &mut impl Write) -> fmt::Result {
     config.amnezia.iter().try_for_each(|setting| writeln!(out, "{} = {}", setting.key, Value(&setting.value)))
 }
 
-fn write_peer(peer: &PeerChange, out: &mut impl Write) -> fmt::Result {
+fn write_peer(peer: &NewPeer, out: &mut impl Write) -> fmt::Result {
     writeln!(out, "\n[Peer]")?;
     line(out, Key::PublicKey, peer.public_key)?;
     if let Some(key) = &peer.preshared_key {
         line(out, Key::PresharedKey, &*key.to_base64())?;
     }
-    let replace = peer.replace_allowed_ips;
-    list(out, Key::AllowedIps, peer.allowed_ips.iter().map(|allowed| Allowed { allowed, replace }))?;
+    list(out, Key::AllowedIps, peer.allowed_ips.iter())?;
     match &peer.endpoint {
         Some(Endpoint::Address(address)) => line(out, Key::Endpoint, address)?,
         Some(Endpoint::Name { host, port }) if host.contains(':') => {
@@ -82,8 +81,8 @@ fn write_peer(peer: &PeerChange, out: &mut impl Write) -> fmt::Result {
         None => {}
     }
     match peer.persistent_keepalive {
-        Some(seconds) => line(out, Key::PersistentKeepalive, seconds),
-        None => Ok(()),
+        0 => Ok(()),
+        seconds => line(out, Key::PersistentKeepalive, seconds),
     }
 }
 
@@ -131,23 +130,6 @@ impl Display for Value<'_> {
 impl Display for Plain<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.chars().filter(|c| !matches!(c, '\n' | '#' | ',')).try_for_each(|c| f.write_char(c))
-    }
-}
-
-/// An allowed IP, marked `+` or `-` where it is a change to those there are.
-struct Allowed<'a> {
-    allowed: &'a AllowedIp,
-    replace: bool,
-}
-
-impl Display for Allowed<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match (self.allowed.remove, self.replace) {
-            (true, _) => f.write_char('-')?,
-            (false, false) => f.write_char('+')?,
-            (false, true) => {}
-        }
-        self.allowed.network.fmt(f)
     }
 }
 

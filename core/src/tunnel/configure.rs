@@ -3,7 +3,7 @@ use super::Tunnel;
 use super::call::Call;
 use super::check::{check, check_limits};
 use super::shared::{Local, Shared};
-use crate::config::{AllowedIp, Change, Endpoint, Layout, Padding, PeerAction, PeerChange};
+use crate::config::{AllowedIp, Change, Endpoint, Layout, NewPeer, Padding, PeerAction, PeerChange};
 use crate::cookie::MacKeys;
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::error::ConfigError;
@@ -38,13 +38,13 @@ impl Tunnel {
         &mut self,
         now: Instant,
         private_key: Option<PrivateKey>,
-        peers: Vec<PeerChange>,
+        peers: Vec<NewPeer>,
     ) -> Result<(), ConfigError> {
         let Shared { limits, layout, padding, .. } = &self.shared;
         let own = [Change::Mtu(layout.mtu()), Change::Padding(*padding), Change::PrivateKey(private_key)];
         check_limits(limits).map_err(|reason| ConfigError { change: None, reason })?;
         self.configure(now, &own).map_err(|ConfigError { reason, .. }| ConfigError { change: None, reason })?;
-        let changes: Vec<_> = peers.into_iter().map(Change::Peer).collect();
+        let changes: Vec<_> = peers.into_iter().map(|peer| Change::Peer(peer.into())).collect();
         self.configure(now, &changes)
     }
 }

@@ -6,6 +6,7 @@ mod handshakes;
 mod intents;
 mod links;
 mod network;
+mod new_peer;
 mod own;
 mod padding;
 mod refuse;
@@ -17,7 +18,7 @@ mod user;
 mod verdicts;
 
 use super::*;
-use crate::config::{Change, Endpoint, PeerAction, PeerChange};
+use crate::config::{Change, Endpoint, NewPeer, PeerAction, PeerChange};
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::error::ConfigReason;
 use crate::limits::{HEADROOM, Limits, TAILROOM};
@@ -62,13 +63,10 @@ fn host(number: u8, peer: u8) -> Host {
 
 /// A host that starts at `now`.
 fn host_at(number: u8, peer: u8, now: Instant) -> Host {
-    let mut change = PeerChange::new(private(peer).public_key());
-    change.endpoint = Some(Endpoint::Address(address(peer)));
-    change.allowed_ips = vec![crate::config::AllowedIp {
-        network: std::format!("10.0.0.{peer}/32").parse().expect("a network"),
-        remove: false,
-    }];
-    let config = TunnelConfig { private_key: Some(private(number)), peers: vec![change], ..TunnelConfig::default() };
+    let mut known = NewPeer::new(private(peer).public_key());
+    known.endpoint = Some(Endpoint::Address(address(peer)));
+    known.allowed_ips = vec![std::format!("10.0.0.{peer}/32").parse().expect("a network")];
+    let config = TunnelConfig { private_key: Some(private(number)), peers: vec![known], ..TunnelConfig::default() };
     let rng = Box::new(Seeded(now.as_nanos() + u64::from(number) + 1));
     let wall = UnixTime::from_secs(1_700_000_000) + now.since(Instant::ZERO);
     let tunnel = Tunnel::new(config, rng, now, wall).expect("a good configuration");

@@ -252,7 +252,7 @@ impl World {
         if how & 128 != 0 {
             let number = if who == 0 { 1 } else { 2 };
             let known = peer(number, private_key(self.sides[who].key).public_key());
-            self.configure(1 - who, &[Change::RemoveAllPeers, Change::Peer(known)]);
+            self.configure(1 - who, &[Change::RemoveAllPeers, Change::Peer(known.into())]);
         }
     }
 
@@ -269,7 +269,7 @@ impl World {
         let mut changes = vec![Change::RemoveAllPeers];
         if !how.is_multiple_of(4) {
             let number = if who == 0 { 2 } else { 1 };
-            changes.push(Change::Peer(peer(number, private_key(self.sides[1 - who].key).public_key())));
+            changes.push(Change::Peer(peer(number, private_key(self.sides[1 - who].key).public_key()).into()));
         }
         self.configure(who, &changes);
         let tunnel = &self.sides[who].tunnel;

@@ -65,9 +65,8 @@ fn hooks(name: &str, phase: Phase, commands: &[String]) -> Vec<Step> {
 
 /// The allowed IPs of all peers, each once, the most specific first.
 fn networks(config: &QuickConfig) -> impl Iterator<Item = IpNet> {
-    let added = config.tunnel.peers.iter().flat_map(|peer| &peer.allowed_ips).filter(|allowed| !allowed.remove);
-    let mut networks: Vec<IpNet> =
-        added.map(|allowed| allowed.network.trunc()).collect::<BTreeSet<_>>().into_iter().collect();
+    let allowed = config.tunnel.peers.iter().flat_map(|peer| &peer.allowed_ips);
+    let mut networks: Vec<IpNet> = allowed.map(IpNet::trunc).collect::<BTreeSet<_>>().into_iter().collect();
     networks.sort_by_key(|network| std::cmp::Reverse(network.prefix_len()));
     networks.into_iter()
 }

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use underpass_core::PublicKey;
-use underpass_core::config::{AllowedIp, Endpoint, PeerChange, QuickConfig, write};
+use underpass_core::config::{Endpoint, NewPeer, QuickConfig, write};
 
 /// Writes to `file`, which holds `config`, what the tunnel runs with.
 ///
@@ -34,25 +34,24 @@ fn running(config: &QuickConfig, status: &InterfaceStatus, addresses: &str) -> Q
     }
     saved.addresses = parse_addresses(addresses);
     saved.addresses.retain(|address| !is_link_local(address) || config.addresses.contains(address));
-    let configured: BTreeMap<&PublicKey, &PeerChange> =
+    let configured: BTreeMap<&PublicKey, &NewPeer> =
         config.tunnel.peers.iter().map(|peer| (&peer.public_key, peer)).collect();
     let peer = |status: &PeerStatus| running_peer(configured.get(&status.public_key).copied(), status);
     saved.tunnel.peers = status.peers.iter().map(peer).collect();
     saved
 }
 
-fn running_peer(configured: Option<&PeerChange>, status: &PeerStatus) -> PeerChange {
+fn running_peer(configured: Option<&NewPeer>, status: &PeerStatus) -> NewPeer {
     // A host name says more than the address it had today.
     let name =
         configured.and_then(|peer| peer.endpoint.clone()).filter(|endpoint| matches!(endpoint, Endpoint::Name { .. }));
     let address = || status.endpoint.as_ref().and_then(|text| text.parse().ok()).map(Endpoint::Address);
-    PeerChange {
+    NewPeer {
         preshared_key: status.preshared_key.clone(),
         endpoint: name.or_else(address),
-        persistent_keepalive: Some(status.persistent_keepalive).filter(|seconds| *seconds != 0),
-        replace_allowed_ips: true,
-        allowed_ips: status.allowed_ips.iter().copied().map(AllowedIp::from).collect(),
-        ..PeerChange::new(status.public_key)
+        persistent_keepalive: status.persistent_keepalive,
+        allowed_ips: status.allowed_ips.clone(),
+        ..NewPeer::new(status.public_key)
     }
 }
 
@@ -134,7 +133,7 @@ errno=0
         assert_eq!(saved.post_up, ["echo %i"]);
         let [first, second] = &saved.tunnel.peers[..] else { panic!("two peers") };
         assert!(matches!(&first.endpoint, Some(Endpoint::Name { host, .. }) if host == "vpn.example.com"));
-        assert_eq!(first.persistent_keepalive, Some(25));
+        assert_eq!(first.persistent_keepalive, 25);
         assert!(matches!(second.endpoint, Some(Endpoint::Address(_))));
     }
 
@@ -149,7 +148,7 @@ errno=0
         let mut config = parse(CONFIG).config.expect("valid");
         let named = config.tunnel.peers[0].endpoint.clone();
         config.tunnel.peers =
-            keys.clone().map(|key| PeerChange { endpoint: named.clone(), ..PeerChange::new(key) }).collect();
+            keys.clone().map(|key| NewPeer { endpoint: named.clone(), ..NewPeer::new(key) }).collect();
         let answer: String = keys.map(|key| format!("public_key={}\n", key.to_hex())).collect();
         let status = InterfaceStatus::parse("wg0", &(answer + "errno=0\n\n")).expect("valid");
         let saved = running(&config, &status, "");

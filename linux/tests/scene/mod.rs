@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 use underpass_core::config::Endpoint;
-use underpass_core::{PeerChange, PrivateKey, Rng, TunnelConfig};
+use underpass_core::{NewPeer, PrivateKey, Rng, TunnelConfig};
 use underpass_linux::demo::stage::{Machine, Stage};
 use underpass_linux::{Engine, EngineConfig};
 
@@ -46,10 +46,10 @@ pub fn pair_with(like: &EngineConfig) -> Result<Pair> {
     let mut engines = Vec::new();
     for (machine, own, other, number) in [(&left, 0, 1, 1), (&right, 1, 0, 2)] {
         machine.ip(&format!("address add 192.0.2.{number}/24 dev wire0"))?;
-        let mut peer = PeerChange::new(keys[other].public_key());
+        let mut peer = NewPeer::new(keys[other].public_key());
         let networks = [format!("10.7.0.{}/32", 3 - number), format!("fd07::{}/128", 3 - number)];
         for network in networks {
-            peer.allowed_ips.push(network.parse::<ipnet::IpNet>()?.into());
+            peer.allowed_ips.push(network.parse()?);
         }
         if number == 1 {
             peer.endpoint = Some(Endpoint::Address(SocketAddr::from(([192, 0, 2, 2], PORT))));

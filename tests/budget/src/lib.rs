@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use underpass_core::limits::{DEFAULT_MTU, HEADROOM};
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{PacketBuf, Path};
-use underpass_core::{AllowedIp, Endpoint, Instant, Limits, PeerChange, Tunnel, TunnelConfig, UnixTime};
+use underpass_core::{Endpoint, Instant, Limits, NewPeer, Tunnel, TunnelConfig, UnixTime};
 use underpass_core::{PrivateKey, Rng};
 
 const INNER: u32 = 0x0a00_0000;
@@ -42,11 +42,11 @@ pub fn path(number: u32) -> Path {
 
 /// How tunnel `number` is known to others.
 #[must_use]
-pub fn as_peer(number: u32) -> PeerChange {
-    PeerChange {
+pub fn as_peer(number: u32) -> NewPeer {
+    NewPeer {
         endpoint: Some(Endpoint::Address(path(number).remote)),
-        allowed_ips: vec![AllowedIp::from(ipnet::IpNet::from(IpAddr::from(Ipv4Addr::from(INNER + number))))],
-        ..PeerChange::new(key(number).public_key())
+        allowed_ips: vec![IpAddr::from(Ipv4Addr::from(INNER + number)).into()],
+        ..NewPeer::new(key(number).public_key())
     }
 }
 
@@ -64,7 +64,7 @@ pub fn tunnel(number: u32, peers: impl Iterator<Item = u32>) -> Tunnel {
 /// # Panics
 /// When the core refuses the configuration.
 #[must_use]
-pub fn tunnel_with(number: u32, peers: Vec<PeerChange>, mtu: u16, limits: Limits) -> Tunnel {
+pub fn tunnel_with(number: u32, peers: Vec<NewPeer>, mtu: u16, limits: Limits) -> Tunnel {
     let config = TunnelConfig { private_key: Some(key(number)), peers, mtu, limits, ..TunnelConfig::default() };
     let rng = Box::new(Seeded(u64::from(number) + 1));
     Tunnel::new(config, rng, Instant::ZERO, UnixTime::from_secs(1_700_000_000)).expect("a sound configuration")

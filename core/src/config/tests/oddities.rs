@@ -172,7 +172,7 @@ fn peer() {
         ("", "", &[]),
         ("PresharedKey = %psk%", "PresharedKey = %psk%\n", &[]),
         ("PresharedKey = %zero%", "PresharedKey = %zero%\n", &[]),
-        ("PersistentKeepalive = off", "PersistentKeepalive = 0\n", &[]),
+        ("PersistentKeepalive = off", "", &[]),
         ("PersistentKeepalive = 65535", "PersistentKeepalive = 65535\n", &[]),
         // 5
         ("AllowedIPs =", "", &[]),
@@ -180,9 +180,9 @@ fn peer() {
         ("AllowedIPs = 10.0.0.1\nAllowedIPs = fd00::1\nAllowedIPs =", "AllowedIPs = 10.0.0.1/32, fd00::1/128\n", &[]),
         ("AllowedIPs = 10.0.0.1/8", "AllowedIPs = 10.0.0.0/8\n", &["6:14: warning: AllowedIPs in [Peer]: bits behind the prefix are ignored"]),
         ("AllowedIPs = 1.0.0.0/8,, 2.0.0.0/8,", "AllowedIPs = 1.0.0.0/8, 2.0.0.0/8\n", &["6:24: warning: AllowedIPs in [Peer]: empty place in the list, ignored"]),
-        // 10: changes to the allowed IPs there are
-        ("AllowedIPs = +1.0.0.0/8, -2.0.0.0/8", "AllowedIPs = +1.0.0.0/8, -2.0.0.0/8\n", &[]),
-        ("AllowedIPs = 1.0.0.0/8, -2.0.0.0/8", "AllowedIPs = +1.0.0.0/8, -2.0.0.0/8\n", &[]),
+        // 10: changes to the allowed IPs there are, which are those of the section so far
+        ("AllowedIPs = +1.0.0.0/8, -2.0.0.0/8", "AllowedIPs = 1.0.0.0/8\n", &[]),
+        ("AllowedIPs = 1.0.0.0/8, -2.0.0.0/8", "AllowedIPs = 1.0.0.0/8\n", &[]),
         ("AllowedIPs = -1.0.0.0/8\nAllowedIPs = 2.0.0.0/8, 1.0.0.0/8", "AllowedIPs = 2.0.0.0/8, 1.0.0.0/8\n", &[]),
         ("AllowedIPs = 1.0.0.0/8, 3.0.0.0/8, -1.0.0.0/8\nAllowedIPs = 2.0.0.0/8", "AllowedIPs = 3.0.0.0/8, 2.0.0.0/8\n", &[]),
         ("Endpoint = 192.0.2.1:51820", "Endpoint = 192.0.2.1:51820\n", &[]),
@@ -204,6 +204,12 @@ fn peer() {
         ("AllowedIPs = ::/0, 2001:db8::/32\nEndpoint = [2001:db8::1]:1", "AllowedIPs = ::/0, 2001:db8::/32\nEndpoint = [2001:db8::1]:1\n", &["7:12: warning: Endpoint in [Peer]: lies in what line 6 routes into the tunnel: its own datagrams would go there too"]),
         ("AllowedIPs = 0.0.0.0/0\nEndpoint = 192.0.2.1:1", "AllowedIPs = 0.0.0.0/0\nEndpoint = 192.0.2.1:1\n", &[]),
         ("AllowedIPs = 192.0.2.0/24\nEndpoint = 192.0.3.1:1", "AllowedIPs = 192.0.2.0/24\nEndpoint = 192.0.3.1:1\n", &[]),
+        // 30: what is taken away is that network and no other, and only until it is listed again
+        ("AllowedIPs = 1.0.0.0/8, 2.0.0.0/8, -1.0.0.0/8", "AllowedIPs = 2.0.0.0/8\n", &[]),
+        ("AllowedIPs = +10.0.0.0/8, -10.1.0.0/16", "AllowedIPs = 10.0.0.0/8\n", &[]),
+        ("AllowedIPs = 1.0.0.0/8\nAllowedIPs = -1.0.0.0/8", "", &[]),
+        ("AllowedIPs = 1.0.0.0/8\nAllowedIPs = -1.0.0.0/8\nAllowedIPs = +1.0.0.0/8", "AllowedIPs = 1.0.0.0/8\n", &[]),
+        ("AllowedIPs = 192.0.2.0/24\nAllowedIPs = -192.0.2.0/24\nEndpoint = 192.0.2.1:1", "Endpoint = 192.0.2.1:1\n", &[]),
     ]);
 }
 
@@ -215,7 +221,7 @@ fn several_peers() {
         (
             "[Peer]\nPublicKey = %b%\nAllowedIPs = 10.0.0.3, 10.0.0.2",
             "10:24: warning: AllowedIPs in [Peer]: another peer has it on line 6; the last one owns it",
-            "%a% 10.0.0.1/32 10.0.0.2/32 5 | %b% 10.0.0.3/32 10.0.0.2/32 -",
+            "%a% 10.0.0.1/32 10.0.0.2/32 5 | %b% 10.0.0.3/32 10.0.0.2/32 0",
         ),
         // 1: the same peer twice: none of its allowed IPs is lost, what the second does not say stays
         (
@@ -233,25 +239,33 @@ fn several_peers() {
         (
             "[Peer]\nPublicKey = %b%\n[Peer]\nPublicKey = %a%\nAllowedIPs = +10.0.0.3",
             "11:13: warning: PublicKey in [Peer]: same peer as on line 3; this section replaces what that one set",
-            "%b% - | %a% 10.0.0.1/32 10.0.0.2/32 10.0.0.3/32 5",
+            "%b% 0 | %a% 10.0.0.1/32 10.0.0.2/32 10.0.0.3/32 5",
         ),
-        // 4: ourselves
+        // 4: taken away again, an allowed IP is not shared
+        ("[Peer]\nPublicKey = %b%\nAllowedIPs = 10.0.0.2, -10.0.0.2", "", "%a% 10.0.0.1/32 10.0.0.2/32 5 | %b% 0"),
+        // 5: keepalives that the second section turns off
+        (
+            "[Peer]\nPublicKey = %a%\nAllowedIPs = +10.0.0.9\nPersistentKeepalive = off",
+            "9:13: warning: PublicKey in [Peer]: same peer as on line 3; this section replaces what that one set",
+            "%a% 10.0.0.1/32 10.0.0.2/32 10.0.0.9/32 0",
+        ),
+        // 6: ourselves
         (
             "[Peer]\nPublicKey = %own%",
             "9:13: warning: PublicKey in [Peer]: our own public key; the peer is ignored",
-            "%a% 10.0.0.1/32 10.0.0.2/32 5 | %own% -",
+            "%a% 10.0.0.1/32 10.0.0.2/32 5 | %own% 0",
         ),
     ];
     for (i, (second, warning, expected)) in rows.into_iter().enumerate() {
         let text = with_keys(&[I, A, "\n", second].concat());
         let parsed = parse(&text);
-        assert_eq!(shown(&parsed), [warning], "row {i}");
+        let warnings: std::vec::Vec<_> = Some(warning).filter(|warning| !warning.is_empty()).into_iter().collect();
+        assert_eq!(shown(&parsed), warnings, "row {i}");
         let config = parsed.config.unwrap();
-        let peer = |p: &crate::config::PeerChange| {
+        let peer = |p: &crate::config::NewPeer| {
             let mut words = std::vec![p.public_key.to_base64()];
-            words.extend(p.allowed_ips.iter().map(|a| a.network.to_string()));
-            words.push(p.persistent_keepalive.map_or("-".to_string(), |k| k.to_string()));
-            assert!(p.replace_allowed_ips, "row {i}");
+            words.extend(p.allowed_ips.iter().map(ToString::to_string));
+            words.push(p.persistent_keepalive.to_string());
             words.join(" ")
         };
         let peers: std::vec::Vec<_> = config.tunnel.peers.iter().map(peer).collect();

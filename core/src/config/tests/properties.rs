@@ -1,8 +1,6 @@
 //! What holds for every text and every configuration.
 use super::{KEYS, with_keys};
-use crate::config::{
-    AllowedIp, AmneziaSetting, Endpoint, PeerChange, QuickConfig, Severity, Table, keys, parse, write,
-};
+use crate::config::{AmneziaSetting, Endpoint, NewPeer, QuickConfig, Severity, Table, keys, parse, write};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ipnet::IpNet;
@@ -35,24 +33,16 @@ fn public_key() -> impl Strategy<Value = PublicKey> {
     any::<[u8; 32]>().prop_map(PublicKey::from_bytes).prop_filter("low order", |key| !key.is_low_order())
 }
 
-/// A peer as the parser yields it: nothing is taken away where all is replaced, and an empty list replaces.
-fn peer(public_key: PublicKey) -> impl Strategy<Value = PeerChange> {
-    let allowed = vec((network(), any::<bool>()), 0..4);
-    (of(any::<[u8; 32]>()), of(endpoint()), of(any::<u16>()), any::<bool>(), allowed).prop_map(
-        move |(preshared, endpoint, persistent_keepalive, replace, allowed)| {
-            let replace_allowed_ips = replace || allowed.is_empty();
-            let entry = |(network, remove): (IpNet, bool)| AllowedIp {
-                network: network.trunc(),
-                remove: remove && !replace_allowed_ips,
-            };
-            PeerChange {
-                preshared_key: preshared.map(PresharedKey::from_bytes),
-                endpoint,
-                persistent_keepalive,
-                replace_allowed_ips,
-                allowed_ips: allowed.into_iter().map(entry).collect(),
-                ..PeerChange::new(public_key)
-            }
+/// A peer as the parser yields it.
+fn peer(public_key: PublicKey) -> impl Strategy<Value = NewPeer> {
+    let allowed = vec(network(), 0..4);
+    (of(any::<[u8; 32]>()), of(endpoint()), any::<u16>(), allowed).prop_map(
+        move |(preshared, endpoint, persistent_keepalive, allowed)| NewPeer {
+            preshared_key: preshared.map(PresharedKey::from_bytes),
+            endpoint,
+            persistent_keepalive,
+            allowed_ips: allowed.iter().map(IpNet::trunc).collect(),
+            ..NewPeer::new(public_key)
         },
     )
 }

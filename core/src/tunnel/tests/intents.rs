@@ -118,9 +118,8 @@ fn no_initiation_leaves_beside_a_response() {
 /// A persistent keepalive that is switched on before there is a key or an endpoint starts when there are both.
 #[test]
 fn a_persistent_keepalive_waits_for_key_and_endpoint() {
-    let mut change = PeerChange::new(private(2).public_key());
-    change.persistent_keepalive = Some(25);
-    let config = TunnelConfig { peers: vec![change], ..TunnelConfig::default() };
+    let peer = NewPeer { persistent_keepalive: 25, ..NewPeer::new(private(2).public_key()) };
+    let config = TunnelConfig { peers: vec![peer], ..TunnelConfig::default() };
     let tunnel = Tunnel::new(config, Box::new(Seeded(1)), secs(0), UnixTime::default()).expect("a good configuration");
     let mut a = Host { tunnel, path: Path::new(address(1)) };
     assert_eq!((drain(&mut a, secs(0)), a.tunnel.poll_timeout()), (vec![], None));

@@ -5,10 +5,10 @@ use core::net::IpAddr;
 
 /// A tunnel with two peers: number, address, allowed IPs of each.
 fn tunnel(peers: [(u8, IpAddr, &[&str]); 2]) -> Tunnel {
-    let peers = peers.map(|(number, address, networks)| PeerChange {
+    let peers = peers.map(|(number, address, networks)| NewPeer {
         endpoint: Some(Endpoint::Address(SocketAddr::new(address, 51820))),
-        allowed_ips: networks.iter().map(|text| AllowedIp::from(text.parse::<ipnet::IpNet>().unwrap())).collect(),
-        ..PeerChange::new(private(number).public_key())
+        allowed_ips: networks.iter().map(|text| text.parse().unwrap()).collect(),
+        ..NewPeer::new(private(number).public_key())
     });
     let config = TunnelConfig { private_key: Some(private(1)), peers: peers.into(), ..TunnelConfig::default() };
     Tunnel::new(config, Box::new(Seeded(2)), Instant::ZERO, UnixTime::from_secs(1_700_000_000)).expect("sound")

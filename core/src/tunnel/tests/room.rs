@@ -3,18 +3,19 @@ use super::*;
 
 /// A gateway that knows `peers` peers at 192.0.2.1, 2, ..., all unreachable.
 fn gateway(peers: u32, limits: Limits) -> Host {
-    let change = |number: u32| {
+    let peer = |number: u32| {
         let [_, a, b, c] = number.to_be_bytes();
         let mut key = [7; 32];
         key[..4].copy_from_slice(&number.to_be_bytes());
-        let mut change = PeerChange::new(PrivateKey::from_bytes(key).public_key());
-        change.endpoint = Some(Endpoint::Address(SocketAddr::from(([192, a, b, c], 51820))));
-        change.allowed_ips = vec![network(number).into()];
-        change
+        NewPeer {
+            endpoint: Some(Endpoint::Address(SocketAddr::from(([192, a, b, c], 51820)))),
+            allowed_ips: vec![network(number)],
+            ..NewPeer::new(PrivateKey::from_bytes(key).public_key())
+        }
     };
     let config = TunnelConfig {
         private_key: Some(private(9)),
-        peers: (1..=peers).map(change).collect(),
+        peers: (1..=peers).map(peer).collect(),
         limits,
         ..TunnelConfig::default()
     };

@@ -1,6 +1,6 @@
 //! What is set in a tunnel is what is got from it.
 use super::{with_keys, without_keys};
-use crate::config::{self, Change, TunnelConfig};
+use crate::config::{self, Change, PeerChange, TunnelConfig};
 use crate::crypto::Rng;
 use crate::limits::{HEADROOM, TAILROOM};
 use crate::stats::DropReason;
@@ -145,7 +145,9 @@ fn wg_quick_text_and_the_protocol_say_the_same() {
     assert!(parsed.diagnostics.is_empty());
     let config = parsed.config.unwrap().tunnel;
     let changes = parse_set(&with_keys(set)).unwrap().changes;
-    assert_eq!(changes[2], Change::Peer(config.peers[0].clone()));
+    let by_text =
+        PeerChange { pin_endpoint: None, user: None, timestamp_floor: None, ..config.peers[0].clone().into() };
+    assert_eq!(changes[2], Change::Peer(by_text), "but for what neither can say");
     let mut by_protocol = tunnel(TunnelConfig::default());
     by_protocol.configure(Instant::ZERO, &changes).unwrap();
     assert_eq!(got(&tunnel(config)), got(&by_protocol));

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Inbound, Outbound, PacketBuf, Path};
 use underpass_core::{
-    Endpoint, Instant, PeerChange, PresharedKey, PrivateKey, PublicKey, Rng, Tunnel, TunnelConfig, UnixTime, limits,
+    Endpoint, Instant, NewPeer, PresharedKey, PrivateKey, PublicKey, Rng, Tunnel, TunnelConfig, UnixTime, limits,
 };
 use underpass_interop::Frame;
 use underpass_interop::pcap::write_pcap;
@@ -63,11 +63,11 @@ impl Speaker {
     fn new(number: u8, other: u8) -> Result<Self> {
         let told = Arc::default();
         let rng = Confessing { state: u64::from(number), told: Arc::clone(&told) };
-        let peer = PeerChange {
+        let peer = NewPeer {
             preshared_key: Some(PresharedKey::from_bytes(PRESHARED)),
             endpoint: Some(Endpoint::Address(address(other))),
-            allowed_ips: vec!["0.0.0.0/0".parse::<ipnet::IpNet>()?.into()],
-            ..PeerChange::new(key(other).public_key())
+            allowed_ips: vec!["0.0.0.0/0".parse()?],
+            ..NewPeer::new(key(other).public_key())
         };
         let config = TunnelConfig { private_key: Some(key(number)), peers: vec![peer], ..TunnelConfig::default() };
         let tunnel = Tunnel::new(config, Box::new(rng), NOW, UnixTime::from_secs(1_700_000_000))
