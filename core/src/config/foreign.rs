@@ -2,7 +2,7 @@
 //!
 //! A key that nobody knows is an error, since it may be a misspelt one without which packets leave unprotected. A key
 //! gets into this table when it is known what it does, and so what is missing where it is ignored.
-use crate::config::keys::same_name;
+use crate::config::settings::same_name;
 
 /// A key of another product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +75,13 @@ pub fn find(text: &str) -> Option<&'static ForeignKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys;
+    use crate::config::settings;
 
     #[test]
     fn every_name_is_found_and_is_none_of_ours() {
         for (i, row) in FOREIGN_KEYS.iter().enumerate() {
             assert_eq!(find(&row.name.to_ascii_lowercase()), Some(row), "row {i}");
-            assert_eq!(keys::find(row.name), None, "row {i}");
+            assert_eq!(settings::find(row.name), None, "row {i}");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The `[Interface]` section, line by line.
 use crate::config::diagnostic::Section;
-use crate::config::keys::{self, Key, Row};
 use crate::config::lines::{Position, Span};
 use crate::config::parser::{Findings, Seen};
 use crate::config::quick::{AmneziaSetting, QuickConfig};
 use crate::config::reason::Reason;
+use crate::config::settings::{self, Row, Setting};
 use crate::config::value;
 use crate::crypto::PrivateKey;
 use crate::limits::MIN_MTU;
@@ -35,43 +35,47 @@ impl InterfaceDraft {
     pub(super) fn entry(&mut self, row: &Row, value: Span<'_>, found: &mut Findings) {
         let at = value.at;
         let config = &mut self.config;
-        match row.key {
-            Key::PrivateKey => {
+        match row.setting {
+            Setting::PrivateKey => {
                 let key = PrivateKey::from_base64(&value.squeezed()).map_err(Reason::Key);
                 self.private_key_faulty = key.is_err();
                 config.tunnel.private_key = found.keep(at, key).filter(|key| !key.is_zero());
             }
-            Key::ListenPort => config.listen_port = found.keep(at, value::port(&value.squeezed(), 0)),
-            Key::FwMark => config.fwmark = found.keep(at, value::fwmark(&value.squeezed())),
-            Key::Address => {
+            Setting::ListenPort => config.listen_port = found.keep(at, value::port(&value.squeezed(), 0)),
+            Setting::FwMark => config.fwmark = found.keep(at, value::fwmark(&value.squeezed())),
+            Setting::Address => {
                 for word in words(value, found) {
                     config.addresses.extend(found.keep(word.at, value::network(word.text)));
                 }
             }
-            Key::Dns => self.dns(value, found),
-            Key::Mtu => self.mtu(value, found),
-            Key::Table => config.table = found.keep(at, value::table(value.text)).unwrap_or_default(),
-            Key::PreUp => config.pre_up.push(value.text.to_owned()),
-            Key::PostUp => config.post_up.push(value.text.to_owned()),
-            Key::PreDown => config.pre_down.push(value.text.to_owned()),
-            Key::PostDown => config.post_down.push(value.text.to_owned()),
-            Key::SaveConfig => config.save_config = found.keep(at, value::boolean(value.text)).unwrap_or_default(),
-            Key::IncludedApplications => {
+            Setting::Dns => self.dns(value, found),
+            Setting::Mtu => self.mtu(value, found),
+            Setting::Table => config.table = found.keep(at, value::table(value.text)).unwrap_or_default(),
+            Setting::PreUp => config.pre_up.push(value.text.to_owned()),
+            Setting::PostUp => config.post_up.push(value.text.to_owned()),
+            Setting::PreDown => config.pre_down.push(value.text.to_owned()),
+            Setting::PostDown => config.post_down.push(value.text.to_owned()),
+            Setting::SaveConfig => config.save_config = found.keep(at, value::boolean(value.text)).unwrap_or_default(),
+            Setting::IncludedApplications => {
                 self.included_at.get_or_insert(at);
                 applications(&mut config.included_applications, value, found);
             }
-            Key::ExcludedApplications => {
+            Setting::ExcludedApplications => {
                 self.excluded_at.get_or_insert(at);
                 applications(&mut config.excluded_applications, value, found);
             }
-            Key::Amnezia => {
+            Setting::Amnezia => {
                 found.report(at, Reason::Amnezia);
                 let value = Zeroizing::new(value.text.to_owned());
                 config.amnezia.retain(|setting| setting.key != row.name);
                 config.amnezia.push(AmneziaSetting { key: row.name, value });
             }
             // Keys of the other section, which the caller sorts out.
-            Key::PublicKey | Key::PresharedKey | Key::AllowedIps | Key::Endpoint | Key::PersistentKeepalive => {}
+            Setting::PublicKey
+            | Setting::PresharedKey
+            | Setting::AllowedIps
+            | Setting::Endpoint
+            | Setting::PersistentKeepalive => {}
         }
     }
 
@@ -124,20 +128,20 @@ impl InterfaceDraft {
         if let (Some(included), Some(excluded)) = (self.included_at, self.excluded_at) {
             let first = included.min(excluded);
             let (later, key) = match included > excluded {
-                true => (included, Key::IncludedApplications),
-                false => (excluded, Key::ExcludedApplications),
+                true => (included, Setting::IncludedApplications),
+                false => (excluded, Setting::ExcludedApplications),
             };
-            found.key = Some(keys::name(key));
+            found.key = Some(settings::name(key));
             found.report(later, Reason::BothApplicationLists { other_line: first.line });
         }
         let small = self.config.mtu.is_some_and(|mtu| mtu < IPV6_MIN_MTU);
         if let (true, Some(at)) = (small && self.config.addresses.iter().any(|a| a.addr().is_ipv6()), self.mtu_at) {
-            found.key = Some(keys::name(Key::Mtu));
+            found.key = Some(settings::name(Setting::Mtu));
             found.report(at, Reason::MtuBelowIpv6);
         }
         let nameless = self.config.dns.is_empty() && !self.config.search_domains.is_empty();
         if let (true, Some(at)) = (nameless, self.dns_at) {
-            found.key = Some(keys::name(Key::Dns));
+            found.key = Some(settings::name(Setting::Dns));
             found.report(at, Reason::NoNameServer);
         }
     }

@@ -1,9 +1,9 @@
 //! Tunnels whose own datagrams would be routed into them.
-use crate::config::keys::{self, Key};
 use crate::config::lines::Position;
 use crate::config::parser::Findings;
 use crate::config::quick::Table;
 use crate::config::reason::Reason;
+use crate::config::settings::{self, Setting};
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 use ipnet::IpNet;
@@ -32,7 +32,7 @@ pub(super) fn report(
         .map(|(network, at)| (network, at.line))
         .collect();
     let lengths: BTreeSet<u8> = lines.keys().map(IpNet::prefix_len).collect();
-    found.key = Some(keys::name(Key::Endpoint));
+    found.key = Some(settings::name(Setting::Endpoint));
     for (address, at) in endpoints {
         let around = |length: &u8| IpNet::new(address, *length).ok().map(|network| network.trunc());
         if let Some(line) = lengths.iter().rev().filter_map(around).find_map(|network| lines.get(&network)) {

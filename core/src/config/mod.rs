@@ -5,14 +5,13 @@
 //! or odd in one go, each with its line, column, section and key; [`write()`] is its inverse. Neither panics on any
 //! text, and no [`Diagnostic`] repeats any of the text it speaks of, since a misplaced key could stand anywhere.
 //!
-//! A text is cut into lines, each key is looked up in the [table of keys](keys::KEYS), its value goes to the draft of
+//! A text is cut into lines, each key is looked up in the [table of keys](settings::SETTINGS), its value goes to the draft of
 //! the section it stands in, and the drafts are joined when the text ends.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 mod change;
 mod diagnostic;
 pub mod foreign;
 mod interface;
-pub mod keys;
 pub(crate) mod layout;
 mod lines;
 mod loops;
@@ -20,6 +19,7 @@ mod parser;
 mod peer;
 mod quick;
 mod reason;
+pub mod settings;
 mod spelling;
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,11 @@
 use crate::config::diagnostic::{Diagnostic, Section, Severity};
 use crate::config::foreign;
 use crate::config::interface::InterfaceDraft;
-use crate::config::keys::{self, Empty, Key, Repeat, Row};
 use crate::config::lines::{Line, Position, Span, lines};
 use crate::config::peer::{self, PeerDraft};
 use crate::config::quick::QuickConfig;
 use crate::config::reason::Reason;
+use crate::config::settings::{self, Empty, Repeat, Row, Setting};
 use crate::config::spelling;
 use alloc::vec::Vec;
 
@@ -106,14 +106,14 @@ impl Parser {
 
     fn section(&mut self, name: Span<'_>) {
         self.found.section = None;
-        if keys::same_name(name.text, "Interface") {
+        if settings::same_name(name.text, "Interface") {
             self.place = Place::Inside(Section::Interface);
             self.found.section = Some(Section::Interface);
             match self.interface.header {
                 Some(first) => self.found.report(name.at, Reason::RepeatedInterface { first_line: first.line }),
                 None => self.interface.header = Some(name.at),
             }
-        } else if keys::same_name(name.text, "Peer") {
+        } else if settings::same_name(name.text, "Peer") {
             self.place = Place::Inside(Section::Peer);
             self.found.section = Some(Section::Peer);
             self.peers.push(PeerDraft::new(name.at));
@@ -127,7 +127,7 @@ impl Parser {
         if key.text.is_empty() {
             return self.found.report(key.at, Reason::MissingEquals);
         }
-        let row = keys::find(key.text);
+        let row = settings::find(key.text);
         self.found.key = row.map(|row| row.name);
         let Place::Inside(section) = self.place else {
             return self.found.report(key.at, Reason::OutsideSection);
@@ -136,7 +136,7 @@ impl Parser {
         if row.section != section {
             return self.found.report(key.at, Reason::WrongSection { belongs: row.section });
         }
-        let value = if is_command(row.key) { whole } else { value };
+        let value = if is_command(row.setting) { whole } else { value };
         if value.text.is_empty() && row.empty != Empty::Means {
             let ignored = row.empty == Empty::Ignored;
             let reason = if ignored { Reason::EmptyIgnored } else { Reason::EmptyValue };
@@ -167,7 +167,7 @@ impl Parser {
             _ => {}
         }
         match (section, self.peers.last_mut()) {
-            (Section::Peer, Some(peer)) => peer.entry(row.key, value, found),
+            (Section::Peer, Some(peer)) => peer.entry(row.setting, value, found),
             _ => self.interface.entry(row, value, found),
         }
     }
@@ -184,6 +184,6 @@ impl Parser {
 }
 
 /// Whether the value is a shell command, in which `#` is the shell's to understand.
-const fn is_command(key: Key) -> bool {
-    matches!(key, Key::PreUp | Key::PostUp | Key::PreDown | Key::PostDown)
+const fn is_command(key: Setting) -> bool {
+    matches!(key, Setting::PreUp | Setting::PostUp | Setting::PreDown | Setting::PostDown)
 }

@@ -2,12 +2,12 @@
 use crate::config::change::{AllowedIp, Endpoint, NewPeer};
 use crate::config::diagnostic::Section;
 use crate::config::interface::listed;
-use crate::config::keys::{self, Key};
 use crate::config::lines::{Position, Span};
 use crate::config::loops;
 use crate::config::parser::{Findings, Seen};
 use crate::config::quick::QuickConfig;
 use crate::config::reason::Reason;
+use crate::config::settings::{self, Setting};
 use crate::config::value;
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -49,22 +49,22 @@ impl PeerDraft {
     }
 
     /// Takes one line. `value` is empty only where the table of keys allows it.
-    pub(super) fn entry(&mut self, key: Key, value: Span<'_>, found: &mut Findings) {
+    pub(super) fn entry(&mut self, key: Setting, value: Span<'_>, found: &mut Findings) {
         let at = value.at;
         let text = value.squeezed();
         match key {
-            Key::PublicKey => {
+            Setting::PublicKey => {
                 self.key_at = Some(at);
                 self.public_key = found.keep(at, public_key(&text));
                 if self.public_key.is_some_and(|key| is_zero(&key)) {
                     found.report(at, Reason::ZeroPublicKey);
                 }
             }
-            Key::PresharedKey => {
+            Setting::PresharedKey => {
                 self.preshared_key = found.keep(at, PresharedKey::from_base64(&text).map_err(Reason::Key));
             }
-            Key::AllowedIps => self.allowed_ips(value, found),
-            Key::Endpoint => {
+            Setting::AllowedIps => self.allowed_ips(value, found),
+            Setting::Endpoint => {
                 let endpoint = found.keep(at, value::endpoint(&text));
                 if let Some((_, true)) = endpoint {
                     found.report(at, Reason::UnbracketedIpv6);
@@ -72,7 +72,7 @@ impl PeerDraft {
                 self.endpoint = endpoint.map(|(endpoint, _)| endpoint);
                 self.endpoint_at = at;
             }
-            Key::PersistentKeepalive => {
+            Setting::PersistentKeepalive => {
                 self.persistent_keepalive = found.keep(at, value::keepalive(&text));
             }
             // Keys of the other section, which the caller sorts out.
@@ -172,13 +172,13 @@ pub(super) fn join(drafts: Vec<PeerDraft>, config: &QuickConfig, found: &mut Fin
     let ours = config.tunnel.private_key.as_ref().map(PrivateKey::public_key);
     let mut peers: Vec<Option<PeerDraft>> = Vec::new();
     let mut places: BTreeMap<PublicKey, usize> = BTreeMap::new();
-    found.key = Some(keys::name(Key::PublicKey));
+    found.key = Some(settings::name(Setting::PublicKey));
     for draft in drafts {
         let (Some(key), Some(at)) = (draft.public_key, draft.key_at) else {
             if draft.key_at.is_none() {
                 found.key = None;
                 found.report(draft.header, Reason::MissingPublicKey);
-                found.key = Some(keys::name(Key::PublicKey));
+                found.key = Some(settings::name(Setting::PublicKey));
             }
             continue;
         };
@@ -214,7 +214,7 @@ pub(super) fn join(drafts: Vec<PeerDraft>, config: &QuickConfig, found: &mut Fin
 
 /// Reports each allowed IP that another peer before has too.
 fn report_shared(peers: &[PeerDraft], found: &mut Findings) {
-    found.key = Some(keys::name(Key::AllowedIps));
+    found.key = Some(settings::name(Setting::AllowedIps));
     let mut owners: BTreeMap<IpNet, (usize, u32)> = BTreeMap::new();
     for (i, peer) in peers.iter().enumerate() {
         for (network, at) in peer.added() {

@@ -1,6 +1,6 @@
 //! Which key a misspelt one may have been meant for.
 use crate::config::diagnostic::Section;
-use crate::config::keys::KEYS;
+use crate::config::settings::SETTINGS;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -30,7 +30,7 @@ pub(super) fn similar(text: &str, section: Section) -> Option<&'static str> {
     if text.len() > LONGEST {
         return None;
     }
-    let names = || KEYS.iter().filter(|row| row.section == section).map(|row| row.name);
+    let names = || SETTINGS.iter().filter(|row| row.section == section).map(|row| row.name);
     let mut near: Vec<(usize, &str)> = names().filter_map(|name| Some((near(text, name)?, name))).collect();
     near.sort_unstable();
     let (least, name) = *near.first()?;
@@ -136,7 +136,7 @@ mod tests {
     /// A letter left out, doubled, or swapped with the next one, in every key of three letters or more.
     #[test]
     fn every_near_miss_of_every_key_is_recognised() {
-        for row in KEYS.iter().filter(|row| row.name.len() > 2) {
+        for row in SETTINGS.iter().filter(|row| row.name.len() > 2) {
             for i in 0..row.name.len() {
                 let (before, after) = row.name.split_at(i);
                 let mut swapped = row.name.as_bytes().to_vec();

@@ -1,7 +1,7 @@
 //! Writes a configuration as wg-quick text: the inverse of the parser.
 use crate::config::change::{Endpoint, NewPeer};
-use crate::config::keys::{self, Key};
 use crate::config::quick::{QuickConfig, Table};
+use crate::config::settings::{self, Setting};
 use alloc::string::String;
 use core::fmt::{self, Display, Formatter, Write};
 use zeroize::Zeroizing;
@@ -33,78 +33,78 @@ pub fn write_to(config: &QuickConfig, out: &mut impl Write) -> fmt::Result {
 fn write_interface(config: &QuickConfig, out: &mut impl Write) -> fmt::Result {
     writeln!(out, "[Interface]")?;
     if let Some(key) = &config.tunnel.private_key {
-        line(out, Key::PrivateKey, &*key.to_base64())?;
+        line(out, Setting::PrivateKey, &*key.to_base64())?;
     }
     if let Some(port) = config.listen_port {
-        line(out, Key::ListenPort, port)?;
+        line(out, Setting::ListenPort, port)?;
     }
     if let Some(mark) = config.fwmark {
-        line(out, Key::FwMark, format_args!("{mark:#x}"))?;
+        line(out, Setting::FwMark, format_args!("{mark:#x}"))?;
     }
-    list(out, Key::Address, config.addresses.iter())?;
-    list(out, Key::Dns, config.dns.iter())?;
-    list(out, Key::Dns, config.search_domains.iter().map(|domain| Plain(domain)))?;
+    list(out, Setting::Address, config.addresses.iter())?;
+    list(out, Setting::Dns, config.dns.iter())?;
+    list(out, Setting::Dns, config.search_domains.iter().map(|domain| Plain(domain)))?;
     if let Some(mtu) = config.mtu {
-        line(out, Key::Mtu, mtu)?;
+        line(out, Setting::Mtu, mtu)?;
     }
     match &config.table {
         Table::Auto => {}
-        Table::Off => line(out, Key::Table, "off")?,
-        Table::Number(number) => line(out, Key::Table, number)?,
-        Table::Name(name) => line(out, Key::Table, Plain(name))?,
+        Table::Off => line(out, Setting::Table, "off")?,
+        Table::Number(number) => line(out, Setting::Table, number)?,
+        Table::Name(name) => line(out, Setting::Table, Plain(name))?,
     }
-    commands(out, Key::PreUp, &config.pre_up)?;
-    commands(out, Key::PostUp, &config.post_up)?;
-    commands(out, Key::PreDown, &config.pre_down)?;
-    commands(out, Key::PostDown, &config.post_down)?;
+    commands(out, Setting::PreUp, &config.pre_up)?;
+    commands(out, Setting::PostUp, &config.post_up)?;
+    commands(out, Setting::PreDown, &config.pre_down)?;
+    commands(out, Setting::PostDown, &config.post_down)?;
     if config.save_config {
-        line(out, Key::SaveConfig, true)?;
+        line(out, Setting::SaveConfig, true)?;
     }
-    list(out, Key::IncludedApplications, config.included_applications.iter().map(|name| Plain(name)))?;
-    list(out, Key::ExcludedApplications, config.excluded_applications.iter().map(|name| Plain(name)))?;
+    list(out, Setting::IncludedApplications, config.included_applications.iter().map(|name| Plain(name)))?;
+    list(out, Setting::ExcludedApplications, config.excluded_applications.iter().map(|name| Plain(name)))?;
     config.amnezia.iter().try_for_each(|setting| writeln!(out, "{} = {}", setting.key, Value(&setting.value)))
 }
 
 fn write_peer(peer: &NewPeer, out: &mut impl Write) -> fmt::Result {
     writeln!(out, "\n[Peer]")?;
-    line(out, Key::PublicKey, peer.public_key)?;
+    line(out, Setting::PublicKey, peer.public_key)?;
     if let Some(key) = &peer.preshared_key {
-        line(out, Key::PresharedKey, &*key.to_base64())?;
+        line(out, Setting::PresharedKey, &*key.to_base64())?;
     }
-    list(out, Key::AllowedIps, peer.allowed_ips.iter())?;
+    list(out, Setting::AllowedIps, peer.allowed_ips.iter())?;
     match &peer.endpoint {
-        Some(Endpoint::Address(address)) => line(out, Key::Endpoint, address)?,
+        Some(Endpoint::Address(address)) => line(out, Setting::Endpoint, address)?,
         Some(Endpoint::Name { host, port }) if host.contains(':') => {
-            line(out, Key::Endpoint, format_args!("[{}]:{port}", Plain(host)))?;
+            line(out, Setting::Endpoint, format_args!("[{}]:{port}", Plain(host)))?;
         }
-        Some(Endpoint::Name { host, port }) => line(out, Key::Endpoint, format_args!("{}:{port}", Plain(host)))?,
+        Some(Endpoint::Name { host, port }) => line(out, Setting::Endpoint, format_args!("{}:{port}", Plain(host)))?,
         None => {}
     }
     match peer.persistent_keepalive {
         0 => Ok(()),
-        seconds => line(out, Key::PersistentKeepalive, seconds),
+        seconds => line(out, Setting::PersistentKeepalive, seconds),
     }
 }
 
-fn line(out: &mut impl Write, key: Key, value: impl Display) -> fmt::Result {
-    writeln!(out, "{} = {value}", keys::name(key))
+fn line(out: &mut impl Write, key: Setting, value: impl Display) -> fmt::Result {
+    writeln!(out, "{} = {value}", settings::name(key))
 }
 
 /// One line for the whole list, none for an empty one.
-fn list(out: &mut impl Write, key: Key, values: impl Iterator<Item = impl Display>) -> fmt::Result {
+fn list(out: &mut impl Write, key: Setting, values: impl Iterator<Item = impl Display>) -> fmt::Result {
     let mut any = false;
     for value in values {
         if any {
             write!(out, ", {value}")?;
         } else {
-            write!(out, "{} = {value}", keys::name(key))?;
+            write!(out, "{} = {value}", settings::name(key))?;
         }
         any = true;
     }
     if any { writeln!(out) } else { Ok(()) }
 }
 
-fn commands(out: &mut impl Write, key: Key, commands: &[String]) -> fmt::Result {
+fn commands(out: &mut impl Write, key: Setting, commands: &[String]) -> fmt::Result {
     commands.iter().try_for_each(|command| line(out, key, Command(command)))
 }
 

@@ -1,6 +1,6 @@
 //! Hides keys in text that is shown.
 use underpass_core::config::foreign;
-use underpass_core::config::keys::{Key, find};
+use underpass_core::config::settings::{Setting, find};
 
 /// Letters in a row, of those that keys are written in, from which on they may be a key: half of one is too much too.
 const SUSPICIOUS: usize = 20;
@@ -25,7 +25,7 @@ pub fn line(text: &str) -> String {
 /// Whether what `name` is set to is a secret, or may be one.
 fn is_secret(name: &str) -> bool {
     if let Some(row) = find(name) {
-        return matches!(row.key, Key::PrivateKey | Key::PresharedKey | Key::Amnezia);
+        return matches!(row.setting, Setting::PrivateKey | Setting::PresharedKey | Setting::Amnezia);
     }
     if let Some(row) = foreign::find(name) {
         return row.is_secret;

@@ -9,7 +9,7 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 /// Texts write keys as these marks, so that rows stay short.
-const KEYS: &[(&str, &str)] = &[
+const SETTINGS: &[(&str, &str)] = &[
     ("%priv%", "UHbUZDhg+Sq27KAGnDJjMdRaIrnUYUuxwBagzgl1/08="),
     ("%own%", "DRu+5daKUgjVPdo/d7sEdfVTaazHoXaOcLxV02T9Kn0="),
     ("%a%", "fWoX8qwc/e/mawb2xv6F6UoI/EeIcOz6jjJeiMtkvA0="),
@@ -20,11 +20,11 @@ const KEYS: &[(&str, &str)] = &[
 ];
 
 fn with_keys(text: &str) -> String {
-    KEYS.iter().fold(text.to_string(), |text, (mark, key)| text.replace(mark, key))
+    SETTINGS.iter().fold(text.to_string(), |text, (mark, key)| text.replace(mark, key))
 }
 
 fn without_keys(text: &str) -> String {
-    KEYS.iter().fold(text.to_string(), |text, (mark, key)| text.replace(key, mark))
+    SETTINGS.iter().fold(text.to_string(), |text, (mark, key)| text.replace(key, mark))
 }
 
 fn shown(parsed: &Parsed) -> Vec<String> {
@@ -36,7 +36,7 @@ fn says_nothing_of_keys(text: &str) {
     const PART: usize = 6;
     let parsed = parse(text);
     let said = std::format!("{} {:?}", shown(&parsed).join("\n"), parsed.diagnostics);
-    for (_, key) in KEYS.iter().take(5) {
+    for (_, key) in SETTINGS.iter().take(5) {
         let body = key.trim_end_matches('=').as_bytes();
         for part in body.windows(PART) {
             let part = std::str::from_utf8(part).unwrap();

@@ -1,6 +1,6 @@
 //! What holds for every text and every configuration.
-use super::{KEYS, with_keys};
-use crate::config::{AmneziaSetting, Endpoint, NewPeer, QuickConfig, Severity, Table, keys, parse, write};
+use super::{SETTINGS, with_keys};
+use crate::config::{AmneziaSetting, Endpoint, NewPeer, QuickConfig, Severity, Table, parse, settings, write};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ipnet::IpNet;
@@ -69,7 +69,7 @@ prop_compose! {
     ) -> QuickConfig {
         let [pre_up, post_up, pre_down, post_down] = <[_; 4]>::try_from(commands).unwrap();
         let setting = |(key, value): (String, String)| AmneziaSetting {
-            key: keys::find(&key).unwrap().name, value: Zeroizing::new(value),
+            key: settings::find(&key).unwrap().name, value: Zeroizing::new(value),
         };
         let (included_applications, excluded_applications) =
             if included { (applications, Default::default()) } else { (Default::default(), applications) };
@@ -103,8 +103,8 @@ fn mutated() -> impl Strategy<Value = String> {
 
 /// Lines of known keys with values that are nearly right.
 fn plausible() -> impl Strategy<Value = String> {
-    let key = prop::sample::select(keys::KEYS).prop_map(|row| row.name.to_string());
-    let marks = KEYS.iter().map(|(mark, _)| mark.to_string()).collect::<std::vec::Vec<_>>();
+    let key = prop::sample::select(settings::SETTINGS).prop_map(|row| row.name.to_string());
+    let marks = SETTINGS.iter().map(|(mark, _)| mark.to_string()).collect::<std::vec::Vec<_>>();
     let value = prop_oneof![
         prop::sample::select(marks),
         "[-+]?[0-9./:, xa-f%\\[\\]]{0,20}",

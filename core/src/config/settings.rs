@@ -7,7 +7,7 @@ use Section::{Interface, Peer};
 /// Which setting a key stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each is the key of the same name in wg(8), wg-quick(8) or the Android application")]
-pub enum Key {
+pub enum Setting {
     PrivateKey,
     ListenPort,
     FwMark,
@@ -61,38 +61,38 @@ pub struct Row {
     /// The section it belongs into.
     pub section: Section,
     /// The setting.
-    pub key: Key,
+    pub setting: Setting,
     /// What a second line does.
     pub repeat: Repeat,
     /// What an empty value is.
     pub empty: Empty,
 }
 
-const fn row(name: &'static str, section: Section, key: Key, repeat: Repeat, empty: Empty) -> Row {
-    Row { name, section, key, repeat, empty }
+const fn row(name: &'static str, section: Section, setting: Setting, repeat: Repeat, empty: Empty) -> Row {
+    Row { name, section, setting, repeat, empty }
 }
 
 const fn amnezia(name: &'static str) -> Row {
-    row(name, Interface, Key::Amnezia, LastCounts, Ignored)
+    row(name, Interface, Setting::Amnezia, LastCounts, Ignored)
 }
 
 /// Every known key, in the order in which they are written.
 #[rustfmt::skip]
-pub const KEYS: &[Row] = &[
-    row("PrivateKey",           Interface, Key::PrivateKey,           Refused,    Error),
-    row("ListenPort",           Interface, Key::ListenPort,           LastCounts, Error),
-    row("FwMark",               Interface, Key::FwMark,               LastCounts, Error),
-    row("Address",              Interface, Key::Address,              Adds,       Ignored),
-    row("DNS",                  Interface, Key::Dns,                  Adds,       Error),
-    row("MTU",                  Interface, Key::Mtu,                  LastCounts, Ignored),
-    row("Table",                Interface, Key::Table,                Refused,    Ignored),
-    row("PreUp",                Interface, Key::PreUp,                Adds,       Ignored),
-    row("PostUp",               Interface, Key::PostUp,               Adds,       Ignored),
-    row("PreDown",              Interface, Key::PreDown,              Adds,       Ignored),
-    row("PostDown",             Interface, Key::PostDown,             Adds,       Ignored),
-    row("SaveConfig",           Interface, Key::SaveConfig,           LastCounts, Error),
-    row("IncludedApplications", Interface, Key::IncludedApplications, Adds,       Ignored),
-    row("ExcludedApplications", Interface, Key::ExcludedApplications, Adds,       Ignored),
+pub const SETTINGS: &[Row] = &[
+    row("PrivateKey",           Interface, Setting::PrivateKey,           Refused,    Error),
+    row("ListenPort",           Interface, Setting::ListenPort,           LastCounts, Error),
+    row("FwMark",               Interface, Setting::FwMark,               LastCounts, Error),
+    row("Address",              Interface, Setting::Address,              Adds,       Ignored),
+    row("DNS",                  Interface, Setting::Dns,                  Adds,       Error),
+    row("MTU",                  Interface, Setting::Mtu,                  LastCounts, Ignored),
+    row("Table",                Interface, Setting::Table,                Refused,    Ignored),
+    row("PreUp",                Interface, Setting::PreUp,                Adds,       Ignored),
+    row("PostUp",               Interface, Setting::PostUp,               Adds,       Ignored),
+    row("PreDown",              Interface, Setting::PreDown,              Adds,       Ignored),
+    row("PostDown",             Interface, Setting::PostDown,             Adds,       Ignored),
+    row("SaveConfig",           Interface, Setting::SaveConfig,           LastCounts, Error),
+    row("IncludedApplications", Interface, Setting::IncludedApplications, Adds,       Ignored),
+    row("ExcludedApplications", Interface, Setting::ExcludedApplications, Adds,       Ignored),
     amnezia("Jc"), amnezia("Jmin"), amnezia("Jmax"),
     amnezia("S1"), amnezia("S2"), amnezia("S3"), amnezia("S4"),
     amnezia("H1"), amnezia("H2"), amnezia("H3"), amnezia("H4"),
@@ -101,24 +101,24 @@ pub const KEYS: &[Row] = &[
     amnezia("HeaderProtectionKey"), amnezia("ContentPaddingAddition"), amnezia("RekeyAfterTime"),
     amnezia("RekeyTimeout"), amnezia("RejectAfterTime"), amnezia("KeepaliveTimeout"),
     amnezia("MaxHandshakeAttempts"), amnezia("RandomTrailers"), amnezia("DisableCookies"),
-    row("PublicKey",            Peer,      Key::PublicKey,            Refused,    Error),
-    row("PresharedKey",         Peer,      Key::PresharedKey,         Refused,    Error),
-    row("AllowedIPs",           Peer,      Key::AllowedIps,           Adds,       Means),
-    row("Endpoint",             Peer,      Key::Endpoint,             LastCounts, Error),
-    row("PersistentKeepalive",  Peer,      Key::PersistentKeepalive,  LastCounts, Error),
+    row("PublicKey",            Peer,      Setting::PublicKey,            Refused,    Error),
+    row("PresharedKey",         Peer,      Setting::PresharedKey,         Refused,    Error),
+    row("AllowedIPs",           Peer,      Setting::AllowedIps,           Adds,       Means),
+    row("Endpoint",             Peer,      Setting::Endpoint,             LastCounts, Error),
+    row("PersistentKeepalive",  Peer,      Setting::PersistentKeepalive,  LastCounts, Error),
 ];
 
 /// The row of the key written as `text`.
 #[must_use]
 pub fn find(text: &str) -> Option<&'static Row> {
-    KEYS.iter().find(|row| same_name(text, row.name))
+    SETTINGS.iter().find(|row| same_name(text, row.name))
 }
 
-/// The spelling of `key`, empty for [`Key::Amnezia`], which has many.
+/// The spelling of `key`, empty for [`Setting::Amnezia`], which has many.
 #[must_use]
-pub fn name(key: Key) -> &'static str {
-    let one = |row: &&Row| row.key == key && key != Key::Amnezia;
-    KEYS.iter().find(one).map_or("", |row| row.name)
+pub fn name(key: Setting) -> &'static str {
+    let one = |row: &&Row| row.setting == key && key != Setting::Amnezia;
+    SETTINGS.iter().find(one).map_or("", |row| row.name)
 }
 
 /// Whether `text` is `name` but for case and white space.
@@ -134,11 +134,11 @@ mod tests {
 
     #[test]
     fn every_name_is_found_and_none_twice() {
-        for (i, row) in KEYS.iter().enumerate() {
+        for (i, row) in SETTINGS.iter().enumerate() {
             assert_eq!(find(row.name), Some(row), "row {i}");
             assert_eq!(find(&row.name.to_ascii_uppercase()), Some(row), "row {i}");
             assert!(
-                KEYS.iter().skip(i + 1).all(|other| !same_name(row.name, other.name)),
+                SETTINGS.iter().skip(i + 1).all(|other| !same_name(row.name, other.name)),
                 "row {i}: {} twice",
                 row.name
             );
@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn every_setting_has_one_name() {
-        for row in KEYS.iter().filter(|row| row.key != Key::Amnezia) {
-            assert_eq!(name(row.key), row.name);
+        for row in SETTINGS.iter().filter(|row| row.setting != Setting::Amnezia) {
+            assert_eq!(name(row.setting), row.name);
         }
-        assert_eq!(name(Key::Amnezia), "");
+        assert_eq!(name(Setting::Amnezia), "");
     }
 }
