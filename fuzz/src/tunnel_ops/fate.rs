@@ -2,7 +2,6 @@
 use super::script::Script;
 use super::world::{Job, World, limits};
 use crate::pair::{chance, private_key};
-use underpass_core::noise::Tai64N;
 use underpass_core::tunnel::Padding;
 use underpass_core::{Change, Instant, Limits, PeerChange, PeerId, Tunnel, TunnelConfig, UnixTime};
 
@@ -13,7 +12,7 @@ impl World {
     /// The clock goes back by minutes, or leaps ahead by days.
     pub(super) fn step_clock(&mut self, who: usize, how: u64) {
         let amount = i128::from(how / 2);
-        self.sides[who].ahead += if how % 2 == 0 { -amount * MINUTE } else { (amount % 512 + 1) * DAY };
+        self.sides[who].ahead += if how.is_multiple_of(2) { -amount * MINUTE } else { (amount % 512 + 1) * DAY };
     }
 
     /// The clock could not be read, once.
@@ -86,7 +85,7 @@ impl World {
             mtu: old.mtu(),
             padding: side.padding,
             limits: side.limits.clone(),
-            timestamp_floor: if saved { floor } else { Tai64N::ZERO },
+            timestamp_floor: if saved { floor } else { Default::default() },
             peers: peers.collect(),
         };
         let wall = UnixTime::from_secs(1_600_000_000 + wall * 3600);

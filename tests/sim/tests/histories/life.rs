@@ -2,7 +2,6 @@
 use crate::act::{Action, HOSTS};
 use core::time::Duration;
 use underpass_core::config::{Endpoint, PeerAction};
-use underpass_core::noise::Tai64N;
 use underpass_core::{Change, Instant, Limits, PeerChange, PeerId, PresharedKey, PrivateKey, Rng as _, Tunnel};
 use underpass_sim::network::{Datagram, Link, Profile};
 use underpass_sim::rng::Rng;
@@ -15,6 +14,8 @@ pub struct Life {
     rng: Rng,
     /// The bounds of each host at present.
     limits: [Limits; HOSTS],
+    /// What each host sent as timestamps and has forgotten, at the latest: its wall clock must not go back behind it.
+    forgotten: [Duration; HOSTS],
 }
 
 impl Life {
@@ -31,7 +32,12 @@ impl Life {
             world.introduce(HostId(a), HostId(b));
         }
         world.network.attacker.record();
-        Self { rng: Rng::new(seed), world, limits: core::array::from_fn(|_| limits.clone()) }
+        Self {
+            rng: Rng::new(seed),
+            world,
+            limits: core::array::from_fn(|_| limits.clone()),
+            forgotten: [Duration::ZERO; HOSTS],
+        }
     }
 
     /// Does it.
@@ -50,11 +56,11 @@ impl Life {
             Action::Sleep { host } => world.sleep(HostId(host)),
             Action::Wake { host } => world.wake(HostId(host)),
             Action::StepMonotonic { host, seconds } => world.step_monotonic(HostId(host), seconds),
-            Action::StepWall { host, seconds } => world.step_wall(HostId(host), seconds),
+            Action::StepWall { host, seconds } => self.step_wall(HostId(host), seconds),
             Action::Tick { host } => world.command(HostId(host), |tunnel, now| tunnel.handle_timeout(now)),
             Action::Mtu { host, mtu } => world.change(HostId(host), &[Change::Mtu(mtu)]).expect("a sound MTU"),
             Action::FailClock { host } => fail_clock(world, HostId(host)),
-            Action::Restart { host, saved } => restart(world, HostId(host), saved),
+            Action::Restart { host, saved } => self.restart(HostId(host), saved),
             Action::Limits { host, eighths } => self.limit(HostId(host), eighths),
             Action::Pad { host, padding } => {
                 world.change(HostId(host), &[Change::Padding(padding)]).expect("a sound padding");
@@ -148,6 +154,33 @@ impl Life {
         self.world.change(host, &[Change::Limits(limits(eighths))]).expect("sound limits");
     }
 
+    fn step_wall(&mut self, host: HostId, seconds: i64) {
+        let shown = self.world.host(host).clock.wall(self.world.time()).as_duration().as_secs() as i64;
+        let least = self.forgotten[host.0].as_secs() as i64 + 2;
+        self.world.step_wall(host, seconds.max((least - shown).min(0)));
+    }
+
+    /// The host's program starts again: with the floors of timestamps, or with a wall clock that is later than all it sent.
+    pub fn restart(&mut self, host: HostId, saved: bool) {
+        let world = &mut self.world;
+        let floor = world.tunnel(host).timestamp_floor();
+        if !saved {
+            let shown = world.host(host).clock.wall(world.time()).as_duration();
+            let sent = floor.to_wall().as_duration();
+            world.step_wall(host, sent.saturating_sub(shown).as_secs() as i64 + 2);
+            world.restart(host, Default::default());
+            self.forgotten[host.0] = self.forgotten[host.0].max(sent);
+            return;
+        }
+        let theirs: Vec<_> =
+            world.tunnel(host).peers().map(|peer| (*peer.public_key(), peer.timestamp_floor())).collect();
+        world.restart(host, floor);
+        for (key, floor) in theirs {
+            let change = PeerChange { action: PeerAction::Update, ..PeerChange::new(key) };
+            world.configure(host, PeerChange { timestamp_floor: Some(floor), ..change });
+        }
+    }
+
     fn new_key(&mut self, host: HostId) {
         let old = self.world.host(host).public_key();
         let new = PrivateKey::generate(&mut self.rng);
@@ -236,22 +269,4 @@ pub fn tell(world: &mut World, host: usize, peer: usize, command: impl FnOnce(&m
 /// The tunnel is told of a reading that is none.
 pub fn fail_clock(world: &mut World, host: HostId) {
     world.command(host, |tunnel, _| tunnel.handle_timeout(Instant::MAX));
-}
-
-/// The host's program starts again: with the floors of timestamps, or with a wall clock that is later than all it sent.
-pub fn restart(world: &mut World, host: HostId, saved: bool) {
-    let floor = world.tunnel(host).timestamp_floor();
-    let theirs: Vec<_> = world.tunnel(host).peers().map(|peer| (*peer.public_key(), peer.timestamp_floor())).collect();
-    if saved {
-        world.restart(host, floor);
-        for (key, floor) in theirs {
-            let change = PeerChange { action: PeerAction::Update, ..PeerChange::new(key) };
-            world.configure(host, PeerChange { timestamp_floor: Some(floor), ..change });
-        }
-    } else {
-        let shown = world.host(host).clock.wall(world.time()).as_duration();
-        let behind = floor.to_wall().as_duration().saturating_sub(shown);
-        world.step_wall(host, behind.as_secs() as i64 + 2);
-        world.restart(host, Tai64N::ZERO);
-    }
 }

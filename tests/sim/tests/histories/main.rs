@@ -12,7 +12,7 @@ mod life;
 
 use act::{Action, HOSTS};
 use core::time::Duration;
-use life::{Life, fail_clock, restart};
+use life::{Life, fail_clock};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -83,7 +83,7 @@ fn a_host_goes_on_after_a_restart_and_with_a_clock_that_errs() {
             life.meet_again();
             life.world.run_for(Duration::from_millis(moment));
             match misfortune {
-                Misfortune::Restart { saved } => restart(&mut life.world, host, saved),
+                Misfortune::Restart { saved } => life.restart(host, saved),
                 Misfortune::Step { seconds } => life.world.step_monotonic(host, seconds),
                 Misfortune::FailedClock => fail_clock(&mut life.world, host),
             }

@@ -84,8 +84,9 @@ impl Story {
                 let wall = &mut self.clocks[who].wall;
                 // A day and a half back, or as much ahead.
                 let back = Duration::from_secs(65536) + Duration::from_secs(how.into());
-                let ahead = UnixTime::from_duration(wall.as_duration().saturating_sub(back));
-                *wall = if how % 2 == 0 { ahead } else { *wall + back };
+                let earlier = UnixTime::from_duration(wall.as_duration().saturating_sub(back));
+                let least = self.watch[who].least_wall();
+                *wall = if how % 2 == 0 { earlier.max(least) } else { *wall + back };
                 tunnel.handle_wall_clock(now, *wall);
             }
             4 => tunnel.end_sessions(now, peer),

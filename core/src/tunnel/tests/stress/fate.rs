@@ -108,8 +108,8 @@ impl Story {
             peers: peers.collect(),
         };
         if !saved {
-            let later = self.watch[who].latest.to_wall() + Duration::from_secs(1);
-            self.clocks[who].wall = self.clocks[who].wall.max(later);
+            self.watch[who].forget();
+            self.clocks[who].wall = self.clocks[who].wall.max(self.watch[who].least_wall());
         }
         self.watch[who].latest = config.timestamp_floor;
         let rng = Box::new(Seeded(u64::from(self.below(u32::MAX)) + 1));

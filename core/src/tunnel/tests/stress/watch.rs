@@ -7,11 +7,23 @@ use std::collections::BTreeSet;
 pub(super) struct Watch {
     /// The latest timestamp of its initiations since it started, or the floor with which it did.
     pub(super) latest: Tai64N,
+    /// The latest timestamp that it forgot to have sent.
+    forgotten: Tai64N,
     /// Which counters left under which session, by the other side's index.
     counters: BTreeSet<(u32, u64)>,
 }
 
 impl Watch {
+    /// The host starts again and does not know what it sent.
+    pub(super) fn forget(&mut self) {
+        self.forgotten = self.forgotten.max(self.latest);
+    }
+
+    /// What its wall clock must show at least, or its peers take it for a replay of its former self.
+    pub(super) fn least_wall(&self) -> UnixTime {
+        self.forgotten.to_wall() + Duration::from_secs(1)
+    }
+
     /// No counter leaves twice under one key.
     pub(super) fn see(&mut self, datagram: &[u8]) {
         let [4, _, _, _, rest @ ..] = datagram else { return };
