@@ -30,6 +30,19 @@ impl Story {
             assert!(tunnel.peers.iter().all(|peer| peer.public_key != other || peer.staged.is_empty()));
             check(tunnel, true);
         }
+        self.share_a_session();
+    }
+
+    /// Both seal under one session, and one of them is its initiator, who will replace it in time (lesson 7).
+    fn share_a_session(&self) {
+        let [(own, role), (other, their_role)] = [0, 1].map(|who: usize| {
+            let tunnel = &self.hosts[who].tunnel;
+            let id = tunnel.peer_by_key(&private(self.keys[1 - who]).public_key()).expect("they know each other");
+            let pair = tunnel.peers.find(id).and_then(|peer| peer.sessions.current()).expect("a session");
+            (pair.indices, pair.role)
+        });
+        assert_eq!((own.local, own.remote), (other.remote, other.local), "{role:?} {their_role:?}");
+        assert_ne!(role, their_role);
     }
 
     fn mend(&mut self, who: usize) {
