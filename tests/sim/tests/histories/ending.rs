@@ -44,11 +44,16 @@ impl Life {
     }
     /// What befell `host` costs two seconds at most: then it hears both others and they hear it, whoever speaks. And from
     /// then on sessions are renewed in time: every one has an end that began it, whose clock goes.
-    pub fn go_on(&mut self, host: HostId) {
+    /// The first words follow each other by `lag`.
+    pub fn go_on(&mut self, host: HostId, lag: Duration) {
         let world = &mut self.world;
         let others: Vec<_> = world.hosts().filter(|other| *other != host).collect();
         let ways: Vec<_> = others.iter().flat_map(|other| [(host, *other), (*other, host)]).collect();
         let before: Vec<_> = ways.iter().map(|(from, to)| world.arrived(*from, *to)).collect();
+        for (from, to) in &ways {
+            world.send(*from, *to);
+            world.run_for(lag);
+        }
         for _ in 0..20 {
             for (from, to) in &ways {
                 world.send(*from, *to);

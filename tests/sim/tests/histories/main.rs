@@ -16,6 +16,7 @@ use life::{Life, fail_clock};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
+use underpass_core::limits::REJECT_AFTER_TIME;
 use underpass_sim::HostId;
 
 /// The configuration: as the environment says, else `cases` cases from a fixed seed.
@@ -59,9 +60,15 @@ fn random_histories_keep_the_invariants() {
 /// What befalls one host of three that live in peace.
 #[derive(Clone, Copy, Debug)]
 enum Misfortune {
-    Restart { saved: bool },
-    Step { seconds: i64 },
+    Restart {
+        saved: bool,
+    },
+    Step {
+        seconds: i64,
+    },
     FailedClock,
+    /// Nobody speaks until no session is left: then all do.
+    Silence,
 }
 
 fn misfortune() -> impl Strategy<Value = Misfortune> {
@@ -69,6 +76,7 @@ fn misfortune() -> impl Strategy<Value = Misfortune> {
         any::<bool>().prop_map(|saved| Misfortune::Restart { saved }),
         act::step().prop_map(|seconds| Misfortune::Step { seconds }),
         Just(Misfortune::FailedClock),
+        Just(Misfortune::Silence),
     ]
 }
 
@@ -76,9 +84,9 @@ fn misfortune() -> impl Strategy<Value = Misfortune> {
 /// left that nobody renews.
 #[test]
 fn a_host_goes_on_after_a_restart_and_with_a_clock_that_errs() {
-    let histories = (any::<u64>(), vec(act::action(), 1..60), 0..HOSTS, misfortune(), 0..200_000u64);
+    let histories = (any::<u64>(), vec(act::action(), 1..60), 0..HOSTS, misfortune(), 0..200_000u64, 0..40u64);
     TestRunner::new(config(64))
-        .run(&histories, |(seed, actions, host, misfortune, moment)| {
+        .run(&histories, |(seed, actions, host, misfortune, moment, lag)| {
             let (mut life, host) = (live(seed, &actions, false), HostId(host));
             life.meet_again();
             life.world.run_for(Duration::from_millis(moment));
@@ -86,8 +94,9 @@ fn a_host_goes_on_after_a_restart_and_with_a_clock_that_errs() {
                 Misfortune::Restart { saved } => life.restart(host, saved),
                 Misfortune::Step { seconds } => life.world.step_monotonic(host, seconds),
                 Misfortune::FailedClock => fail_clock(&mut life.world, host),
+                Misfortune::Silence => life.world.run_for(REJECT_AFTER_TIME),
             }
-            life.go_on(host);
+            life.go_on(host, Duration::from_millis(lag));
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
