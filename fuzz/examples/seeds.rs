@@ -164,12 +164,39 @@ fn scripts() {
         }
         write("tunnel_ops", &format!("chance-{seed}"), &script);
     }
+    for (place, arguments) in RARE_ARGUMENTS.into_iter().enumerate() {
+        let rare = RARE + u8::try_from(place).expect("few");
+        let arguments = &[2, 3, 4][..arguments];
+        let one = [&[rare, 0], arguments, &[0, 0, 3, 1, 2, 10, 0, 0, 1, 3, 1, 2, 10, 0, 9, 0, 20, 0, 10, 0]].concat();
+        write("tunnel_ops", &format!("rare-{place}"), &[live.as_slice(), &one].concat());
+    }
+    for seed in 0..4 {
+        let mut chance = Chance::new(seed + 50);
+        let mut script = live.to_vec();
+        for _ in 0..150 {
+            let (happening, arguments) = if chance.below(8) == 0 {
+                let place = chance.below(RARE_ARGUMENTS.len());
+                (usize::from(RARE) + place, RARE_ARGUMENTS[place])
+            } else {
+                let happening = OFTEN[chance.below(OFTEN.len())];
+                (happening, ARGUMENTS[happening])
+            };
+            script.push(u8::try_from(happening).expect("few"));
+            script.extend((0..=arguments).map(|_| chance.bits() as u8));
+        }
+        write("tunnel_ops", &format!("rare-chance-{seed}"), &script);
+    }
 }
 
 /// Happenings of which a life is made: packets, batches, jobs, deliveries, losses, a little time.
 const OFTEN: [usize; 20] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 10, 10, 10, 10, 10, 13, 14, 15, 16, 18];
 /// Bytes of each happening behind the one that says whose it is; noise is empty then.
 const ARGUMENTS: [usize; 28] = [3, 3, 3, 3, 3, 1, 9, 2, 1, 2, 0, 0, 0, 1, 1, 1, 4, 1, 0, 1, 0, 2, 2, 1, 2, 1, 1, 2];
+
+/// The first of the rare happenings: clocks, restarts, what a host may forbid.
+const RARE: u8 = 248;
+/// Bytes of each of these.
+const RARE_ARGUMENTS: [usize; 8] = [2, 0, 3, 0, 1, 1, 1, 1];
 
 /// Scripts of calls in C: a handshake with a packet, a batch in three steps, and chance.
 fn calls() {

@@ -21,6 +21,12 @@ impl Rng for Seeded {
     }
 }
 
+/// The randomness number `number`.
+#[must_use]
+pub fn chance(number: u64) -> Box<dyn Rng> {
+    Box::new(Seeded(Chance::new(number)))
+}
+
 /// The private key number `number`.
 #[must_use]
 pub fn private_key(number: u8) -> PrivateKey {
@@ -60,8 +66,8 @@ pub fn side(number: u8, other: u8, limits: Limits) -> Tunnel {
         limits,
         ..TunnelConfig::default()
     };
-    let rng = Box::new(Seeded(Chance::new(u64::from(number) + 1)));
-    Tunnel::new(config, rng, NOW, UnixTime::from_secs(1_700_000_000)).expect("a good configuration")
+    Tunnel::new(config, chance(u64::from(number) + 1), NOW, UnixTime::from_secs(1_700_000_000))
+        .expect("a good configuration")
 }
 
 /// The only peer of `tunnel`.

@@ -9,7 +9,10 @@ use underpass::config::{
     underpass_config_address, underpass_config_diagnostic, underpass_config_dns, underpass_config_interface,
     underpass_config_peer, underpass_config_text, underpass_config_write, underpass_diagnostic, underpass_interface,
 };
-use underpass::drain::{underpass_event, underpass_poll_event, underpass_poll_timeout};
+use underpass::drain::{
+    UNDERPASS_EVENT_LAYOUT_CHANGED, UNDERPASS_EVENT_SESSION_ESTABLISHED, UNDERPASS_HEALTH_IDLE, underpass_event,
+    underpass_poll_event, underpass_poll_timeout,
+};
 use underpass::keys::{
     underpass_key_from_base64, underpass_key_from_hex, underpass_key_to_base64, underpass_key_to_hex,
     underpass_public_key,
@@ -39,7 +42,9 @@ impl World {
         let size = size(size_of::<underpass_event>(), word);
         let mut event = underpass_event { size, ..Default::default() };
         if self.judge_out(&mut event, |world, out| underpass_poll_event(world.tunnels[who], out)) {
-            assert!((1..=8).contains(&event.kind) && event.health <= 3 && event.size == size, "{event:?}");
+            let kinds = UNDERPASS_EVENT_SESSION_ESTABLISHED..=UNDERPASS_EVENT_LAYOUT_CHANGED;
+            assert!(kinds.contains(&event.kind) && event.health <= UNDERPASS_HEALTH_IDLE, "{event:?}");
+            assert_eq!(event.size, size);
         }
     }
 

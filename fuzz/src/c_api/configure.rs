@@ -18,6 +18,8 @@ use underpass::options::{underpass_options, underpass_tunnel_new_from_config};
 use underpass::uapi::{underpass_uapi_get, underpass_uapi_result, underpass_uapi_set};
 use underpass::words::{UNDERPASS_E_NULL, UNDERPASS_OK};
 
+const HOUR: u64 = 3_600_000_000_000;
+
 /// Lines of configurations and requests.
 const LINES: &[&str] = &[
     "[Interface]\n",
@@ -66,15 +68,21 @@ fn text(script: &mut Script<'_>) -> Vec<u8> {
 }
 
 impl World {
-    /// Time goes on, or back; nothing stays due.
+    /// Time goes on, or back; the clock may fail once; nothing stays due.
     pub(super) fn advance(&mut self, who: usize, script: &mut Script<'_>) {
-        let step = match script.byte().unwrap_or(0) {
+        let how = script.byte().unwrap_or(0);
+        let step = match how {
             0..100 => script.number() * 1_000_000,
             100..200 => script.number() * 1_000_000_000,
             200..205 => u64::MAX - self.now,
             _ => 0,
         };
         self.now = self.now.saturating_add(step).min(u64::MAX / 2);
+        match how {
+            254 => self.now = self.now.saturating_sub(HOUR),
+            255 => drop(self.judge(underpass_handle_timeout(self.tunnels[who], u64::MAX))),
+            _ => {}
+        }
         self.judge(underpass_handle_timeout(self.tunnels[who], self.now));
         let mut due = 0;
         assert_eq!(underpass_poll_timeout(self.tunnels[who], &mut due), UNDERPASS_OK);

@@ -3,7 +3,7 @@ use super::script::Script;
 use super::world::{Crypted, Flight, Job, Side, World};
 use crate::pair::inner;
 use underpass_core::DropReason;
-use underpass_core::limits::{HEADROOM, TAILROOM};
+use underpass_core::limits::HEADROOM;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot};
 
@@ -21,7 +21,8 @@ impl World {
         packet[HEADER..HEADER + 4].copy_from_slice(&self.packets.to_le_bytes());
         packet[1] = if shape & 1 == 0 { shape >> 6 } else { packet[1] };
         self.sides[who].sent.insert(self.packets);
-        let mut buf = vec![0; HEADROOM + len + TAILROOM];
+        let room = self.sides[who].tunnel.layout().tailroom();
+        let mut buf = vec![0; HEADROOM + len + room];
         buf[HEADROOM..HEADROOM + len].copy_from_slice(&packet);
         (buf, len)
     }
@@ -29,7 +30,8 @@ impl World {
     pub(super) fn send_packet(&mut self, who: usize, script: &mut Script<'_>) {
         let (mut buf, len) = self.packet(who, script);
         let packet = PacketBuf { buf: &mut buf, packet: HEADROOM..HEADROOM + len };
-        let launched = match self.sides[who].tunnel.handle_packet(self.now, packet) {
+        let now = self.now(who);
+        let launched = match self.sides[who].tunnel.handle_packet(now, packet) {
             Outbound::Datagram { transmit, datagram } => Some((transmit.ecn, datagram.to_vec())),
             _ => None,
         };
@@ -45,7 +47,8 @@ impl World {
             .iter_mut()
             .map(|(buf, len)| PacketSlot::new(PacketBuf { packet: HEADROOM..HEADROOM + *len, buf }))
             .collect();
-        self.sides[who].tunnel.handle_packets(self.now, &mut batch);
+        let now = self.now(who);
+        self.sides[who].tunnel.handle_packets(now, &mut batch);
         let sent: Vec<_> = batch
             .iter()
             .filter_map(|slot| match slot.outcome() {
@@ -59,10 +62,11 @@ impl World {
 
     /// Begins to seal a packet, or to open the oldest datagram; the rest is done later.
     pub(super) fn begin_job(&mut self, who: usize, script: &mut Script<'_>) {
+        let now = self.now(who);
         let oldest = self.wire.iter().position(|flight| flight.to == who);
         if let Some(at) = oldest.filter(|_| self.packets % 2 == 1) {
             let Flight { path, ecn, mut bytes, .. } = self.wire.remove(at);
-            match self.sides[who].tunnel.begin_open(self.now, path, ecn, &mut bytes) {
+            match self.sides[who].tunnel.begin_open(now, path, ecn, &mut bytes) {
                 Begin::Crypt(job) => self.jobs.push(Job::Open(who, job, bytes)),
                 Begin::Done(verdict) => self.arrived(who, verdict.of_mut(&mut bytes)),
             }
@@ -70,7 +74,7 @@ impl World {
         }
         let (mut buf, len) = self.packet(who, script);
         let packet = PacketBuf { buf: &mut buf, packet: HEADROOM..HEADROOM + len };
-        if let Begin::Crypt(job) = self.sides[who].tunnel.begin_seal(self.now, packet) {
+        if let Begin::Crypt(job) = self.sides[who].tunnel.begin_seal(now, packet) {
             self.jobs.push(Job::Seal(who, job, buf));
         }
     }
@@ -83,13 +87,15 @@ impl World {
         for crypted in crypted {
             match crypted {
                 Crypted::Sealed(who, sealed, buf) => {
-                    let (verdict, ()) = self.sides[who].tunnel.finish_seal(self.now, sealed);
+                    let now = self.now(who);
+                    let (verdict, ()) = self.sides[who].tunnel.finish_seal(now, sealed);
                     if let Outbound::Datagram { transmit, datagram } = verdict.of(&buf) {
                         self.launch(who, transmit.ecn, datagram.to_vec());
                     }
                 }
                 Crypted::Opened(who, opened) => {
-                    let (verdict, mut bytes) = self.sides[who].tunnel.finish_open(self.now, opened);
+                    let now = self.now(who);
+                    let (verdict, mut bytes) = self.sides[who].tunnel.finish_open(now, opened);
                     self.arrived(who, verdict.of_mut(&mut bytes));
                 }
             }
@@ -133,14 +139,15 @@ impl World {
                 .filter(|flight| flight.to == who)
                 .map(|Flight { path, ecn, bytes, .. }| DatagramSlot::new(*path, *ecn, bytes))
                 .collect();
-            self.sides[who].tunnel.handle_datagrams(self.now, &mut batch);
+            let now = self.now(who);
+            self.sides[who].tunnel.handle_datagrams(now, &mut batch);
             batch.into_iter().for_each(|slot| self.arrived(who, slot.into_outcome()));
         }
     }
 
     fn receive(&mut self, mut flight: Flight) {
-        let who = flight.to;
-        let inbound = self.sides[who].tunnel.handle_datagram(self.now, flight.path, flight.ecn, &mut flight.bytes);
+        let (who, now) = (flight.to, self.now(flight.to));
+        let inbound = self.sides[who].tunnel.handle_datagram(now, flight.path, flight.ecn, &mut flight.bytes);
         self.arrived(who, inbound);
     }
 

@@ -3,6 +3,7 @@
 //! The input is a script: a byte names what happens, the bytes behind it say how. After each happening both tunnels are
 //! drained as the contract says, and what must always hold is checked (`World::settle`).
 mod carry;
+mod fate;
 pub(crate) mod script;
 mod world;
 
@@ -28,9 +29,15 @@ fn live(data: &[u8]) -> World {
     world
 }
 
+/// Numbers from here on name happenings of their own; those below name the ordinary ones, over and over.
+const RARE: u8 = 248;
+
 /// One happening. Whose it is, is the lowest bit of the first byte behind it.
 fn happen(world: &mut World, happening: u8, script: &mut Script<'_>) {
     let who = usize::from(script.byte().unwrap_or(0) & 1);
+    if happening >= RARE {
+        return happen_rarely(world, happening - RARE, who, script);
+    }
     match happening % 28 {
         0..=3 => world.send_packet(who, script),
         4 => world.begin_job(who, script),
@@ -58,8 +65,22 @@ fn happen(world: &mut World, happening: u8, script: &mut Script<'_>) {
     }
 }
 
+fn happen_rarely(world: &mut World, happening: u8, who: usize, script: &mut Script<'_>) {
+    match happening {
+        0 => world.step_clock(who, script.number()),
+        1 => world.fail_clock(who),
+        2 => world.restart(who, script),
+        3 => world.end_sessions(who),
+        4 => world.refuse(who, script.byte().unwrap_or(0)),
+        5 => world.change_limits(who, script.byte().unwrap_or(0)),
+        6 => world.change_padding(who, script.byte().unwrap_or(0)),
+        _ => world.change_link(who, script.byte().unwrap_or(0)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::world::limits;
     use super::*;
 
     /// A target that reaches nothing finds nothing.
@@ -80,5 +101,8 @@ mod tests {
             dropped += side.tunnel.stats().drops.total();
         }
         assert!(delivered > 50 && handshakes > 20 && dropped > 50, "{delivered}, {handshakes}, {dropped}");
+        let rare = (0..4).map(|number| live(&seed(&format!("rare-chance-{number}"))));
+        let reached = rare.flat_map(|world| world.sides).filter(|side| side.ahead != 0 && side.limits != limits());
+        assert!(reached.count() > 3, "clocks that err, and other limits");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use underpass_core::Tai64N;
 use underpass_core::limits::HEADROOM;
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{OpenJob, Opened, Path, SealJob, Sealed, SendError};
+use underpass_core::tunnel::{OpenJob, Opened, Padding, Path, SealJob, Sealed, SendError};
 use underpass_core::{
     AllowedIp, Change, Endpoint, Instant, Limits, PeerChange, PeerId, PresharedKey, PublicKey, Tunnel, UnixTime,
     config::PeerAction,
@@ -21,7 +21,11 @@ pub(super) struct Side {
     /// Where its datagrams seem to come from.
     pub(super) path: Path,
     /// Its private key, by number.
-    key: u8,
+    pub(super) key: u8,
+    /// How far its clock is ahead of true time, in nanoseconds.
+    pub(super) ahead: i128,
+    pub(super) limits: Limits,
+    pub(super) padding: Padding,
     /// Packets given to it, by their number.
     pub(super) sent: BTreeSet<u32>,
     /// Packets of the other side that it delivered.
@@ -68,13 +72,14 @@ pub(super) struct World {
     pub(super) sides: [Side; 2],
     pub(super) wire: Vec<Flight>,
     pub(super) jobs: Vec<Job>,
-    pub(super) now: Instant,
+    /// True time, which the sides' clocks follow.
+    pub(super) time: Instant,
     pub(super) packets: u32,
     /// Where tunnels write what they want to send.
     buf: Vec<u8>,
 }
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits {
         peers: 4,
         staged_packets_per_peer: 8,
@@ -91,6 +96,9 @@ impl World {
             tunnel: side(number, other, limits()),
             path: path_of(number),
             key: number,
+            ahead: 0,
+            limits: limits(),
+            padding: Padding::default(),
             sent: BTreeSet::new(),
             delivered: BTreeSet::new(),
         };
@@ -98,31 +106,38 @@ impl World {
             sides: [side(1, 2), side(2, 1)],
             wire: Vec::new(),
             jobs: Vec::new(),
-            now: NOW,
+            time: NOW,
             packets: 0,
             buf: vec![0; BUFFER],
         }
     }
 
+    /// What the clock of `who` shows.
+    pub(super) fn now(&self, who: usize) -> Instant {
+        let shown = i128::from(self.time.as_nanos()) + self.sides[who].ahead;
+        Instant::from_nanos(u64::try_from(shown.max(0)).unwrap_or(u64::MAX))
+    }
+
     /// Drains both sides and checks what must always hold.
     pub(super) fn settle(&mut self) {
         for who in [0, 1] {
+            let now = self.now(who);
             let tunnel = &mut self.sides[who].tunnel;
-            if tunnel.poll_timeout().is_some_and(|due| due <= self.now) {
-                tunnel.handle_timeout(self.now);
-                assert!(tunnel.poll_timeout().is_none_or(|due| due > self.now), "a deadline stays due");
+            if tunnel.poll_timeout().is_some_and(|due| due <= now) {
+                tunnel.handle_timeout(now);
+                assert!(tunnel.poll_timeout().is_none_or(|due| due > now), "a deadline stays due");
             }
             let mut count = 0;
-            while let Ok(Some(transmit)) = self.sides[who].tunnel.poll_transmit(self.now, &mut self.buf) {
+            while let Ok(Some(transmit)) = self.sides[who].tunnel.poll_transmit(now, &mut self.buf) {
                 count += 1;
                 assert!(count <= 64, "a tunnel never falls silent");
                 let bytes = self.buf[..transmit.len].to_vec();
                 self.launch(who, transmit.ecn, bytes);
             }
-            let tunnel = &mut self.sides[who].tunnel;
+            let Side { tunnel, limits, .. } = &mut self.sides[who];
             while tunnel.poll_event().is_some() {}
-            assert!(tunnel.poll_timeout().is_none_or(|due| due > self.now), "sending left a deadline due");
-            check_bounds(tunnel);
+            assert!(tunnel.poll_timeout().is_none_or(|due| due > now), "sending left a deadline due");
+            check_bounds(tunnel, limits);
         }
     }
 
@@ -137,8 +152,8 @@ impl World {
     pub(super) fn end(mut self) {
         self.finish_jobs(0);
         self.wire.clear();
-        for side in &mut self.sides {
-            let mut now = self.now;
+        let starts = [self.now(0), self.now(1)];
+        for (side, mut now) in self.sides.iter_mut().zip(starts) {
             let peers: Vec<PublicKey> = side.tunnel.peers().map(|peer| *peer.public_key()).collect();
             let quiet = |key: &PublicKey| {
                 Change::Peer(PeerChange {
@@ -172,11 +187,11 @@ impl World {
     }
 
     pub(super) fn advance_millis(&mut self, millis: u64) {
-        self.now = self.now + Duration::from_millis(millis);
+        self.time = self.time + Duration::from_millis(millis);
     }
 
     pub(super) fn advance_seconds(&mut self, seconds: u64) {
-        self.now = self.now + Duration::from_secs(seconds);
+        self.time = self.time + Duration::from_secs(seconds);
     }
 
     pub(super) fn peer_of(&self, who: usize) -> Option<PeerId> {
@@ -185,8 +200,9 @@ impl World {
     }
 
     pub(super) fn connect(&mut self, who: usize) {
+        let now = self.now(who);
         if let Some(peer) = self.peer_of(who) {
-            self.sides[who].tunnel.connect(self.now, peer);
+            self.sides[who].tunnel.connect(now, peer);
         }
     }
 
@@ -195,17 +211,19 @@ impl World {
     }
 
     pub(super) fn network_change(&mut self, who: usize) {
-        self.sides[who].tunnel.handle_network_change(self.now);
+        let now = self.now(who);
+        self.sides[who].tunnel.handle_network_change(now);
     }
 
     pub(super) fn wall_clock(&mut self, who: usize, hours: u64) {
+        let now = self.now(who);
         let wall = UnixTime::from_secs(1_600_000_000 + hours * 3600);
-        self.sides[who].tunnel.handle_wall_clock(self.now, wall);
+        self.sides[who].tunnel.handle_wall_clock(now, wall);
     }
 
     /// A tick that may be early, or of a clock that went back.
     pub(super) fn tick(&mut self, who: usize, back: u8) {
-        let earlier = Instant::from_nanos(self.now.as_nanos().saturating_sub(u64::from(back) * 100_000_000));
+        let earlier = Instant::from_nanos(self.now(who).as_nanos().saturating_sub(u64::from(back) * 100_000_000));
         self.sides[who].tunnel.handle_timeout(earlier);
     }
 
@@ -259,7 +277,8 @@ impl World {
     pub(super) fn change_mtu(&mut self, who: usize, mtu: u64) {
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
         let before = self.sides[who].tunnel.mtu();
-        let outcome = self.sides[who].tunnel.configure(self.now, &[Change::Mtu(mtu)]);
+        let now = self.now(who);
+        let outcome = self.sides[who].tunnel.configure(now, &[Change::Mtu(mtu)]);
         assert_eq!(self.sides[who].tunnel.mtu(), if outcome.is_ok() { mtu } else { before });
     }
 
@@ -279,7 +298,7 @@ impl World {
     /// What else a host may call, also for a peer that is not there.
     pub(super) fn meddle(&mut self, who: usize, script: &mut Script<'_>) {
         let (what, how) = (script.byte().unwrap_or(0), script.byte().unwrap_or(0));
-        let now = self.now;
+        let now = self.now(who);
         let remote = self.sides[1 - who].path.remote;
         let peer = self.peer_of(who).filter(|_| how & 128 == 0).unwrap_or(PeerId::from_u64(u64::from(how) << 32));
         let tunnel = &mut self.sides[who].tunnel;
@@ -298,14 +317,15 @@ impl World {
         }
     }
 
-    fn configure(&mut self, who: usize, changes: &[Change]) {
+    pub(super) fn configure(&mut self, who: usize, changes: &[Change]) {
+        let now = self.now(who);
         // A key of low order or too many peers cannot come up here.
-        self.sides[who].tunnel.configure(self.now, changes).expect("a good configuration");
+        self.sides[who].tunnel.configure(now, changes).expect("a good configuration");
     }
 }
 
-fn check_bounds(tunnel: &Tunnel) {
-    let (held, limits) = (tunnel.footprint(), limits());
+fn check_bounds(tunnel: &Tunnel, limits: &Limits) {
+    let held = tunnel.footprint();
     let peers = held.peers;
     assert!(peers <= limits.peers as usize);
     assert!(held.staged_packets <= peers * usize::from(limits.staged_packets_per_peer), "{held:?}");

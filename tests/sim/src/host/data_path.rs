@@ -1,9 +1,8 @@
 //! The three forms of the data path: one by one, in batches, in three steps. All must come to the same.
 use super::{Departure, Outbox};
 use crate::outcome::Outcome;
-use underpass_core::limits::{HEADROOM, TAILROOM};
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path, Span};
+use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, Layout, Outbound, PacketBuf, PacketSlot, Path, Span};
 use underpass_core::{Instant, Tunnel};
 
 /// In which form a host calls the tunnel's data path.
@@ -31,7 +30,8 @@ impl DataPath {
         bounces: &mut Vec<Vec<u8>>,
         mut drain: impl FnMut(&mut Tunnel, &mut Outbox),
     ) -> Vec<Outcome> {
-        let mut buffers: Vec<_> = packets.iter().map(|packet| roomy(packet)).collect();
+        let layout = tunnel.layout();
+        let mut buffers: Vec<_> = packets.iter().map(|packet| roomy(packet, layout)).collect();
         if self == Self::Single {
             return buffers.iter_mut().map(|buf| write_one(tunnel, now, buf, outbox, bounces, &mut drain)).collect();
         }
@@ -78,7 +78,8 @@ fn write_one(
     bounces: &mut Vec<Vec<u8>>,
     drain: Drain<'_>,
 ) -> Outcome {
-    let outbound = tunnel.handle_packet(now, packet_buf(buf));
+    let layout = tunnel.layout();
+    let outbound = tunnel.handle_packet(now, packet_buf(buf, layout));
     sort_out(&outbound, outbox, bounces);
     let outcome = Outcome::from(&outbound);
     drain(tunnel, outbox);
@@ -118,7 +119,8 @@ fn sort_in(path: Path, inbound: &Inbound<&mut [u8]>, outbox: &mut Outbox) {
 }
 
 fn seal_batch(tunnel: &mut Tunnel, now: Instant, buffers: &mut [Vec<u8>]) -> Vec<Outbound<Span>> {
-    let mut slots: Vec<_> = buffers.iter_mut().map(|buf| PacketSlot::new(packet_buf(buf))).collect();
+    let layout = tunnel.layout();
+    let mut slots: Vec<_> = buffers.iter_mut().map(|buf| PacketSlot::new(packet_buf(buf, layout))).collect();
     tunnel.handle_packets(now, &mut slots);
     slots.iter().map(|slot| slot.verdict).collect()
 }
@@ -131,7 +133,8 @@ fn open_batch(tunnel: &mut Tunnel, now: Instant, datagrams: &mut [(Path, Ecn, Ve
 }
 
 fn seal_in_steps(tunnel: &mut Tunnel, now: Instant, buffers: &mut [Vec<u8>]) -> Vec<Outbound<Span>> {
-    let begun: Vec<_> = buffers.iter_mut().map(|buf| tunnel.begin_seal(now, packet_buf(buf))).collect();
+    let layout = tunnel.layout();
+    let begun: Vec<_> = buffers.iter_mut().map(|buf| tunnel.begin_seal(now, packet_buf(buf, layout))).collect();
     let crypted = crypt_in_reverse(begun.into_iter().zip(buffers), |job, buf| job.crypt(buf));
     let finish = |crypted| match crypted {
         Begin::Crypt(sealed) => tunnel.finish_seal(now, sealed).0,
@@ -166,13 +169,13 @@ fn crypt_in_reverse<'b, Job, Verdict, Crypted>(
     crypted
 }
 
-fn roomy(packet: &[u8]) -> Vec<u8> {
-    let mut buf = vec![0xa5; HEADROOM + packet.len() + TAILROOM];
-    buf[HEADROOM..HEADROOM + packet.len()].copy_from_slice(packet);
+fn roomy(packet: &[u8], layout: Layout) -> Vec<u8> {
+    let mut buf = vec![0xa5; layout.headroom() + packet.len() + layout.tailroom()];
+    buf[layout.headroom()..][..packet.len()].copy_from_slice(packet);
     buf
 }
 
-fn packet_buf(buf: &mut [u8]) -> PacketBuf<'_> {
-    let packet = HEADROOM..buf.len() - TAILROOM;
+fn packet_buf(buf: &mut [u8], layout: Layout) -> PacketBuf<'_> {
+    let packet = layout.headroom()..buf.len() - layout.tailroom();
     PacketBuf { buf, packet }
 }

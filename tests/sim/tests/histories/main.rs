@@ -7,11 +7,17 @@
 //!
 //! The seed is fixed, so that a run is the same everywhere; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` explore further.
 mod act;
+mod ending;
+mod life;
 
-use act::{Action, Life};
+use act::{Action, HOSTS};
+use core::time::Duration;
+use life::{Life, fail_clock};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
+use underpass_core::limits::REJECT_AFTER_TIME;
+use underpass_sim::HostId;
 
 /// The configuration: as the environment says, else `cases` cases from a fixed seed.
 fn config(cases: u32) -> Config {
@@ -46,6 +52,51 @@ fn random_histories_keep_the_invariants() {
             let mut life = live(seed, &actions, false);
             life.meet_again();
             life.world.assert_nothing_leaked();
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// What befalls one host of three that live in peace.
+#[derive(Clone, Copy, Debug)]
+enum Misfortune {
+    Restart {
+        saved: bool,
+    },
+    Step {
+        seconds: i64,
+    },
+    FailedClock,
+    /// Nobody speaks until no session is left: then all do.
+    Silence,
+}
+
+fn misfortune() -> impl Strategy<Value = Misfortune> {
+    prop_oneof![
+        any::<bool>().prop_map(|saved| Misfortune::Restart { saved }),
+        act::step().prop_map(|seconds| Misfortune::Step { seconds }),
+        Just(Misfortune::FailedClock),
+        Just(Misfortune::Silence),
+    ]
+}
+
+/// After any history, whatever then befalls a host, its peers hear it and are heard within two seconds, and no session is
+/// left that nobody renews.
+#[test]
+fn a_host_goes_on_after_a_restart_and_with_a_clock_that_errs() {
+    let histories = (any::<u64>(), vec(act::action(), 1..60), 0..HOSTS, misfortune(), 0..200_000u64, 0..40u64);
+    TestRunner::new(config(64))
+        .run(&histories, |(seed, actions, host, misfortune, moment, lag)| {
+            let (mut life, host) = (live(seed, &actions, false), HostId(host));
+            life.meet_again();
+            life.world.run_for(Duration::from_millis(moment));
+            match misfortune {
+                Misfortune::Restart { saved } => life.restart(host, saved),
+                Misfortune::Step { seconds } => life.world.step_monotonic(host, seconds),
+                Misfortune::FailedClock => fail_clock(&mut life.world, host),
+                Misfortune::Silence => life.world.run_for(REJECT_AFTER_TIME),
+            }
+            life.go_on(host, Duration::from_millis(lag));
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
