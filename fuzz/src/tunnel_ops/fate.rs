@@ -3,7 +3,7 @@ use super::script::Script;
 use super::world::{Job, World, limits};
 use crate::pair::{chance, private_key};
 use underpass_core::tunnel::Padding;
-use underpass_core::{Change, Instant, Limits, PeerChange, PeerId, Tunnel, TunnelConfig, UnixTime};
+use underpass_core::{Change, Instant, Limits, NewPeer, PeerId, Tunnel, TunnelConfig, UnixTime};
 
 const MINUTE: i128 = 60_000_000_000;
 const DAY: i128 = 1440 * MINUTE;
@@ -70,15 +70,15 @@ impl World {
         let side = &mut self.sides[who];
         let old = &side.tunnel;
         let floor = old.timestamp_floor();
-        let peers = old.peers().map(|peer| PeerChange {
+        let peers = old.peers().map(|peer| NewPeer {
             preshared_key: peer.preshared_key().cloned(),
             endpoint: peer.configured_endpoint().cloned(),
-            pin_endpoint: Some(peer.is_pinned()),
-            persistent_keepalive: Some(peer.persistent_keepalive()),
-            user: Some(peer.user()),
-            timestamp_floor: saved.then(|| peer.timestamp_floor()),
-            allowed_ips: peer.allowed_ips().map(Into::into).collect(),
-            ..PeerChange::new(*peer.public_key())
+            pin_endpoint: peer.is_pinned(),
+            persistent_keepalive: peer.persistent_keepalive(),
+            user: peer.user(),
+            timestamp_floor: if saved { peer.timestamp_floor() } else { Default::default() },
+            allowed_ips: peer.allowed_ips().collect(),
+            ..NewPeer::new(*peer.public_key())
         });
         let config = TunnelConfig {
             private_key: Some(private_key(side.key)),
