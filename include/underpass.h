@@ -948,7 +948,8 @@ UNDERPASS_API int32_t underpass_config_text(const underpass_config *config, uint
     const char **out);
 
 /**
- * Tells the peers, as changes that underpass_configure_peers() takes.
+ * Tells the peers, as changes that underpass_configure_peers() takes: each makes a peer what the text says of it. All
+ * zeros stand for no preshared key, 0 for no persistent keepalive.
  *
  * - config: the configuration; borrowed for the call.
  * - index: from 0.

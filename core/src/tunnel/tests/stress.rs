@@ -108,7 +108,7 @@ impl Story {
 
     fn receive(&mut self, who: usize, path: Path, mut bytes: Vec<u8>) {
         let (now, tunnel) = (self.clocks[who].now, &mut self.hosts[who].tunnel);
-        let inbound = if bytes.len() % 2 == 0 {
+        let inbound = if bytes.len().is_multiple_of(2) {
             match tunnel.begin_open(now, path, Ecn::NotCapable, &mut bytes) {
                 Begin::Crypt(job) => return self.opening.push((who, job, bytes)),
                 Begin::Done(verdict) => verdict.of_mut(&mut bytes),

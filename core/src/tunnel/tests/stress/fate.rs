@@ -90,14 +90,14 @@ impl Story {
     fn restart(&mut self, who: usize, saved: bool) {
         let old = &self.hosts[who].tunnel;
         let (shared, floor) = (&old.shared, old.timestamp_floor());
-        let peers = old.peers().map(|peer| PeerChange {
+        let peers = old.peers().map(|peer| NewPeer {
             preshared_key: peer.preshared_key().cloned(),
             endpoint: peer.configured_endpoint().cloned(),
-            pin_endpoint: Some(peer.is_pinned()),
-            persistent_keepalive: Some(peer.persistent_keepalive()),
-            timestamp_floor: saved.then(|| peer.timestamp_floor()),
-            allowed_ips: peer.allowed_ips().map(Into::into).collect(),
-            ..PeerChange::new(*peer.public_key())
+            pin_endpoint: peer.is_pinned(),
+            persistent_keepalive: peer.persistent_keepalive(),
+            timestamp_floor: if saved { peer.timestamp_floor() } else { Tai64N::ZERO },
+            allowed_ips: peer.allowed_ips().collect(),
+            ..NewPeer::new(*peer.public_key())
         });
         let config = TunnelConfig {
             private_key: Some(private(self.keys[who])),
