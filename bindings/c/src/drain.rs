@@ -188,8 +188,8 @@ impl From<Event> for underpass_event {
     fn from(event: Event) -> Self {
         let about = |peer: PeerId| Self { peer: peer.to_u64(), ..Self::default() };
         let shape = match event {
-            Event::EndpointMoved { peer, path } => Self { path: path.into(), ..about(peer) },
-            Event::HealthChanged { peer, health } => Self { health: health_code(health), ..about(peer) },
+            Event::EndpointMoved { peer, path, .. } => Self { path: path.into(), ..about(peer) },
+            Event::HealthChanged { peer, health, .. } => Self { health: health_code(health), ..about(peer) },
             _ => event.peer().map(about).unwrap_or_default(),
         };
         Self { kind: event.kind() as u32, ..shape }

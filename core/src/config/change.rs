@@ -53,7 +53,7 @@ pub struct NewPeer {
     pub pin_endpoint: bool,
     /// Seconds between persistent keepalives; 0: none.
     pub persistent_keepalive: u16,
-    /// A number of the host's own, which verdicts about the peer carry; 0 when there is no use for it.
+    /// A number of the host's own, which verdicts and events about the peer carry; 0 when there is no use for it.
     pub user: u64,
     /// No initiation of the peer with a timestamp at or before this is taken: what
     /// [`PeerView::timestamp_floor`](crate::tunnel::PeerView::timestamp_floor) said before the host was restarted. Zero:
@@ -146,7 +146,7 @@ pub struct PeerChange {
     pub pin_endpoint: Option<bool>,
     /// Seconds between persistent keepalives; 0 turns them off.
     pub persistent_keepalive: Option<u16>,
-    /// A number of the host's own, which verdicts about the peer carry; 0 at first.
+    /// A number of the host's own, which verdicts and events about the peer carry; 0 at first.
     pub user: Option<u64>,
     /// No initiation of the peer with a timestamp at or before this is taken: what
     /// [`PeerView::timestamp_floor`](crate::tunnel::PeerView::timestamp_floor) said before the peer was removed or the host

@@ -53,6 +53,7 @@ impl Call<'_> {
     fn apply(&mut self, change: &Change, floors: &mut Floors) {
         match change {
             Change::PrivateKey(key) => self.set_private_key(key.as_ref(), floors),
+            Change::RemoveAllPeers if self.peers.len() == 0 => {}
             Change::RemoveAllPeers => self.peers.slots().for_each(|slot| self.remove_peer(slot, floors)),
             Change::Mtu(mtu) => self.shared.set_layout(*mtu, self.shared.padding),
             Change::Padding(padding) => self.shared.set_layout(self.shared.layout.mtu(), *padding),

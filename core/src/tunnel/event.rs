@@ -13,21 +13,29 @@ pub enum Event {
     SessionEstablished {
         /// With whom.
         peer: PeerId,
+        /// The host\'s own number for it.
+        user: u64,
     },
     /// The handshake was given up after 90 s without an answer.
     HandshakeFailed {
         /// With whom.
         peer: PeerId,
+        /// The host\'s own number for it.
+        user: u64,
     },
     /// The last session ended without a successor and its keys were wiped.
     SessionExpired {
         /// With whom.
         peer: PeerId,
+        /// The host\'s own number for it.
+        user: u64,
     },
     /// An authenticated datagram came from elsewhere: the endpoint moved.
     EndpointMoved {
         /// Who moved.
         peer: PeerId,
+        /// The host\'s own number for it.
+        user: u64,
         /// Where to.
         path: Path,
     },
@@ -35,11 +43,15 @@ pub enum Event {
     ResolveEndpoint {
         /// Whose.
         peer: PeerId,
+        /// The host\'s own number for it.
+        user: u64,
     },
     /// The peer's health changed.
     HealthChanged {
         /// Whose.
         peer: PeerId,
+        /// The host\'s own number for it.
+        user: u64,
         /// What it is.
         health: Health,
     },
@@ -48,6 +60,8 @@ pub enum Event {
     TimestampAhead {
         /// Whose.
         peer: PeerId,
+        /// The host\'s own number for it.
+        user: u64,
     },
     /// The host's clock leapt ahead by more than a day: every session has expired. If the machine has not slept for so
     /// long, a reading of the clock failed.
@@ -120,13 +134,13 @@ impl Event {
     #[must_use]
     pub const fn peer(&self) -> Option<PeerId> {
         match self {
-            Self::SessionEstablished { peer }
-            | Self::HandshakeFailed { peer }
-            | Self::SessionExpired { peer }
+            Self::SessionEstablished { peer, .. }
+            | Self::HandshakeFailed { peer, .. }
+            | Self::SessionExpired { peer, .. }
             | Self::EndpointMoved { peer, .. }
-            | Self::ResolveEndpoint { peer }
+            | Self::ResolveEndpoint { peer, .. }
             | Self::HealthChanged { peer, .. }
-            | Self::TimestampAhead { peer } => Some(*peer),
+            | Self::TimestampAhead { peer, .. } => Some(*peer),
             Self::ClockLeapt | Self::LayoutChanged => None,
         }
     }
@@ -200,18 +214,18 @@ impl EventQueue {
 
 /// Takes a fact of the peer and says what it is at `now`. `None`: nothing any more.
 fn tell(peer: &mut Peer, now: Instant) -> Option<Event> {
-    let (id, over) = (peer.id, over(peer));
+    let (id, user, over) = (peer.id, peer.user, over(peer));
     match peer.facts.take(over)? {
-        Fact::Established => Some(Event::SessionEstablished { peer: id }),
-        Fact::Expired => Some(Event::SessionExpired { peer: id }),
-        Fact::Failed => Some(Event::HandshakeFailed { peer: id }),
-        Fact::Moved => peer.endpoint.path().map(|path| Event::EndpointMoved { peer: id, path }),
-        Fact::Resolve => peer.endpoint.is_named().then_some(Event::ResolveEndpoint { peer: id }),
-        Fact::TimestampAhead => Some(Event::TimestampAhead { peer: id }),
+        Fact::Established => Some(Event::SessionEstablished { peer: id, user }),
+        Fact::Expired => Some(Event::SessionExpired { peer: id, user }),
+        Fact::Failed => Some(Event::HandshakeFailed { peer: id, user }),
+        Fact::Moved => peer.endpoint.path().map(|path| Event::EndpointMoved { peer: id, user, path }),
+        Fact::Resolve => peer.endpoint.is_named().then_some(Event::ResolveEndpoint { peer: id, user }),
+        Fact::TimestampAhead => Some(Event::TimestampAhead { peer: id, user }),
         Fact::Health => {
             let health = peer.health(now);
             let told = core::mem::replace(&mut peer.reported_health, health);
-            (told != health).then_some(Event::HealthChanged { peer: id, health })
+            (told != health).then_some(Event::HealthChanged { peer: id, user, health })
         }
     }
 }

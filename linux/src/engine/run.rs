@@ -175,7 +175,7 @@ impl Loop {
             let more = self.is_up && self.yard.collect(&mut tunnel, now);
             while let Some(event) = tunnel.poll_event() {
                 let name = name_to_resolve(&tunnel, &event);
-                if let (Event::ResolveEndpoint { peer }, Some((host, port))) = (&event, name) {
+                if let (Event::ResolveEndpoint { peer, .. }, Some((host, port))) = (&event, name) {
                     let reach = self.sockets.families();
                     self.resolver.resolve(&self.shared, *peer, host, port, reach);
                 }
@@ -265,7 +265,7 @@ impl Loop {
 
 /// The name behind a request to resolve.
 fn name_to_resolve(tunnel: &Tunnel, event: &Event) -> Option<(String, u16)> {
-    let Event::ResolveEndpoint { peer } = event else { return None };
+    let Event::ResolveEndpoint { peer, .. } = event else { return None };
     match tunnel.peer(*peer)?.configured_endpoint()? {
         Endpoint::Name { host, port } => Some((host.clone(), *port)),
         Endpoint::Address(_) => None,

@@ -22,7 +22,7 @@ fn nothing_is_lost_however_late_the_host_polls() {
     world.command(gateway, |_, _| {});
     let asked: Vec<_> = world.host(gateway).events.iter().map(|(_, event)| event.clone()).collect();
     let all: Vec<_> =
-        phones.iter().map(|phone| Event::ResolveEndpoint { peer: world.peer_id(gateway, *phone) }).collect();
+        phones.iter().map(|phone| Event::ResolveEndpoint { peer: world.peer_id(gateway, *phone), user: 0 }).collect();
     assert_eq!(asked, all);
     world.assert_nothing_leaked();
 }

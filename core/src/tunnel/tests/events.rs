@@ -52,8 +52,8 @@ fn whoever_polls_late_hears_all_that_is_so() {
     let (mut gateway, ..) = gateway();
     assert_eq!(gateway.tunnel.footprint().events, 4);
     let [a, b] = [2, 3].map(|number| peer_of(&gateway, number));
-    let up = |peer| Event::HealthChanged { peer, health: Health::Up };
-    let established = |peer| Event::SessionEstablished { peer };
+    let up = |peer| Event::HealthChanged { peer, user: 0, health: Health::Up };
+    let established = |peer| Event::SessionEstablished { peer, user: 0 };
     assert_eq!(told(&mut gateway), [established(a), established(b), up(a), up(b)]);
     assert_eq!(gateway.tunnel.footprint().events, 0);
 }
@@ -66,7 +66,7 @@ fn a_peer_that_alternates_addresses_is_told_of_once() {
     }
     let moved: Vec<_> = told(&mut gateway).into_iter().filter(|e| matches!(e, Event::EndpointMoved { .. })).collect();
     let path = Path::new(([198, 51, 100, 2], 4999).into());
-    assert_eq!(moved, [Event::EndpointMoved { peer: peer_of(&gateway, 2), path }], "where it is by now");
+    assert_eq!(moved, [Event::EndpointMoved { peer: peer_of(&gateway, 2), user: 0, path }], "where it is by now");
 }
 
 /// The host polls one event, and in that time a peer makes another: the others get their turn all the same.
@@ -99,7 +99,7 @@ fn what_is_over_before_it_was_polled_is_told_in_its_order_or_not_at_all() {
     gateway.tunnel.handle_timeout(secs(16));
     assert_eq!(gateway.tunnel.peer(peer).expect("configured").health(secs(16)), Health::Stale);
     assert_eq!(exchange(secs(16), &mut gateway, &mut a), 3);
-    assert_eq!(told(&mut gateway), [Event::SessionEstablished { peer }]);
+    assert_eq!(told(&mut gateway), [Event::SessionEstablished { peer, user: 0 }]);
 
     // A session came to an end and another began; and the other way round.
     let peer = peer_of(&gateway, 3);
@@ -114,7 +114,7 @@ fn what_is_over_before_it_was_polled_is_told_in_its_order_or_not_at_all() {
     again(&mut gateway, &mut b, secs(700));
     let about_b =
         |events: Vec<Event>| events.into_iter().filter(|event| event.peer() == Some(peer)).collect::<Vec<_>>();
-    let (expired, established) = (Event::SessionExpired { peer }, Event::SessionEstablished { peer });
+    let (expired, established) = (Event::SessionExpired { peer, user: 0 }, Event::SessionEstablished { peer, user: 0 });
     assert_eq!(about_b(told(&mut gateway)), [expired.clone(), established.clone()]);
     again(&mut gateway, &mut b, secs(1400));
     gateway.tunnel.configure(secs(1401), &[key(9)]).expect("a sound change");

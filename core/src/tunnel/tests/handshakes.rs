@@ -44,7 +44,7 @@ fn events(host: &mut Host) -> Vec<Event> {
 #[test]
 fn traffic_keeps_a_handshake_going_beyond_90_seconds() {
     let mut a = host(1, 2);
-    let failed = Event::HandshakeFailed { peer: only(&a).id };
+    let failed = Event::HandshakeFailed { peer: only(&a).id, user: 0 };
     let mut left = 0;
     for second in 0..200 {
         left += wait(&mut a, secs(second)) + speak(&mut a, secs(second));

@@ -255,7 +255,7 @@ fn a_new_private_key_tells_that_the_session_is_gone() {
     while a.tunnel.poll_event().is_some() {}
     let peer = only(&a).id;
     configure(&mut a, secs(1), Change::PrivateKey(Some(private(9))));
-    assert_eq!(a.tunnel.poll_event(), Some(Event::SessionExpired { peer }));
-    assert_eq!(a.tunnel.poll_event(), Some(Event::HealthChanged { peer, health: Health::Connecting }));
+    assert_eq!(a.tunnel.poll_event(), Some(Event::SessionExpired { peer, user: 0 }));
+    assert_eq!(a.tunnel.poll_event(), Some(Event::HealthChanged { peer, user: 0, health: Health::Connecting }));
     assert_eq!(a.tunnel.poll_event(), None);
 }

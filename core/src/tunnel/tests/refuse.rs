@@ -23,7 +23,10 @@ fn sessions_end_at_once_and_the_peer_stays() {
     a.tunnel.end_sessions(NOW, id);
     let held = a.tunnel.footprint();
     assert_eq!((held.keypairs, held.session_indices, held.handshakes, held.peers), (0, 0, 0, 1));
-    assert_eq!((a.tunnel.poll_event(), a.tunnel.poll_timeout()), (Some(Event::SessionExpired { peer: id }), None));
+    assert_eq!(
+        (a.tunnel.poll_event(), a.tunnel.poll_timeout()),
+        (Some(Event::SessionExpired { peer: id, user: 0 }), None)
+    );
     // The next packet begins a new session. B answered A a moment ago, which a peer may do 50 times a second.
     let now = NOW + Duration::from_secs(6);
     let (mut buf, range) = packet(1, 2, 60);

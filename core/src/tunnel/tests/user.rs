@@ -49,3 +49,15 @@ fn a_peer_that_comes_again_has_none() {
     a.tunnel.configure(Instant::ZERO, &changes).expect("sound changes");
     assert_eq!(a.tunnel.peers().next().expect("one peer").user(), 0);
 }
+
+#[test]
+fn events_carry_it_too() {
+    let mut a = host(1, 2);
+    let mut b = host(2, 1);
+    set_user(&mut a, Some(9));
+    let peer = a.tunnel.peers().next().expect("one peer").id();
+    a.tunnel.connect(Instant::ZERO, peer);
+    let _ = exchange(Instant::ZERO, &mut a, &mut b);
+    assert_eq!(a.tunnel.poll_event(), Some(Event::SessionEstablished { peer, user: 9 }));
+    assert_eq!(a.tunnel.poll_event(), Some(Event::HealthChanged { peer, user: 9, health: Health::Up }));
+}

@@ -148,7 +148,7 @@ impl World {
 
     /// Answers an event as a host does: names are resolved, unless the peer is gone or has another endpoint by now.
     fn answer(&mut self, host: HostId, event: &Event) {
-        let Event::ResolveEndpoint { peer } = *event else { return };
+        let Event::ResolveEndpoint { peer, .. } = *event else { return };
         let view = self.hosts[host.0].tunnel().peer(peer);
         let Some(Endpoint::Name { host: name, .. }) = view.and_then(|view| view.configured_endpoint()) else { return };
         if let Some(remote) = self.names.get(name).copied() {
