@@ -244,6 +244,25 @@ TEST(events_that_nobody_polled_are_all_there)
 }
 
 /* The address that the network took away is forgotten, and only on the path that is meant. */
+TEST(what_concerns_the_whole_tunnel_is_told)
+{
+    scene scene;
+    underpass_event event;
+    scene_open(&scene);
+    drain_events(&scene.left);
+    OK(underpass_set_mtu(scene.left.tunnel, scene.now, 1300));
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_LAYOUT_CHANGED, &event));
+    EQ(event.peer, 0);
+    /* A clock that could not be read, given as -1. */
+    OK(underpass_handle_timeout(scene.left.tunnel, UINT64_MAX));
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_CLOCK_LEAPT, &event));
+    EQ(event.peer, 0);
+    CHECK(!next_event(&scene.left, UNDERPASS_EVENT_CLOCK_LEAPT, &event));
+    /* With the next reading all goes on. */
+    scene_shake(&scene);
+    scene_close(&scene);
+}
+
 TEST(a_source_address_is_forgotten)
 {
     scene scene;
@@ -288,6 +307,7 @@ const check_test events_tests[] = {
     ENTRY(a_name_fits_its_buffer_or_is_not_written),
     ENTRY(a_timestamp_far_ahead_is_told_and_can_be_forgotten),
     ENTRY(events_that_nobody_polled_are_all_there),
+    ENTRY(what_concerns_the_whole_tunnel_is_told),
     ENTRY(a_source_address_is_forgotten),
     LAST_ENTRY,
 };

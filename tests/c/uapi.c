@@ -82,7 +82,7 @@ TEST(a_wrong_request_is_refused_whole)
         "replace_peers=true\nno_such_key=1\n",
         "replace_peers=true\npublic_key=00\n",
         "replace_peers=true\nlisten_port=70000\n",
-        "replace_peers=true\npublic_key=0000000000000000000000000000000000000000000000000000000000000000\n",
+        "replace_peers=true\npublic_key=0100000000000000000000000000000000000000000000000000000000000000\n",
         "replace_peers=true\nfwmark\n",
     };
     underpass_tunnel *tunnel = bare_tunnel();
