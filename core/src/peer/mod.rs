@@ -2,6 +2,7 @@
 pub(crate) mod endpoint;
 pub(crate) mod facts;
 pub(crate) mod handshake;
+pub(crate) mod queue;
 pub(crate) mod sessions;
 pub(crate) mod staged;
 pub(crate) mod table;

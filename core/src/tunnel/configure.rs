@@ -104,7 +104,7 @@ impl Call<'_> {
         shared.routes.remove_all(slot);
         shared.deadlines.remove(slot);
         shared.events.forget(&peer, self.peers);
-        shared.transmits.forget(&peer, self.peers);
+        shared.transmits.0.forget(peer.queued, self.peers);
         shared.questions.forget(peer.id);
     }
 

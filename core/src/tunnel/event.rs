@@ -1,9 +1,9 @@
 //! Facts the host may want to show or act on. They wait with the peer that they are about, each at most once, and say when
 //! they are polled what is so by then: none is lost, however late that is.
 use crate::peer::facts::{Fact, Facts};
+use crate::peer::queue::PeerQueue;
 use crate::peer::{Health, Path, Peer, PeerId, PeerTable};
 use crate::time::Instant;
-use alloc::collections::VecDeque;
 
 /// A fact the host may want to show or act on.
 #[non_exhaustive]
@@ -147,11 +147,10 @@ impl Event {
 }
 
 /// Peers with facts that the host was not told yet, each at most once. A turn tells one fact, so no peer keeps the others
-/// from theirs. One that was removed stays until it is met, or until most are such.
+/// from theirs.
 #[derive(Debug, Default)]
 pub(crate) struct EventQueue {
-    peers: VecDeque<PeerId>,
-    removed: usize,
+    peers: PeerQueue,
     /// Of the whole tunnel: its clock leapt.
     pub(crate) clock_leapt: bool,
     /// Of the whole tunnel: its layout changed.
@@ -183,7 +182,7 @@ impl EventQueue {
         loop {
             let id = self.peers.pop_front()?;
             let Some(peer) = table.find_mut(id) else {
-                self.removed = self.removed.saturating_sub(1);
+                self.peers.met_removed();
                 continue;
             };
             let event = tell(peer, now);
@@ -198,17 +197,13 @@ impl EventQueue {
 
     /// `peer` was removed from the table.
     pub(crate) fn forget(&mut self, peer: &Peer, table: &PeerTable) {
-        self.removed += usize::from(!peer.facts.is_empty());
-        if self.removed * 2 > self.peers.len() {
-            self.peers.retain(|id| table.find(*id).is_some());
-            self.removed = 0;
-        }
+        self.peers.forget(!peer.facts.is_empty(), table);
     }
 
-    /// Places taken in the queue.
+    /// The queue itself.
     #[cfg(test)]
-    pub(crate) fn places(&self) -> impl Iterator<Item = PeerId> + '_ {
-        self.peers.iter().copied()
+    pub(crate) fn peers(&self) -> &PeerQueue {
+        &self.peers
     }
 }
 

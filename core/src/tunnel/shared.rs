@@ -11,15 +11,15 @@ use crate::crypto::{PublicKey, Rng};
 use crate::limits::Limits;
 use crate::noise::{Identity, Tai64N};
 use crate::peer::facts::Fact;
+use crate::peer::queue::PeerQueue;
 use crate::peer::staged::StagedTotal;
-use crate::peer::{Answers, Peer, PeerId, PeerTable};
+use crate::peer::{Answers, Peer, PeerTable};
 use crate::route::{Memo, RoutingTable};
 use crate::session::IndexTable;
 use crate::stats::{DropReason, TunnelStats};
 use crate::time::Instant;
 use crate::timers::DeadlineQueue;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use core::cmp::Ordering;
 use core::time::Duration;
 
@@ -64,50 +64,26 @@ pub(super) struct Bounces {
     pub(super) too_big: Bucket,
 }
 
-/// Peers with intents, each at most once. One that was removed stays until it is met, or until most are such.
+/// Peers with intents, each at most once.
 #[derive(Debug, Default)]
-pub(super) struct TransmitQueue {
-    pub(super) peers: VecDeque<PeerId>,
-    removed: usize,
-    /// Entries looked at to find those of removed peers.
-    #[cfg(test)]
-    pub(super) visits: usize,
-}
+pub(super) struct TransmitQueue(pub(super) PeerQueue);
 
 impl TransmitQueue {
     /// Puts the peer at the end, if it has intents and does not stand in the queue yet.
     pub(super) fn push(&mut self, peer: &mut Peer) {
         if !peer.queued && peer.has_intents() {
             peer.queued = true;
-            self.peers.push_back(peer.id);
+            self.0.push_back(peer.id);
         }
     }
 
     /// Takes the first out; `peer` is that one, if it was not removed.
     pub(super) fn pop(&mut self, peer: Option<&mut Peer>) {
-        self.peers.pop_front();
+        self.0.pop_front();
         match peer {
             Some(peer) => peer.queued = false,
-            None => self.removed = self.removed.saturating_sub(1),
+            None => self.0.met_removed(),
         }
-    }
-
-    /// `peer` was removed from the table.
-    pub(super) fn forget(&mut self, peer: &Peer, table: &PeerTable) {
-        self.removed += usize::from(peer.queued);
-        if self.removed * 2 > self.peers.len() {
-            #[cfg(test)]
-            {
-                self.visits += self.peers.len();
-            }
-            self.peers.retain(|id| table.find(*id).is_some());
-            self.removed = 0;
-        }
-    }
-
-    /// Peers that have intents.
-    pub(super) fn len(&self) -> usize {
-        self.peers.len().saturating_sub(self.removed)
     }
 }
 

@@ -27,14 +27,14 @@ impl Tunnel {
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, ShortBuffer> {
         let mut call = self.enter(now);
         if buf.len() < MIN_TRANSMIT_BUFFER {
-            let nothing = call.shared.transmits.len() == 0;
+            let nothing = call.shared.transmits.0.len() == 0;
             return if nothing { Ok(None) } else { Err(ShortBuffer { needed: MIN_TRANSMIT_BUFFER }) };
         }
         let now = call.now;
         // Peers whose datagram is too long go to the end of the queue: once round is enough.
         let mut short = None;
-        for _ in 0..call.shared.transmits.peers.len() {
-            while let Some(id) = call.shared.transmits.peers.front().copied() {
+        for _ in 0..call.shared.transmits.0.places() {
+            while let Some(id) = call.shared.transmits.0.front() {
                 match call.with_known(id, |peer, shared| shared.transmit_for(peer, now, buf)) {
                     Some(Step::Sent(transmit)) => {
                         call.leave_queue(id);
@@ -42,7 +42,7 @@ impl Tunnel {
                     }
                     Some(Step::NoRoom(needed)) => {
                         short = short.max(Some(ShortBuffer { needed }));
-                        call.shared.transmits.peers.rotate_left(1);
+                        call.shared.transmits.0.rotate();
                         break;
                     }
                     Some(Step::Nothing) | None => call.leave_queue(id),

@@ -137,7 +137,7 @@ fn a_peer_that_goes_takes_its_facts_along() {
         change.endpoint = Some(Endpoint::Name { host: "a.example".to_string(), port: 1 });
         gateway.tunnel.configure(secs(1), &[Change::Peer(change), remove(2)]).expect("sound changes");
     }
-    assert!(gateway.tunnel.shared.events.places().count() <= 2);
+    assert!(gateway.tunnel.shared.events.peers().places() <= 2);
     let b = peer_of(&gateway, 3);
     let events = told(&mut gateway);
     assert_eq!(events.iter().map(Event::peer).collect::<Vec<_>>(), [Some(b); 2], "{events:?}");
