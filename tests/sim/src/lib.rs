@@ -5,6 +5,7 @@
 //! replays the same run, byte for byte.
 pub mod clock;
 pub mod demo;
+pub mod endpoints;
 pub mod host;
 pub mod inner;
 pub mod ledger;

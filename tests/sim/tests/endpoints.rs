@@ -2,27 +2,12 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 use underpass_core::config::PeerAction;
-use underpass_core::tunnel::Event;
 use underpass_core::{Change, DropReason, PeerChange};
+use underpass_sim::endpoints::{ELSEWHERE, address, believed, moves};
 use underpass_sim::network::{Datagram, Fate};
 use underpass_sim::{HostId, Kind, Outcome, Spec, World};
 
 const SECOND: Duration = Duration::from_secs(1);
-const ELSEWHERE: &str = "203.0.113.77:40404";
-
-fn address(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
-
-/// Where a host believes another to be.
-fn believed(world: &World, host: HostId, peer: HostId) -> Option<SocketAddr> {
-    let id = world.peer_id(host, peer);
-    world.tunnel(host).peer(id).and_then(|view| view.path()).map(|path| path.remote)
-}
-
-fn moves(world: &World, host: HostId) -> usize {
-    world.count_events(host, |event| matches!(event, Event::EndpointMoved { .. }))
-}
 
 /// RFC 6437: a flow label names a flow, not an interface. Datagrams whose labels differ come from one place.
 #[test]

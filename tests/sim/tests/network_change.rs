@@ -1,23 +1,12 @@
 //! What a change of the network makes of addresses that were learned from authentic traffic.
-use core::net::SocketAddr;
 use core::time::Duration;
 use underpass_core::PeerChange;
 use underpass_core::config::Endpoint;
+use underpass_sim::endpoints::{ELSEWHERE, address, believed};
 use underpass_sim::{HostId, Spec, World};
 
 const SECOND: Duration = Duration::from_secs(1);
-const ELSEWHERE: &str = "203.0.113.77:40404";
 const HOME: &str = "203.0.113.1:51820";
-
-fn address(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
-
-/// Where a host believes another to be.
-fn believed(world: &World, host: HostId, peer: HostId) -> Option<SocketAddr> {
-    let id = world.peer_id(host, peer);
-    world.tunnel(host).peer(id).and_then(|view| view.path()).map(|path| path.remote)
-}
 
 /// A phone that met its gateway by name, which leads to the gateway's home.
 fn named(seed: u64, gateways: &str) -> (World, HostId, HostId) {
