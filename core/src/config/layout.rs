@@ -18,7 +18,7 @@ pub enum Padding {
 }
 
 impl Padding {
-    /// Whether its number, if it has one, is one that it may have.
+    /// Whether the size of its buckets is allowed.
     pub(crate) const fn is_valid(self) -> bool {
         match self {
             Self::Buckets(size) => size.is_power_of_two() && size >= 32,
@@ -85,7 +85,7 @@ impl Layout {
         self.padded(packet).saturating_add(HEADROOM).saturating_add(TAG_LEN)
     }
 
-    /// The packet's length when padded; a keepalive stays empty, since none is a multiple of all.
+    /// The packet's length when padded. A length of 0, which is a keepalive's, stays 0.
     #[inline]
     pub(crate) fn padded(self, len: usize) -> usize {
         let mask = usize::from(self.mask);

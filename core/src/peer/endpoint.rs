@@ -39,8 +39,8 @@ impl Path {
     }
 }
 
-/// Of which state of the routes it is known that the endpoint lies in no allowed IPs: its stamp. The complement says that
-/// the endpoint lies in the peer's own. 0 says nothing.
+/// What is known of where the routes lead the endpoint, and for which revision of the routes. The stamp of a revision means:
+/// in that revision the endpoint lies in no allowed IPs. Its complement means: it lies in the peer's own. 0: not known.
 #[derive(Clone, Copy, Debug, Default)]
 struct Routed(u32);
 

@@ -49,8 +49,8 @@ impl Facts {
         self.0.count_ones() as usize
     }
 
-    /// Takes the fact that is told next: those that are `over` come before those that hold, so that what was told last is
-    /// so.
+    /// Takes the fact that the host is told next. Facts in `over` no longer hold and are told first, so that the last one the
+    /// host hears describes the present.
     pub(crate) fn take(&mut self, over: Self) -> Option<Fact> {
         let first = if self.0 & over.0 == 0 { self.0 } else { self.0 & over.0 };
         let fact = *Fact::ALL.get(first.trailing_zeros() as usize)?;

@@ -31,7 +31,7 @@ pub(crate) struct Pending {
     pub(crate) local: u32,
 }
 
-/// Since when a handshake is tried, and for whom.
+/// When a handshake was first and last wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt {
     /// When it was first wanted: it is unanswered since then.
@@ -48,7 +48,7 @@ impl Attempt {
         now.since(self.since) >= time
     }
 
-    /// Whether a session that began at `began` is what it was wanted for.
+    /// Whether a session that began at `began` is newer than the wish for one, and so fulfils it.
     pub(crate) fn is_answered_by(&self, began: Instant) -> bool {
         began >= self.since
     }

@@ -29,11 +29,11 @@ pub(crate) enum Confirmed {
     OursStays(Option<u32>),
 }
 
-/// "Not so", as an instant.
+/// Stands for "not set" in a field that holds an instant.
 const NEVER: Instant = Instant::MAX;
 
 /// Initiations of both sides count as simultaneous when the session that the peer began is at most this much newer than
-/// ours. A peer that restarts begins a newer one as well, so it must be short.
+/// ours. A peer that restarts also begins a newer session; the longer this is, the later it is heard again.
 const TIE: Duration = Duration::from_secs(1);
 
 /// Whether `current` stays although the peer has confirmed `next`: if it is ours and newer, or if both were begun at once

@@ -28,7 +28,7 @@ pub(crate) struct StagedTotal {
     pub(crate) bytes: u32,
     /// How many peers have packets staged.
     peers: usize,
-    /// Those peers, and some that have none any more: they are taken out when they are met.
+    /// Those peers, and some that no longer have any. Those are taken out when a sample meets them.
     holders: Vec<PeerId>,
     /// Where among them the next sample begins.
     cursor: usize,
@@ -76,7 +76,7 @@ impl StagedTotal {
         self.holders.len()
     }
 
-    /// Takes out who has nothing staged any more, when these are the most.
+    /// Takes those out of the list who have nothing staged any more, when they are more than half of it.
     pub(crate) fn tidy(&mut self, mut held_by: impl FnMut(PeerId) -> Option<u32>) {
         if self.holders.len() > 2 * self.peers + SAMPLE {
             self.holders.retain(|id| held_by(*id).is_some());
@@ -102,7 +102,7 @@ impl Staged {
         self.packets.front().map(|waiting| waiting.packet.as_ref())
     }
 
-    /// The bytes of a peer that stands among the holders; `None`, and it is to be taken out, when it has none.
+    /// The bytes staged, for a peer that stands in the list of holders. `None`: it has none, and must be taken out of the list.
     pub(crate) fn still_listed(&mut self) -> Option<u32> {
         self.listed = !self.is_empty();
         self.listed.then_some(self.bytes)

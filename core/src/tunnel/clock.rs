@@ -32,7 +32,7 @@ pub(super) enum Tick {
 impl Clock {
     /// Begins with the host's clock at `host`.
     pub(super) fn new(host: Instant) -> Self {
-        // A reading this late is no reading; and internal time needs room for deadlines.
+        // So great a value is a failed reading. Internal time starts low, so that deadlines do not overflow.
         let now = if host.as_nanos() > u64::MAX / 2 { Instant::ZERO } else { host };
         Self { host: host.as_nanos(), now }
     }

@@ -35,7 +35,8 @@ impl Call<'_> {
     }
 
     /// When the tunnel has no room for `size` more staged bytes, whoever has most of it gives its oldest packets: peers
-    /// that never answer must not keep others from staging. One that has most itself makes room by itself.
+    /// that never answer must not keep others from staging. If the peer itself has most, nothing happens here:
+    /// `Staged::push` drops its own oldest packets.
     pub(super) fn make_room(&mut self, slot: Option<u32>, size: usize) {
         let Self { peers, shared, .. } = self;
         let own = slot.and_then(|slot| peers.at(slot)).map_or(0, |peer| peer.staged.bytes());
