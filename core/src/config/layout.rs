@@ -82,7 +82,7 @@ impl Layout {
     #[must_use]
     #[inline]
     pub fn datagram_len(self, packet: usize) -> usize {
-        self.padded(packet).saturating_add(HEADROOM).saturating_add(TAG_LEN)
+        self.padded(packet).saturating_add(HEADROOM + TAG_LEN)
     }
 
     /// The packet's length when padded. A length of 0, which is a keepalive's, stays 0.

@@ -2,7 +2,7 @@
 use blake2::digest::consts::{U16, U32};
 use blake2::digest::{FixedOutput, KeyInit, Update};
 use blake2::{Blake2s256, Blake2sMac};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Bytes that BLAKE2s compresses at once, which HMAC pads its key to.
 const BLOCK_LEN: usize = 64;
@@ -40,23 +40,39 @@ pub fn keyed_hash(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 /// HMAC-BLAKE2s-256.
 #[must_use]
 pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut block = Zeroizing::new([0; BLOCK_LEN]);
-    match block.get_mut(..key.len()) {
-        Some(head) => head.copy_from_slice(key),
-        None => {
-            let mut short = hash(&[key]);
-            block.iter_mut().zip(&short).for_each(|(to, from)| *to = *from);
-            short.zeroize();
-        }
+    Pads::default().hmac(key, parts)
+}
+
+/// What HMAC works on. Wiped on drop, once for all the outputs of a KDF: wiping goes byte by byte.
+#[derive(Zeroize, ZeroizeOnDrop)]
+struct Pads {
+    block: [u8; BLOCK_LEN],
+    inner: [u8; 32],
+}
+
+impl Default for Pads {
+    fn default() -> Self {
+        Self { block: [0; BLOCK_LEN], inner: [0; 32] }
     }
-    block.iter_mut().for_each(|byte| *byte ^= INNER_PAD);
-    let mut state = Blake2s256::default();
-    state.update(block.as_slice());
-    let mut inner = digest(state, parts);
-    block.iter_mut().for_each(|byte| *byte ^= INNER_PAD ^ OUTER_PAD);
-    let outer = hash(&[block.as_slice(), &inner]);
-    inner.zeroize();
-    outer
+}
+
+impl Pads {
+    fn hmac(&mut self, key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        self.block = [0; BLOCK_LEN];
+        match self.block.get_mut(..key.len()) {
+            Some(head) => head.copy_from_slice(key),
+            None => {
+                self.inner = hash(&[key]);
+                self.block.iter_mut().zip(&self.inner).for_each(|(to, from)| *to = *from);
+            }
+        }
+        self.block.iter_mut().for_each(|byte| *byte ^= INNER_PAD);
+        let mut state = Blake2s256::default();
+        state.update(&self.block);
+        self.inner = digest(state, parts);
+        self.block.iter_mut().for_each(|byte| *byte ^= INNER_PAD ^ OUTER_PAD);
+        hash(&[&self.block, &self.inner])
+    }
 }
 
 /// The paper's KDF_n: `N` outputs of 32 bytes from a chaining key and input.
@@ -65,11 +81,12 @@ pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 #[must_use]
 pub fn kdf<const N: usize>(chaining_key: &[u8; 32], input: &[u8]) -> [[u8; 32]; N] {
     const { assert!(N >= 1 && N <= 255, "RFC 5869 numbers its outputs with one byte") };
-    let mut root = hmac(chaining_key, &[input]);
+    let mut pads = Pads::default();
+    let mut root = pads.hmac(chaining_key, &[input]);
     let mut outputs = [[0; 32]; N];
     let mut previous: &[u8] = &[];
     for (number, output) in (1u8..).zip(&mut outputs) {
-        *output = hmac(&root, &[previous, &[number]]);
+        *output = pads.hmac(&root, &[previous, &[number]]);
         previous = output;
     }
     root.zeroize();

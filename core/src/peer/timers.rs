@@ -15,7 +15,7 @@ pub(crate) enum Due {
     Keepalive,
     /// Data was sent and nothing came since: a new handshake.
     NewHandshake,
-    /// The session is too old to be used: wipe its keys.
+    /// A keypair is too old to be used: wipe it.
     Wipe,
     /// The persistent keepalive.
     Persistent,

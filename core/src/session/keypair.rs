@@ -128,11 +128,12 @@ impl Keypair {
         self.established.as_nanos() ^ self.window.read_ahead(counter) ^ self.receive.read_ahead()
     }
 
-    /// The counter of the next message to seal. Ask [`can_seal`](Self::can_seal) first.
+    /// The counter of the next message to seal. Ask [`can_seal`](Self::can_seal) first, which keeps it far from its greatest
+    /// value.
     #[inline]
     pub fn next_counter(&mut self) -> u64 {
         let counter = self.send_counter;
-        self.send_counter = counter.saturating_add(1);
+        self.send_counter = counter.wrapping_add(1);
         counter
     }
 

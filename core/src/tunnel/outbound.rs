@@ -5,6 +5,7 @@ use super::job;
 use super::shared::Shared;
 use super::{Outbound, PacketBuf, PacketSlot, Span, Transmit, Tunnel};
 use crate::config::Layout;
+use crate::crypto::TAG_LEN;
 use crate::limits::HEADROOM;
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
@@ -207,12 +208,12 @@ fn frame(buf: &mut [u8], start: usize, len: usize, layout: Layout) -> Option<(u3
     let begin = start.checked_sub(HEADROOM)?;
     let named = u32::try_from(begin).ok()?;
     let datagram = buf.get_mut(begin..)?.get_mut(..layout.datagram_len(len))?;
-    let behind = datagram.get_mut(HEADROOM + len..)?;
+    let end = HEADROOM + len;
     if layout.pads_little() {
         // There is less padding than this, and the tag comes behind it.
-        *behind.first_chunk_mut::<16>()? = [0; 16];
+        datagram.get_mut(end..end + TAG_LEN)?.fill(0);
     } else {
-        clear(behind);
+        clear(datagram.get_mut(end..)?);
     }
     Some((named, datagram))
 }

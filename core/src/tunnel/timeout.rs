@@ -84,8 +84,6 @@ impl Shared {
     }
 
     fn fire(&mut self, peer: &mut Peer, now: Instant, due: Due) {
-        // Whatever is due: a keypair that was replaced has no deadline of its own, which would wake the machine for it alone.
-        self.expire(peer, now);
         match due {
             Due::Retransmit => self.retry(peer, now),
             Due::Keepalive => {
@@ -100,7 +98,7 @@ impl Shared {
                 self.ask_to_resolve(peer, now, RESOLVE_AGAIN);
                 self.want_handshake(peer, now);
             }
-            Due::Wipe => {}
+            Due::Wipe => self.expire(peer, now),
             Due::Persistent => self.persist(peer, now),
         }
     }
