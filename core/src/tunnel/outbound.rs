@@ -10,7 +10,7 @@ use crate::limits::HEADROOM;
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
 use crate::packet::icmp;
-use crate::peer::Peer;
+use crate::peer::{Path, Peer, PeerId};
 use crate::route::Memo;
 use crate::session::Keypair;
 use crate::stats::DropReason;
@@ -58,68 +58,108 @@ impl Route {
 
 impl Tunnel {
     /// One packet from the virtual interface, sealed in place in the caller's memory.
-    pub fn handle_packet<'b>(&mut self, now: Instant, packet: PacketBuf<'b>) -> Outbound<&'b [u8]> {
-        let mut slot = PacketSlot::new(packet);
-        self.enter(now).seal_one(&mut slot, seal);
-        slot.into_outcome()
+    pub fn handle_packet<'b>(&mut self, now: Instant, mut packet: PacketBuf<'b>) -> Outbound<&'b [u8]> {
+        let mut call = self.enter(now);
+        match call.seal_one(&mut packet, seal) {
+            Ok((transmit, span)) => match span.of(packet.buf) {
+                Some(datagram) => Outbound::Datagram { transmit, datagram },
+                None => Outbound::Dropped(DropReason::NoRoom),
+            },
+            Err(route) => call.not_sealed(&mut packet, route).of(packet.buf),
+        }
     }
 
     /// A batch of packets, each with its verdict. All share one clock and one settling of deadlines; what follows each
     /// other to the same peer shares one look at the peer and its session and one entry in its accounts.
     pub fn handle_packets(&mut self, now: Instant, batch: &mut [PacketSlot<'_>]) {
         let mut call = self.enter(now);
-        if let [alone] = batch {
-            return call.seal_one(alone, seal);
+        if let [PacketSlot { packet, verdict }] = batch {
+            *verdict = match call.seal_one(packet, seal) {
+                Ok((transmit, datagram)) => Outbound::Datagram { transmit, datagram },
+                Err(route) => call.not_sealed(packet, route),
+            };
+            return;
         }
         for few in batch.chunks_mut(AHEAD) {
             let routes = call.look_ahead_outward(few);
             let mut done = 0;
             while let (Some(rest @ [_, ..]), Some(routes)) = (few.get_mut(done..), routes.get(done..)) {
-                done += call.seal_run(rest, routes, seal);
+                done += call.seal_run(rest, routes);
             }
         }
     }
 }
 
 impl Call<'_> {
-    /// A run of one.
-    #[inline]
-    pub(super) fn seal_one(&mut self, slot: &mut PacketSlot<'_>, crypt: impl FnMut(&Keypair, u64, &mut [u8])) {
+    /// One packet, which is laid out and crypted if it can be sealed now; otherwise it is for [`not_sealed`](Self::not_sealed).
+    #[inline(always)]
+    pub(super) fn seal_one(
+        &mut self,
+        packet: &mut PacketBuf<'_>,
+        crypt: impl FnMut(&Keypair, u64, &mut [u8]),
+    ) -> Result<(Transmit, Span), Route> {
         let mut memo = self.shared.destination;
-        let route = self.shared.route(&mut memo, &slot.packet);
+        let route = self.shared.route(&mut memo, packet);
         self.shared.destination = memo;
-        self.seal_run(core::slice::from_mut(slot), &[route], crypt);
+        let Some(peer) = self.peers.at(route.slot) else { return Err(route) };
+        if !peer.endpoint.is_unrouted(&self.shared.routes) && self.others(route.slot, [&*packet]) == 0 {
+            return Err(route);
+        }
+        let Some(peer) = self.peers.at_mut(route.slot) else { return Err(route) };
+        let mut made = None;
+        let only = [(packet, route, &mut made)];
+        self.shared.seal_for(peer, self.now, |_| only, crypt, |made, _, ecn, span| *made = Some((ecn, span)));
+        self.shared.reschedule(peer);
+        match (made, peer.endpoint.path_in_place()) {
+            (Some((ecn, span)), Some(path)) => Ok((transmit(peer.id, peer.user, path, ecn, span), span)),
+            _ => Err(route),
+        }
     }
 
     /// Takes packets as far as they go to the same peer as the first, lays the datagrams out around them, crypts and
     /// accounts. Returns how many were taken; what cannot be sealed is taken one at a time.
     #[inline(always)]
-    fn seal_run(
-        &mut self,
-        slots: &mut [PacketSlot<'_>],
-        routes: &[Route],
-        crypt: impl FnMut(&Keypair, u64, &mut [u8]),
-    ) -> usize {
-        let now = self.now;
-        let (Some(first), [slot, ..]) = (routes.first(), &mut *slots) else { return 1 };
-        let (peer, slots) = match self.peers.at_mut(first.slot) {
-            Some(peer) if peer.endpoint.is_unrouted(&self.shared.routes) => (peer, slots),
-            Some(_) => {
-                let passed = self.pass_others(first.slot, slots, routes);
-                let (Some(peer), 1..) = (self.peers.at_mut(first.slot), passed) else { return 1 };
-                (peer, slots.get_mut(..passed).unwrap_or_default())
+    fn seal_run(&mut self, slots: &mut [PacketSlot<'_>], routes: &[Route]) -> usize {
+        let Some(first) = routes.first().copied() else { return 1 };
+        let passed = match self.peers.at(first.slot) {
+            Some(peer) if !peer.endpoint.is_unrouted(&self.shared.routes) => {
+                let run = slots.iter().zip(routes).take_while(|(_, route)| route.slot == first.slot);
+                self.others(first.slot, run.map(|(slot, _)| &slot.packet))
             }
-            None => {
-                slot.verdict = self.shared.refuse(&mut slot.packet, *first);
-                return 1;
-            }
+            _ => slots.len(),
         };
-        let taken = self.shared.seal_for(peer, now, slots, routes, crypt);
-        self.shared.reschedule(peer);
-        if let (0, [slot, ..]) = (taken, slots) {
-            slot.verdict = self.stage_or_drop(first.slot, &mut slot.packet, first.len as usize);
+        let mut taken = 0;
+        if let (Some(peer), Some(slots)) = (self.peers.at_mut(first.slot), slots.get_mut(..passed)) {
+            let slots = slots.iter_mut();
+            let run = |most: usize| {
+                let run = slots.zip(routes.get(..most).unwrap_or(routes));
+                run.map(|(PacketSlot { packet, verdict }, route)| (packet, *route, verdict))
+            };
+            let (id, user) = (peer.id, peer.user);
+            let made = |verdict: &mut _, path: &_, ecn, datagram| {
+                *verdict = Outbound::Datagram { transmit: transmit(id, user, path, ecn, datagram), datagram };
+            };
+            taken = self.shared.seal_for(peer, self.now, run, seal, made);
+            self.shared.reschedule(peer);
+        }
+        if let (0, [PacketSlot { packet, verdict }, ..]) = (taken, slots) {
+            *verdict = self.not_sealed(packet, first);
         }
         taken.max(1)
+    }
+
+    /// What becomes of a packet that cannot be sealed now.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn not_sealed(&mut self, packet: &mut PacketBuf<'_>, route: Route) -> Outbound<Span> {
+        if self.peers.at(route.slot).is_none() {
+            return self.shared.refuse(packet, route);
+        }
+        if self.others(route.slot, [&*packet]) == 0 {
+            let dropped = self.with(route.slot, |peer, shared| shared.drop_of(peer, DropReason::Loop));
+            return dropped.unwrap_or(Outbound::Dropped(DropReason::Loop));
+        }
+        self.stage_or_drop(route.slot, packet, route.len as usize)
     }
 }
 
@@ -139,26 +179,24 @@ impl Shared {
         }
     }
 
-    /// Seals packets as far as they go to `peer` and can be sealed. Returns how many.
+    /// Seals packets as far as they go to `peer` and can be sealed. `packets` gives so many of them, at most, as it is told; each
+    /// comes with its route and with a place for what is `made` of it. Returns how many.
     #[inline(always)]
-    fn seal_for(
+    fn seal_for<'p, 'b: 'p, Place, Run: IntoIterator<Item = (&'p mut PacketBuf<'b>, Route, Place)>>(
         &mut self,
         peer: &mut Peer,
         now: Instant,
-        slots: &mut [PacketSlot<'_>],
-        routes: &[Route],
+        packets: impl FnOnce(usize) -> Run,
         mut crypt: impl FnMut(&Keypair, u64, &mut [u8]),
+        mut made: impl FnMut(Place, &Path, Ecn, Span),
     ) -> usize {
         // In locals: the compiler must take it that the crypt step changes what stands in memory.
-        let (id, user, layout) = (peer.id, peer.user, self.layout);
+        let (id, layout) = (peer.id, self.layout);
         let (mut taken, mut bytes) = (0, 0);
         let (true, Some(path)) = (peer.staged.is_empty(), peer.endpoint.path_in_place()) else { return 0 };
         let Some(pair) = peer.sessions.sealing(now) else { return 0 };
         // All at one time: the keypair's age is judged once.
-        let most = slots.len().min(pair.messages_left());
-        let slots = slots.get_mut(..most).unwrap_or_default();
-        for (PacketSlot { packet: PacketBuf { buf, packet }, verdict }, route) in slots.iter_mut().zip(routes) {
-            let Route { slot, len } = *route;
+        for (PacketBuf { buf, packet }, Route { slot, len }, place) in packets(pair.messages_left()) {
             if slot != id.slot {
                 break;
             }
@@ -166,10 +204,7 @@ impl Shared {
             let (counter, ecn) = head(pair, datagram);
             crypt(pair, counter, datagram);
             let len = datagram.len();
-            *verdict = Outbound::Datagram {
-                transmit: Transmit { peer: id, user, path: *path, len, ecn },
-                datagram: Span { start, len: len as u32 },
-            };
+            made(place, path, ecn, Span { start, len: len as u32 });
             bytes += len;
             taken += 1;
         }
@@ -199,6 +234,12 @@ impl Shared {
             _ => self.bounce(packet, len, DropReason::NoRoute, icmp::Error::NoRoute),
         }
     }
+}
+
+/// Says where a datagram goes. The path is copied once, from the peer into the verdict: copies of copies are slow.
+#[inline(always)]
+fn transmit(peer: PeerId, user: u64, path: &Path, ecn: Ecn, datagram: Span) -> Transmit {
+    Transmit { peer, user, path: *path, len: datagram.len as usize, ecn }
 }
 
 /// The datagram around the packet of `len` bytes at `start`, padding zeroed, and where it begins. `None`: no room, or

@@ -6,14 +6,12 @@
 //!
 //! An endpoint that lies in nobody's allowed IPs costs one comparison a run: the peer remembers for which state of the
 //! routes that was found.
+use super::PacketBuf;
 use super::call::Call;
-use super::outbound::Route;
 use super::shared::Shared;
-use super::{Outbound, PacketSlot};
 use crate::packet::{self, Address};
 use crate::peer::Peer;
-use crate::stats::DropReason;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 /// Peers in a ring of endpoints, each in the allowed IPs of the next, that are looked at.
 const LONGEST_RING: usize = 4;
@@ -22,19 +20,20 @@ const UDP: u8 = 17;
 const FRAGMENT: u8 = 44;
 
 impl Call<'_> {
-    /// How many packets at the front of a run to the peer in `slot` are none of our own datagrams. Where the first is one,
-    /// it is dropped, and the answer is 0.
+    /// How many packets at the front of a run to the peer in `slot` are none of our own datagrams.
     #[cold]
     #[inline(never)]
-    pub(super) fn pass_others(&mut self, slot: u32, slots: &mut [PacketSlot<'_>], routes: &[Route]) -> usize {
+    pub(super) fn others<'p, 'b: 'p>(&mut self, slot: u32, run: impl IntoIterator<Item = &'p PacketBuf<'b>>) -> usize {
+        let run = run.into_iter();
         let ring = self.ring_of(slot);
-        let run = slots.iter().zip(routes).take_while(|(_, route)| route.slot() == Some(slot));
-        let passed = run.take_while(|(packet, _)| !self.is_our_own(slot, ring, packet)).count();
-        if let (0, [first, ..]) = (passed, slots) {
-            let dropped = self.with(slot, |peer, shared| shared.drop_of(peer, DropReason::Loop));
-            first.verdict = dropped.unwrap_or(Outbound::Dropped(DropReason::Loop));
+        let remote = self.peers.at(slot).and_then(|peer| peer.endpoint.path_in_place()).map(|path| path.remote.ip());
+        match remote {
+            // A tunnel for all traffic: most packets go elsewhere, which two numbers tell.
+            Some(remote) if ring == 1 => {
+                run.take_while(|packet| !may_go_to(remote, packet) || !self.is_our_own(slot, ring, packet)).count()
+            }
+            _ => run.take_while(|packet| !self.is_our_own(slot, ring, packet)).count(),
         }
-        passed
     }
 
     /// How many endpoints a packet to the peer in `slot` is to be compared with.
@@ -60,8 +59,8 @@ impl Call<'_> {
     /// Whether a packet to the peer in `slot` is a datagram of ours that comes round: to the endpoint of this peer, or of
     /// one whose allowed IPs hold the endpoint of this one, and so on. An endpoint that is reached through another peer,
     /// whose own lies outside the tunnel, is not in the ring: that works, and is meant.
-    fn is_our_own(&self, slot: u32, ring: usize, packet: &PacketSlot<'_>) -> bool {
-        let Some(packet) = packet.packet.buf.get(packet.packet.packet.clone()) else { return false };
+    fn is_our_own(&self, slot: u32, ring: usize, packet: &PacketBuf<'_>) -> bool {
+        let Some(packet) = packet.buf.get(packet.packet.clone()) else { return false };
         let Some((destination, _)) = packet::destination(packet) else { return false };
         let mut at = slot;
         for step in 1..=ring {
@@ -94,6 +93,16 @@ impl Shared {
                 4 => peer.sessions.seals_to(index),
                 _ => false,
             }
+    }
+}
+
+/// Whether the bytes of `packet` where `remote` would stand as destination are those of `remote`.
+#[inline]
+fn may_go_to(remote: IpAddr, PacketBuf { buf, packet }: &PacketBuf<'_>) -> bool {
+    let bytes = buf.get(packet.start..).unwrap_or_default();
+    match remote {
+        IpAddr::V4(remote) => bytes.get(16..20) == Some(&remote.octets()),
+        IpAddr::V6(remote) => bytes.get(24..40) == Some(&remote.octets()),
     }
 }
 

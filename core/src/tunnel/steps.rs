@@ -2,7 +2,7 @@
 use super::call::Call;
 use super::inbound::openable;
 use super::job::{Arrival, OpenJob, Opened, SealJob, Sealed};
-use super::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Span, Tunnel};
+use super::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, Span, Tunnel};
 use crate::packet::ecn::Ecn;
 use crate::peer::Path;
 use crate::stats::DropReason;
@@ -11,15 +11,15 @@ use crate::wire::{Message, Transport as Header};
 
 impl Tunnel {
     /// The first of three steps: routes, counts, pads and writes the header. The job then seals on any thread.
-    pub fn begin_seal(&mut self, now: Instant, packet: PacketBuf<'_>) -> Begin<SealJob, Outbound<Span>> {
-        let mut slot = PacketSlot::new(packet);
+    pub fn begin_seal(&mut self, now: Instant, mut packet: PacketBuf<'_>) -> Begin<SealJob, Outbound<Span>> {
+        let mut call = self.enter(now);
         let mut begun = None;
-        self.enter(now).seal_one(&mut slot, |pair, counter, _| begun = Some((pair.raw_send.clone(), counter)));
-        match (slot.verdict, begun) {
-            (Outbound::Datagram { transmit, datagram: span }, Some((key, counter))) => {
-                Begin::Crypt(SealJob { key, counter, transmit, span })
-            }
-            (verdict, _) => Begin::Done(verdict),
+        match call.seal_one(&mut packet, |pair, counter, _| begun = Some((pair.raw_send.clone(), counter))) {
+            Ok((transmit, span)) => match begun {
+                Some((key, counter)) => Begin::Crypt(SealJob { key, counter, transmit, span }),
+                None => Begin::Done(call.shared.drop(DropReason::NoRoom)),
+            },
+            Err(route) => Begin::Done(call.not_sealed(&mut packet, route)),
         }
     }
 

@@ -1,20 +1,27 @@
 //! A small deterministic run of the core for an instruction counter, which is told to count inside `measured_*` alone.
 //!
 //! `underpass-budget SUBJECT BYTES`: seals or opens [`PACKETS`] packets in batches, or shakes hands [`HANDSHAKES`] times;
-//! the `raw-` subjects do only the cryptography of that. Prints how many units of work were done.
+//! the `raw-` subjects do only the cryptography of that. Sealing is also done with padding to buckets of 256 bytes and to the
+//! MTU, and in a full tunnel, where the endpoint lies in the peer's own allowed IPs; sealing and opening also one by one.
+//! Prints how many units of work were done.
 use std::hint::black_box;
 use std::time::Duration;
-use underpass_budget::{forget_events, path, room, shake_hands, tunnel, write_packet};
+use underpass_budget::{as_peer, forget_events, path, room, shake_hands, tunnel, tunnel_with, write_packet};
+use underpass_core::config::{Layout, Padding};
 use underpass_core::internals::crypto::{AeadKey, PrivateKey, TransportKey, dh};
-use underpass_core::limits::HEADROOM;
+use underpass_core::limits::{DEFAULT_MTU, HEADROOM};
 use underpass_core::packet::ecn::Ecn;
-use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketSlot};
-use underpass_core::{Instant, Tunnel};
+use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot};
+use underpass_core::{Change, Instant, Limits, Tunnel};
 
 /// Packets sealed or opened.
 const PACKETS: usize = BATCH * 8;
 /// Packets of a batch.
 const BATCH: usize = 64;
+/// The policy of padding between the default and the MTU.
+const BUCKETS: Padding = Padding::Buckets(256);
+/// Bytes of the cipher's tag.
+const TAG: usize = 16;
 /// Handshakes.
 const HANDSHAKES: usize = 4;
 /// Exchanges and key pairs of one handshake, both ends together, once both know the exchange of their static keys.
@@ -28,10 +35,17 @@ fn main() {
     let subject = arguments.next().expect("what to measure");
     let bytes = arguments.next().map_or(0, |bytes| bytes.parse().expect("a number of bytes"));
     let units = match subject.as_str() {
-        "raw-seal" => raw(bytes, true),
-        "raw-open" => raw(bytes, false),
-        "seal" => whole(bytes, true),
-        "open" => whole(bytes, false),
+        "raw-seal" | "raw-seal-full" | "raw-seal-one" => raw(bytes, true),
+        "raw-seal-256" => raw(padded(BUCKETS, bytes), true),
+        "raw-seal-mtu" => raw(padded(Padding::Mtu, bytes), true),
+        "raw-open" | "raw-open-one" => raw(bytes, false),
+        "seal" => whole(bytes, measured_seal, aside_open, &Setting::default()),
+        "seal-one" => whole(bytes, measured_seal_singly, aside_open, &Setting::default()),
+        "seal-256" => whole(bytes, measured_seal, aside_open, &Setting { padding: BUCKETS, ..Setting::default() }),
+        "seal-mtu" => whole(bytes, measured_seal, aside_open, &Setting { padding: Padding::Mtu, ..Setting::default() }),
+        "seal-full" => whole(bytes, measured_seal, aside_open, &Setting { full: true, ..Setting::default() }),
+        "open" => whole(bytes, aside_seal, measured_open, &Setting::default()),
+        "open-one" => whole(bytes, aside_seal, measured_open_singly, &Setting::default()),
         "raw-handshake" => raw_handshakes(),
         "handshake" => handshakes(),
         other => panic!("what is `{other}`?"),
@@ -71,36 +85,46 @@ fn measured_raw_open(key: &AeadKey, first: usize, bufs: &mut [Vec<u8>], bytes: u
     }
 }
 
-/// The whole core, one peer.
-fn whole(bytes: usize, sealing: bool) -> usize {
-    let (mut a, mut b) = (tunnel(0, 1..2), tunnel(1, 0..1));
+/// The length of a packet of `bytes` bytes after padding.
+fn padded(padding: Padding, bytes: usize) -> usize {
+    Layout::new(DEFAULT_MTU, padding).datagram_len(bytes) - HEADROOM - TAG
+}
+
+/// How the sealing end is configured.
+#[derive(Default)]
+struct Setting {
+    padding: Padding,
+    /// The peer owns every address.
+    full: bool,
+}
+
+/// The whole core, one peer. Both directions run, one of them measured.
+fn whole(
+    bytes: usize,
+    seal: fn(&mut Tunnel, &mut [PacketSlot<'_>]),
+    open: fn(&mut Tunnel, &mut [DatagramSlot<'_>]),
+    setting: &Setting,
+) -> usize {
+    let mut peer = as_peer(1);
+    if setting.full {
+        peer.allowed_ips = vec!["0.0.0.0/0".parse().expect("a network")];
+    }
+    let (mut a, mut b) = (tunnel_with(0, vec![peer], DEFAULT_MTU, Limits::default()), tunnel(1, 0..1));
+    a.configure(Instant::ZERO, &[Change::Padding(setting.padding)]).expect("a sound change");
     shake_hands(&mut a, 0, &mut b, 1, Instant::ZERO);
-    let mut bufs = vec![vec![0; room(bytes)]; BATCH];
+    let mut bufs = vec![vec![0; room(padded(setting.padding, bytes))]; BATCH];
     for _ in 0..PACKETS / BATCH {
         let mut packets: Vec<PacketSlot<'_>> =
             bufs.iter_mut().map(|buf| PacketSlot::new(write_packet(buf, bytes, 0, 1))).collect();
-        if sealing {
-            measured_seal(&mut a, &mut packets);
-        } else {
-            a.handle_packets(Instant::ZERO, &mut packets);
-        }
-        let mut datagrams: Vec<DatagramSlot<'_>> = packets.into_iter().map(sealed).collect();
-        if !sealing {
-            measured_open(&mut b, &mut datagrams);
-            assert!(datagrams.iter().all(|slot| matches!(slot.verdict, Inbound::Packet { .. })));
-        }
+        seal(&mut a, &mut packets);
+        let len = a.layout().datagram_len(bytes);
+        drop(packets);
+        let mut datagrams: Vec<DatagramSlot<'_>> =
+            bufs.iter_mut().map(|buf| DatagramSlot::new(path(0), Ecn::NotCapable, &mut buf[..len])).collect();
+        open(&mut b, &mut datagrams);
     }
+    assert_eq!(b.stats().rx_packets, PACKETS as u64);
     PACKETS
-}
-
-fn sealed(slot: PacketSlot<'_>) -> DatagramSlot<'_> {
-    match slot.verdict {
-        Outbound::Datagram { datagram, .. } => {
-            let datagram = datagram.of_mut(slot.packet.buf).expect("within its buffer");
-            DatagramSlot::new(path(0), Ecn::NotCapable, datagram)
-        }
-        verdict => panic!("{verdict:?}"),
-    }
 }
 
 #[inline(never)]
@@ -109,7 +133,31 @@ fn measured_seal(tunnel: &mut Tunnel, packets: &mut [PacketSlot<'_>]) {
 }
 
 #[inline(never)]
+fn measured_seal_singly(tunnel: &mut Tunnel, packets: &mut [PacketSlot<'_>]) {
+    for PacketSlot { packet: PacketBuf { buf, packet }, .. } in packets {
+        let outcome = tunnel.handle_packet(Instant::ZERO, PacketBuf { buf, packet: packet.clone() });
+        assert!(matches!(outcome, Outbound::Datagram { .. }));
+    }
+}
+
+fn aside_seal(tunnel: &mut Tunnel, packets: &mut [PacketSlot<'_>]) {
+    tunnel.handle_packets(Instant::ZERO, packets);
+}
+
+#[inline(never)]
 fn measured_open(tunnel: &mut Tunnel, datagrams: &mut [DatagramSlot<'_>]) {
+    tunnel.handle_datagrams(Instant::ZERO, datagrams);
+}
+
+#[inline(never)]
+fn measured_open_singly(tunnel: &mut Tunnel, datagrams: &mut [DatagramSlot<'_>]) {
+    for DatagramSlot { path, ecn, datagram, .. } in datagrams {
+        let outcome = tunnel.handle_datagram(Instant::ZERO, *path, *ecn, datagram);
+        assert!(matches!(outcome, Inbound::Packet { .. }));
+    }
+}
+
+fn aside_open(tunnel: &mut Tunnel, datagrams: &mut [DatagramSlot<'_>]) {
     tunnel.handle_datagrams(Instant::ZERO, datagrams);
 }
 
