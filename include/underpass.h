@@ -120,7 +120,8 @@
 #define UNDERPASS_E_NO_PEER (-14)
 
 /**
- * A job was not begun for this slot and tunnel, is not ready for this step, or is done. Discard the jobs of the batch and
+ * A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was filled
+ * again since. Discard the jobs of the batch and
  * drop its packets; mend the order of the calls.
  */
 #define UNDERPASS_E_JOB (-15)
@@ -1361,7 +1362,7 @@ UNDERPASS_API int32_t underpass_begin_datagrams(underpass_tunnel *tunnel, uint64
  * Returns:
  *
  * - UNDERPASS_OK: finish them.
- * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it. Nothing was done; discard the jobs, and mend
+ * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, or its buffer was filled again. Nothing was done; discard the jobs, and mend
  *   the order of the calls.
  * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
@@ -1385,7 +1386,8 @@ UNDERPASS_API int32_t underpass_crypt(underpass_slot *slots, underpass_job *jobs
  * Returns:
  *
  * - UNDERPASS_OK: do with each slot what its verdict says.
- * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted.
+ * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted; or its
+ *   buffer was filled again.
  *   Nothing was done; discard the jobs, and mend the order of the calls.
  * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
@@ -1412,7 +1414,8 @@ UNDERPASS_API int32_t underpass_finish_packets(underpass_tunnel *tunnel, uint64_
  * Returns:
  *
  * - UNDERPASS_OK: do with each slot what its verdict says.
- * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted.
+ * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted; or its
+ *   buffer was filled again.
  *   Nothing was done; discard the jobs, and mend the order of the calls.
  * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.

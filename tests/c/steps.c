@@ -87,6 +87,35 @@ static int is_empty(const underpass_job *job)
     return memcmp(job, &empty, sizeof empty) == 0;
 }
 
+/* A host that fills its buffers again too early: what would go out is a packet in cleartext. */
+TEST(a_buffer_filled_again_before_the_end_is_refused)
+{
+    scene scene;
+    underpass_slot slot, before;
+    underpass_job job;
+    uint8_t wanted[8];
+    scene_open(&scene);
+    scene_shake(&scene);
+    memset(&job, 0, sizeof job);
+    slot = packet_slot(1, 2, 100, 1);
+    OK(underpass_begin_packets(scene.left.tunnel, scene.now, &slot, &job, 1));
+    EQ(slot.verdict, UNDERPASS_VERDICT_PENDING);
+    memcpy(wanted, slot.buf, sizeof wanted);
+    memset(slot.buf, 0x45, sizeof wanted);
+    EQ(underpass_crypt(&slot, &job, 1), UNDERPASS_E_JOB);
+    memcpy(slot.buf, wanted, sizeof wanted);
+    OK(underpass_crypt(&slot, &job, 1));
+    memset(slot.buf, 0x45, sizeof wanted);
+    before = slot;
+    EQ(underpass_finish_packets(scene.left.tunnel, scene.now, &slot, &job, 1), UNDERPASS_E_JOB);
+    SAME(&slot, &before, sizeof slot);
+    memcpy(slot.buf, wanted, sizeof wanted);
+    OK(underpass_finish_packets(scene.left.tunnel, scene.now, &slot, &job, 1));
+    EQ(slot.verdict, UNDERPASS_VERDICT_SEND);
+    free_slots(&slot, 1);
+    scene_close(&scene);
+}
+
 TEST(finished_and_discarded_jobs_hold_nothing)
 {
     scene scene;
@@ -280,6 +309,7 @@ TEST(a_forged_datagram_falls_at_the_finish)
 }
 
 const check_test steps_tests[] = {
+    ENTRY(a_buffer_filled_again_before_the_end_is_refused),
     ENTRY(crypting_runs_on_any_thread),
     ENTRY(finished_and_discarded_jobs_hold_nothing),
     ENTRY(what_needs_no_crypt_is_decided_at_once),

@@ -1,4 +1,6 @@
 //! The crypt step of one slot, kept in memory of C between begin and finish.
+use crate::batch::underpass_slot;
+use crate::words::UNDERPASS_HEADROOM;
 use core::ops::Range;
 use core::{mem, ptr};
 use underpass_core::tunnel::{OpenJob, Opened, SealJob, Sealed};
@@ -43,8 +45,26 @@ pub(crate) struct Begun {
     /// The mark of the tunnel that began it.
     pub(crate) mark: u64,
     /// The buffer it was begun with.
-    pub(crate) buffer: usize,
+    buffer: usize,
+    /// The header of its datagram, which a buffer that was filled anew meanwhile does not have.
+    header: [u8; UNDERPASS_HEADROOM as usize],
     pub(crate) work: Work,
+}
+
+impl Begun {
+    /// Whether it was begun with this slot and what is in its buffer.
+    pub(crate) fn belongs_to(&self, slot: &underpass_slot, buf: &[u8]) -> bool {
+        self.buffer == slot.buf.addr() && header_of(&self.work, slot, buf) == Some(self.header)
+    }
+}
+
+/// The header of the datagram in the buffer of a pending slot.
+fn header_of(work: &Work, slot: &underpass_slot, buf: &[u8]) -> Option<[u8; UNDERPASS_HEADROOM as usize]> {
+    let start = match work {
+        Work::Seal(_) | Work::Sealed(_) => slot.start.checked_sub(UNDERPASS_HEADROOM)?,
+        Work::Open(_) | Work::Opened(_) | Work::Lost => slot.start,
+    };
+    buf.get(start as usize..)?.first_chunk().copied()
 }
 
 // There is room to grow: callers have compiled the size in.
@@ -53,9 +73,10 @@ const _: () = assert!(align_of::<Begun>() <= align_of::<underpass_job>());
 
 impl underpass_job {
     /// Begins a job, whatever was there before.
-    pub(crate) fn begin(&mut self, mark: u64, buffer: *const u8, work: Work) {
+    pub(crate) fn begin(&mut self, mark: u64, slot: &underpass_slot, buf: &[u8], work: Work) {
         self.wipe();
-        let begun = Begun { tag: self.own_tag(), mark, buffer: buffer.addr(), work };
+        let header = header_of(&work, slot, buf).unwrap_or_default();
+        let begun = Begun { tag: self.own_tag(), mark, buffer: slot.buf.addr(), header, work };
         // SAFETY: it fits, in size and alignment, and it is not dropped there but by `finish` or, having no more than
         // bytes to its name, by `wipe`.
         unsafe { ptr::from_mut(self).cast::<Begun>().write(begun) };

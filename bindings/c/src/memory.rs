@@ -283,6 +283,14 @@ impl<'c, W: Which> Slots<'c, W> {
         self.slots
     }
 
+    /// The slots that are looked at, each with its place in the batch and its buffer.
+    pub(crate) fn look_inside(&self) -> impl Iterator<Item = (usize, &underpass_slot, &[u8])> {
+        let looked_at = self.slots.iter().enumerate().filter(|(_, slot)| (self.which)(slot));
+        // SAFETY: `check_buffers` has found `cap` bytes there, apart from all else that is borrowed in this call, and nobody
+        // has changed the slot since; they are given up before `open` hands them out.
+        looked_at.map(|(at, slot)| (at, slot, unsafe { core::slice::from_raw_parts(slot.buf, slot.cap as usize) }))
+    }
+
     /// Every slot with its buffer, in order; `None` for those that are not looked at.
     #[inline]
     pub(crate) fn open(self) -> impl Iterator<Item = (&'c mut underpass_slot, Option<&'c mut [u8]>)> {

@@ -44,7 +44,7 @@ pub extern "C" fn underpass_begin_packets(
         for ((slot, buf), job) in opened(slots).zip(jobs) {
             let packet = PacketBuf { packet: slot.range(), buf };
             match tunnel.begin_seal(Instant::from_nanos(now), packet) {
-                Begin::Crypt(work) => slot.begin(job, mark, Work::Seal(work)),
+                Begin::Crypt(work) => slot.begin(buf, job, mark, Work::Seal(work)),
                 Begin::Done(verdict) => {
                     job.wipe();
                     slot.settle_packet(&verdict);
@@ -94,7 +94,7 @@ pub extern "C" fn underpass_begin_datagrams(
             let (path, ecn) = slot.source();
             let datagram = buf.get_mut(slot.range()).unwrap_or_default();
             match tunnel.begin_open(Instant::from_nanos(now), path, ecn, datagram) {
-                Begin::Crypt(work) => slot.begin(job, mark, Work::Open(work)),
+                Begin::Crypt(work) => slot.begin(buf, job, mark, Work::Open(work)),
                 Begin::Done(verdict) => {
                     job.wipe();
                     slot.settle_datagram(&verdict);
@@ -114,7 +114,7 @@ pub extern "C" fn underpass_begin_datagrams(
 /// Returns:
 ///
 /// - UNDERPASS_OK: finish them.
-/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it. Nothing was done; discard the jobs, and mend
+/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, or its buffer was filled again. Nothing was done; discard the jobs, and mend
 ///   the order of the calls.
 /// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
 /// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
@@ -147,7 +147,8 @@ pub extern "C" fn underpass_crypt(slots: *mut underpass_slot, jobs: *mut underpa
 /// Returns:
 ///
 /// - UNDERPASS_OK: do with each slot what its verdict says.
-/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted.
+/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted; or its
+///   buffer was filled again.
 ///   Nothing was done; discard the jobs, and mend the order of the calls.
 /// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
 /// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
@@ -180,7 +181,8 @@ pub extern "C" fn underpass_finish_packets(
 /// Returns:
 ///
 /// - UNDERPASS_OK: do with each slot what its verdict says.
-/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted.
+/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted; or its
+///   buffer was filled again.
 ///   Nothing was done; discard the jobs, and mend the order of the calls.
 /// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
 /// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
@@ -257,16 +259,18 @@ fn check_jobs(
     jobs: &mut [underpass_job],
     fits: impl Fn(&Begun) -> bool,
 ) -> Result<(), Status> {
-    let mut pending = slots.look().iter().zip(jobs).filter(|(slot, _)| slot.is_pending());
-    let has_job = |slot: &underpass_slot, job: &mut underpass_job| {
-        job.begun().is_some_and(|begun| begun.buffer == slot.buf.addr() && fits(begun))
-    };
-    if pending.all(|(slot, job)| has_job(slot, job)) { Ok(()) } else { Err(Status::Job) }
+    for (at, slot, buf) in slots.look_inside().filter(|(_, slot, _)| slot.is_pending()) {
+        let begun = jobs.get_mut(at).and_then(underpass_job::begun);
+        if begun.is_none_or(|begun| !begun.belongs_to(slot, buf) || !fits(begun)) {
+            return Err(Status::Job);
+        }
+    }
+    Ok(())
 }
 
 impl underpass_slot {
-    fn begin(&mut self, job: &mut underpass_job, mark: u64, work: Work) {
-        job.begin(mark, self.buf, work);
+    fn begin(&mut self, buf: &[u8], job: &mut underpass_job, mark: u64, work: Work) {
+        job.begin(mark, self, buf, work);
         self.verdict = UNDERPASS_VERDICT_PENDING;
     }
 }

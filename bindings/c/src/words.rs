@@ -65,7 +65,8 @@ pub const UNDERPASS_E_MTU: i32 = -12;
 pub const UNDERPASS_E_LIMIT: i32 = -13;
 /// No peer has this name or key, or not any more. Forget it.
 pub const UNDERPASS_E_NO_PEER: i32 = -14;
-/// A job was not begun for this slot and tunnel, is not ready for this step, or is done. Discard the jobs of the batch and
+/// A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was filled
+/// again since. Discard the jobs of the batch and
 /// drop its packets; mend the order of the calls.
 pub const UNDERPASS_E_JOB: i32 = -15;
 /// The system gives no randomness. Try again later: early after the start of a machine it may have none.
