@@ -125,7 +125,7 @@
  * drop its packets; mend the order of the calls.
  */
 #define UNDERPASS_E_JOB (-15)
-/** The system gives no randomness. Try again later: early after the start of a machine it may have none. */
+/** There is no randomness, from the system or from entropy of the options. Try again later. */
 #define UNDERPASS_E_RANDOM (-16)
 /** Another thread is inside this handle. Keep threads apart with a lock of your own. */
 #define UNDERPASS_E_BUSY (-17)
@@ -445,6 +445,13 @@ typedef struct underpass_peer_change {
     size_t allowed_ips_len;
 } underpass_peer_change;
 
+/**
+ * A source of randomness: fills out with len bytes that nobody can guess, and returns 0; any other number: there is none
+ * now. It is called by whatever thread calls the tunnel, while that call runs; it calls no function of that tunnel, and
+ * neither throws nor jumps out.
+ */
+typedef int32_t (*underpass_entropy)(void *data, uint8_t *out, size_t len);
+
 /** What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise. */
 typedef struct underpass_options {
     /** sizeof(underpass_options), set by underpass_options_init(). */
@@ -475,6 +482,15 @@ typedef struct underpass_options {
     uint32_t handshakes_per_source;
     /** Handshakes one source may send at once. */
     uint32_t handshake_burst_per_source;
+    /** 0. */
+    uint32_t reserved;
+    /**
+     * Where randomness comes from; NULL: the system, whose getrandom() waits, early after the start of a machine, until
+     * there is enough.
+     */
+    underpass_entropy entropy;
+    /** What entropy is given as data. It lives as long as the tunnel. */
+    void *entropy_data;
 } underpass_options;
 
 /** What came of a request of wg. */
@@ -1020,7 +1036,7 @@ UNDERPASS_API int32_t underpass_options_init(underpass_options *out, uint32_t si
  *
  * - UNDERPASS_OK: the tunnel is there. Configure its peers.
  * - UNDERPASS_E_MTU: the MTU of the options is outside 68 to 65535. Mend the options.
- * - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
+ * - UNDERPASS_E_RANDOM: there is no randomness. Try again later.
  * - UNDERPASS_E_LIMIT: a limit of the options is zero or too great. Mend the options.
  * - UNDERPASS_E_ARGUMENT: an unknown flag. Mend the options.
  * - UNDERPASS_E_NULL: a pointer other than options is NULL. Mend the call.
@@ -1047,7 +1063,7 @@ UNDERPASS_API int32_t underpass_tunnel_new(const underpass_options *options, uin
  * - UNDERPASS_OK: the tunnel is there. Poll it.
  * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
  * - UNDERPASS_E_TOO_MANY_PEERS: more peers than max_peers of the options. Raise that.
- * - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
+ * - UNDERPASS_E_RANDOM: there is no randomness. Try again later.
  * - UNDERPASS_E_LIMIT: a limit of the options is zero or too great. Mend the options.
  * - UNDERPASS_E_ARGUMENT: an unknown flag. Mend the options.
  * - UNDERPASS_E_NULL: a pointer other than options is NULL. Mend the call.
@@ -1519,6 +1535,8 @@ UNDERPASS_API int32_t underpass_handle_wall_clock(underpass_tunnel *tunnel, uint
  * - UNDERPASS_OK: send the datagram along its path, and call again.
  * - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_event().
  * - UNDERPASS_E_BUFFER: cap is too small. Make room.
+ * - UNDERPASS_E_RANDOM: a handshake message could not be made for want of randomness. An initiation is tried again after
+ *   5 s; for a response, the peer has to initiate again. All else has gone out.
  * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
  * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
  * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a

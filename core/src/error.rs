@@ -38,22 +38,46 @@ pub enum ConfigReason {
     LimitOutOfRange,
     /// Padding goes to a multiple that is no power of two from 32 to 32768.
     PaddingOutOfRange,
+    /// A tunnel cannot begin without randomness.
+    NoRandomness,
 }
 
-/// The buffer given to [`poll_transmit`](crate::Tunnel::poll_transmit) is too short for what is to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ShortBuffer {
-    /// Bytes that it must have at least.
-    pub needed: usize,
+/// A source of randomness gave none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRandomness;
+
+/// Why [`poll_transmit`](crate::Tunnel::poll_transmit) gave no datagram although there is something to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransmitError {
+    /// The buffer is too short for what is left to send. That stays, and leaves when a call brings more room.
+    ShortBuffer {
+        /// Bytes that the buffer must have at least.
+        needed: usize,
+    },
+    /// A handshake message could not be made. Our initiation is tried again after 5 s; for our response, the peer has to
+    /// initiate again.
+    NoRandomness,
 }
 
-impl fmt::Display for ShortBuffer {
+impl fmt::Display for NoRandomness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the buffer is too short: {} bytes are needed", self.needed)
+        f.write_str("the source of randomness gives none")
     }
 }
 
-impl core::error::Error for ShortBuffer {}
+impl core::error::Error for NoRandomness {}
+
+impl fmt::Display for TransmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShortBuffer { needed } => write!(f, "the buffer is too short: {needed} bytes are needed"),
+            Self::NoRandomness => NoRandomness.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for TransmitError {}
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,6 +96,7 @@ impl fmt::Display for ConfigReason {
             Self::MtuOutOfRange => "MTU is outside 68..=65535",
             Self::LimitOutOfRange => "a limit is out of range",
             Self::PaddingOutOfRange => "padding is not a power of two from 32 to 32768",
+            Self::NoRandomness => "the source of randomness gives none",
         })
     }
 }

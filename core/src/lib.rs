@@ -96,7 +96,7 @@ pub mod internals;
 
 pub use config::{AllowedIp, Change, Endpoint, NewPeer, PeerChange, TunnelConfig};
 pub use crypto::{PresharedKey, PrivateKey, PublicKey, Rng};
-pub use error::{ConfigError, ConfigReason};
+pub use error::{ConfigError, ConfigReason, NoRandomness};
 pub use limits::Limits;
 pub use noise::Tai64N;
 pub use peer::PeerId;

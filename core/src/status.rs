@@ -102,8 +102,8 @@ impl From<ConfigError> for Status {
             ConfigReason::TooManyPeers => Self::TooManyPeers,
             ConfigReason::MtuOutOfRange => Self::Mtu,
             ConfigReason::LimitOutOfRange => Self::Limit,
-            // No foreign interface sets padding yet.
             ConfigReason::PaddingOutOfRange => Self::Argument,
+            ConfigReason::NoRandomness => Self::Random,
         }
     }
 }

@@ -2,6 +2,7 @@
 mod backends;
 
 use core::mem::MaybeUninit;
+use underpass_core::NoRandomness;
 use underpass_core::error::KeyError;
 use underpass_core::internals::crypto::{AeadKey, SharedSecret, TransportKey, dh, portable};
 use underpass_core::{PresharedKey, PrivateKey, PublicKey, Rng};
@@ -16,11 +17,12 @@ const HEX: &str = "a1b2c3d4e5f697887265636f676e697361626c65206b65792062797465732
 struct Counting(u8);
 
 impl Rng for Counting {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         for byte in dest {
             *byte = self.0;
             self.0 = self.0.wrapping_add(1);
         }
+        Ok(())
     }
 }
 
@@ -110,8 +112,8 @@ fn secrets_compare_by_all_their_bytes() {
 #[test]
 fn generated_keys_come_from_the_source_and_private_ones_are_clamped() {
     let drawn: [u8; 32] = core::array::from_fn(|at| u8::try_from(at).expect("small").wrapping_add(0xf1));
-    assert_eq!(PresharedKey::generate(&mut Counting(0xf1)).as_bytes(), &drawn);
-    let private = PrivateKey::generate(&mut Counting(0xf1));
+    assert_eq!(PresharedKey::generate(&mut Counting(0xf1)).expect("randomness").as_bytes(), &drawn);
+    let private = PrivateKey::generate(&mut Counting(0xf1)).expect("randomness");
     let mut clamped = drawn;
     clamped[0] = 0xf0;
     clamped[31] = 0x50;
@@ -160,7 +162,8 @@ fn low_order_is_what_the_exchange_refuses() {
 fn backends_agree() {
     let mut rng = Counting(0);
     for round in 0..64 {
-        let (ours, theirs) = (PrivateKey::generate(&mut rng), PrivateKey::generate(&mut rng));
+        let (ours, theirs) =
+            (PrivateKey::generate(&mut rng).expect("randomness"), PrivateKey::generate(&mut rng).expect("randomness"));
         let public = portable::dh::public_key(&theirs);
         let expected = portable::dh::exchange(&ours, &public).map(|shared| *shared.as_bytes());
         assert!(expected.is_some());

@@ -3,6 +3,7 @@
 //! Every test drives the core from the side that the vector describes, and asserts how many vectors it used.
 use serde::Deserialize;
 use std::net::SocketAddr;
+use underpass_core::NoRandomness;
 use underpass_core::internals::cookie::{CookieJar, MacKeys, Stamp};
 use underpass_core::internals::crypto::{AeadKey, SharedSecret, TransportKey, dh};
 use underpass_core::internals::noise::{Identity, Initiator, Responder, Tai64N, TransportKeys, Unveiled};
@@ -118,10 +119,11 @@ impl Scripted {
     }
 }
 impl Rng for Scripted {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         let rest = self.0.split_off(dest.len());
         dest.copy_from_slice(&self.0);
         self.0 = rest;
+        Ok(())
     }
 }
 
@@ -252,7 +254,7 @@ fn a_jars_reply_to_an_initiation_is_taken_by_its_sender() {
         let mut out = [0; COOKIE_REPLY_LEN];
         // 32 bytes of secret, 24 of nonce.
         let mut rng = Scripted((0..56).collect());
-        jar.reply(NOW, &keys, source, &message, &mut rng, &mut out);
+        jar.reply(NOW, &keys, source, &message, &mut rng, &mut out).expect("randomness");
         assert_eq!(cookie_reply(&out).receiver(), vector.index_i);
         assert!(stamp.accept(NOW, &keys, cookie_reply(&out)));
         stamp.stamp(NOW, &keys, &mut message);

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_types, reason = "a counting allocator is shared by all threads")]
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use underpass_core::NoRandomness;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path};
 use underpass_core::{Endpoint, Instant, NewPeer, PrivateKey, Rng, Tunnel, TunnelConfig, UnixTime};
@@ -39,13 +40,14 @@ const ROOM: usize = 16;
 struct Seeded(u64);
 
 impl Rng for Seeded {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         for byte in dest {
             self.0 ^= self.0 << 13;
             self.0 ^= self.0 >> 7;
             self.0 ^= self.0 << 17;
             *byte = (self.0 >> 32) as u8;
         }
+        Ok(())
     }
 }
 

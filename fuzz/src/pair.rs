@@ -1,6 +1,7 @@
 //! Two tunnels that know each other, and what is common to the targets that use them.
 use crate::mutate::Chance;
 use std::net::SocketAddr;
+use underpass_core::NoRandomness;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Inbound, Path};
 use underpass_core::{
@@ -16,8 +17,9 @@ pub const BUFFER: usize = 65_536 + 64;
 struct Seeded(Chance);
 
 impl Rng for Seeded {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         dest.fill_with(|| self.0.bits() as u8);
+        Ok(())
     }
 }
 

@@ -77,7 +77,7 @@ pub fn layouts() -> Vec<Layout> {
         underpass_options {
             size, flags, private_key, timestamp_floor, mtu, max_peers, staged_packets_per_peer, staged_bytes_per_peer,
             staged_bytes, events, handshakes_per_second, verified_handshakes_per_second, handshakes_per_source,
-            handshake_burst_per_source,
+            handshake_burst_per_source, reserved, entropy, entropy_data,
         }
         underpass_peer_change {
             size, action, flags, persistent_keepalive, endpoint_port, public_key, preshared_key, endpoint, endpoint_host,

@@ -3,7 +3,7 @@ use crate::address::underpass_path;
 use crate::boundary::enter_tunnel;
 use crate::handle::underpass_tunnel;
 use crate::words::UNDERPASS_NEVER;
-use underpass_core::tunnel::{Event, Health};
+use underpass_core::tunnel::{Event, Health, TransmitError};
 use underpass_core::{Instant, PeerId, Status};
 
 /// A handshake completed: a new session is live.
@@ -93,6 +93,8 @@ pub struct underpass_event {
 /// - UNDERPASS_OK: send the datagram along its path, and call again.
 /// - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_event().
 /// - UNDERPASS_E_BUFFER: cap is too small. Make room.
+/// - UNDERPASS_E_RANDOM: a handshake message could not be made for want of randomness. An initiation is tried again after
+///   5 s; for a response, the peer has to initiate again. All else has gone out.
 /// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
 /// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
 /// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
@@ -112,7 +114,10 @@ pub extern "C" fn underpass_poll_transmit(
             return Err(Status::Buffer);
         }
         let buf = caller.buffer(buf, cap)?;
-        let transmit = tunnel.poll_transmit(Instant::from_nanos(now), buf).map_err(|_| Status::Buffer)?;
+        let transmit = tunnel.poll_transmit(Instant::from_nanos(now), buf).map_err(|error| match error {
+            TransmitError::NoRandomness => Status::Random,
+            _ => Status::Buffer,
+        })?;
         let transmit = transmit.ok_or(Status::Nothing)?;
         out.put(underpass_transmit {
             size: 0,

@@ -23,6 +23,8 @@ pub mod address;
 
 pub mod config;
 
+pub mod entropy;
+
 pub mod options;
 
 pub mod configure;

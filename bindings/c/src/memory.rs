@@ -34,22 +34,24 @@ pub(crate) unsafe trait Record: Copy {
 }
 
 macro_rules! records {
-    ($($name:path,)*) => {$(
+    ($($name:path $(, grown at $field:ident)?;)*) => {$(
         const _: () = assert!(core::mem::offset_of!($name, size) == 0);
         // SAFETY: numbers, arrays of them and pointers; `layout/print.rs` adds up their sizes.
-        unsafe impl Record for $name {}
+        unsafe impl Record for $name {
+            $(const FIRST: usize = core::mem::offset_of!($name, $field);)?
+        }
     )*};
 }
 records! {
-    crate::config::underpass_diagnostic,
-    crate::config::underpass_interface,
-    crate::options::underpass_options,
-    crate::configure::underpass_peer_change,
-    crate::uapi::underpass_uapi_result,
-    crate::drain::underpass_transmit,
-    crate::drain::underpass_event,
-    crate::peers::underpass_peer,
-    crate::peers::underpass_stats,
+    crate::config::underpass_diagnostic;
+    crate::config::underpass_interface;
+    crate::options::underpass_options, grown at reserved;
+    crate::configure::underpass_peer_change;
+    crate::uapi::underpass_uapi_result;
+    crate::drain::underpass_transmit;
+    crate::drain::underpass_event;
+    crate::peers::underpass_peer;
+    crate::peers::underpass_stats;
 }
 
 /// A number, an array of bytes or a struct of them: any bytes make a value of it.

@@ -1,9 +1,13 @@
 //! A tunnel is made, and released.
 use crate::boundary::{Answer, enter};
 use crate::config::underpass_config;
+use crate::entropy::{Source, underpass_entropy};
 use crate::handle::underpass_tunnel;
 use crate::memory::Caller;
+use core::ffi::c_void;
+use core::ptr;
 use core::time::Duration;
+use underpass_core::NoRandomness;
 use underpass_core::Tai64N;
 use underpass_core::limits::DEFAULT_MTU;
 use underpass_core::tunnel::Padding;
@@ -14,7 +18,7 @@ pub const UNDERPASS_OPTION_PRIVATE_KEY: u32 = 1;
 
 /// What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct underpass_options {
     /// sizeof(underpass_options), set by underpass_options_init().
     pub size: u32,
@@ -44,6 +48,13 @@ pub struct underpass_options {
     pub handshakes_per_source: u32,
     /// Handshakes one source may send at once.
     pub handshake_burst_per_source: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Where randomness comes from; NULL: the system, whose getrandom() waits, early after the start of a machine, until
+    /// there is enough.
+    pub entropy: underpass_entropy,
+    /// What entropy is given as data. It lives as long as the tunnel.
+    pub entropy_data: *mut c_void,
 }
 
 /// Fills options with the defaults, which suit a phone or a small router.
@@ -77,7 +88,7 @@ pub extern "C" fn underpass_options_init(out: *mut underpass_options, size: u32)
 ///
 /// - UNDERPASS_OK: the tunnel is there. Configure its peers.
 /// - UNDERPASS_E_MTU: the MTU of the options is outside 68 to 65535. Mend the options.
-/// - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
+/// - UNDERPASS_E_RANDOM: there is no randomness. Try again later.
 /// - UNDERPASS_E_LIMIT: a limit of the options is zero or too great. Mend the options.
 /// - UNDERPASS_E_ARGUMENT: an unknown flag. Mend the options.
 /// - UNDERPASS_E_NULL: a pointer other than options is NULL. Mend the call.
@@ -95,7 +106,8 @@ pub extern "C" fn underpass_tunnel_new(
             true => TunnelConfig::default(),
             false => caller.record(options, underpass_options::defaults())?.config()?,
         };
-        make(caller, config, now, wall, out)
+        let source = source_of(caller, options)?;
+        make(caller, config, source, now, wall, out)
     })
 }
 
@@ -115,7 +127,7 @@ pub extern "C" fn underpass_tunnel_new(
 /// - UNDERPASS_OK: the tunnel is there. Poll it.
 /// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
 /// - UNDERPASS_E_TOO_MANY_PEERS: more peers than max_peers of the options. Raise that.
-/// - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
+/// - UNDERPASS_E_RANDOM: there is no randomness. Try again later.
 /// - UNDERPASS_E_LIMIT: a limit of the options is zero or too great. Mend the options.
 /// - UNDERPASS_E_ARGUMENT: an unknown flag. Mend the options.
 /// - UNDERPASS_E_NULL: a pointer other than options is NULL. Mend the call.
@@ -135,7 +147,8 @@ pub extern "C" fn underpass_tunnel_new_from_config(
             let options = caller.record(options, underpass_options::defaults())?;
             (config.limits, config.timestamp_floor) = (options.limits()?, Tai64N::from_bytes(options.timestamp_floor));
         }
-        make(caller, config, now, wall, out)
+        let source = source_of(caller, options)?;
+        make(caller, config, source, now, wall, out)
     })
 }
 
@@ -156,22 +169,55 @@ pub extern "C" fn underpass_tunnel_free(tunnel: *mut underpass_tunnel) -> i32 {
     enter(|caller| caller.free_tunnel(tunnel))
 }
 
-/// The randomness of the system.
-struct System;
-
-impl Rng for System {
-    fn fill(&mut self, dest: &mut [u8]) {
-        getrandom::fill(dest).expect("the system gave randomness when the tunnel was made");
+/// The source of randomness that options name.
+fn source_of(caller: Caller<'_>, options: *const underpass_options) -> Result<Source, Status> {
+    if options.is_null() {
+        return Ok(Source::system());
     }
+    let options = caller.record(options, underpass_options::defaults())?;
+    Ok(Source::new(options.entropy, options.entropy_data))
 }
 
-fn make(caller: Caller<'_>, config: TunnelConfig, now: u64, wall: u64, out: *mut *mut underpass_tunnel) -> Answer {
+fn make(
+    caller: Caller<'_>,
+    config: TunnelConfig,
+    mut source: Source,
+    now: u64,
+    wall: u64,
+    out: *mut *mut underpass_tunnel,
+) -> Answer {
     let out = caller.out(out)?;
-    let mark = getrandom::u64().map_err(|_| Status::Random)?;
+    let mut mark = [0; 8];
+    source.fill(&mut mark).map_err(|NoRandomness| Status::Random)?;
+    let mark = u64::from_ne_bytes(mark);
     let wall = UnixTime::from_duration(Duration::from_nanos(wall));
-    let tunnel = Tunnel::new(config, Box::new(System), Instant::from_nanos(now), wall)?;
+    let tunnel = Tunnel::new(config, Box::new(source), Instant::from_nanos(now), wall)?;
     out.put(underpass_tunnel::give(tunnel, mark));
     Ok(())
+}
+
+impl Default for underpass_options {
+    fn default() -> Self {
+        Self {
+            size: 0,
+            flags: 0,
+            private_key: [0; 32],
+            timestamp_floor: [0; 12],
+            mtu: 0,
+            max_peers: 0,
+            staged_packets_per_peer: 0,
+            staged_bytes_per_peer: 0,
+            staged_bytes: 0,
+            events: 0,
+            handshakes_per_second: 0,
+            verified_handshakes_per_second: 0,
+            handshakes_per_source: 0,
+            handshake_burst_per_source: 0,
+            reserved: 0,
+            entropy: None,
+            entropy_data: ptr::null_mut(),
+        }
+    }
 }
 
 impl underpass_options {
@@ -192,6 +238,9 @@ impl underpass_options {
             verified_handshakes_per_second: limits.verified_handshakes_per_second,
             handshakes_per_source: limits.handshakes_per_source,
             handshake_burst_per_source: limits.handshake_burst_per_source,
+            reserved: 0,
+            entropy: None,
+            entropy_data: ptr::null_mut(),
         }
     }
 

@@ -69,7 +69,7 @@ pub const UNDERPASS_E_NO_PEER: i32 = -14;
 /// again since. Discard the jobs of the batch and
 /// drop its packets; mend the order of the calls.
 pub const UNDERPASS_E_JOB: i32 = -15;
-/// The system gives no randomness. Try again later: early after the start of a machine it may have none.
+/// There is no randomness, from the system or from entropy of the options. Try again later.
 pub const UNDERPASS_E_RANDOM: i32 = -16;
 /// Another thread is inside this handle. Keep threads apart with a lock of your own.
 pub const UNDERPASS_E_BUSY: i32 = -17;

@@ -2,6 +2,7 @@
 use crate::cookie::{Cookie, MacKeys};
 use crate::crypto::Rng;
 use crate::crypto::hash::mac;
+use crate::error::NoRandomness;
 use crate::limits::COOKIE_LIFETIME;
 use crate::time::Instant;
 use crate::wire::{COOKIE_REPLY_LEN, Macs};
@@ -43,6 +44,9 @@ impl CookieJar {
 
     /// Writes the cookie reply to `message`, a whole initiation or response (bytes 4..8 are its sender's index), that
     /// came from `source`. What is no such message leaves `out` as it was.
+    ///
+    /// # Errors
+    /// [`NoRandomness`], from `rng`; `out` is as it was.
     pub fn reply(
         &mut self,
         now: Instant,
@@ -51,22 +55,26 @@ impl CookieJar {
         message: &[u8],
         rng: &mut dyn Rng,
         out: &mut [u8; COOKIE_REPLY_LEN],
-    ) {
-        let Some(macs) = Macs::of(message) else { return };
-        let Some([_, _, _, _, index @ ..]) = macs.before_mac1.first_chunk::<8>() else { return };
-        let cookie = self.live_secret(now, rng).cookie(source);
+    ) -> Result<(), NoRandomness> {
+        let Some(macs) = Macs::of(message) else { return Ok(()) };
+        let Some([_, _, _, _, index @ ..]) = macs.before_mac1.first_chunk::<8>() else { return Ok(()) };
+        let cookie = self.live_secret(now, rng)?.cookie(source);
         let mut nonce = [0; 24];
-        rng.fill(&mut nonce);
+        rng.fill(&mut nonce)?;
         keys.seal_cookie(u32::from_le_bytes(*index), macs.mac1, &cookie, &nonce, out);
+        Ok(())
     }
 
-    fn live_secret(&mut self, now: Instant, rng: &mut dyn Rng) -> &Secret {
-        let live = self.secret.take().filter(|secret| secret.is_live(now));
-        self.secret.insert(live.unwrap_or_else(|| {
-            let mut bytes = Zeroizing::new([0; 32]);
-            rng.fill(&mut *bytes);
-            Secret { bytes, born: now }
-        }))
+    fn live_secret(&mut self, now: Instant, rng: &mut dyn Rng) -> Result<&Secret, NoRandomness> {
+        let live = match self.secret.take().filter(|secret| secret.is_live(now)) {
+            Some(live) => live,
+            None => {
+                let mut bytes = Zeroizing::new([0; 32]);
+                rng.fill(&mut *bytes)?;
+                Secret { bytes, born: now }
+            }
+        };
+        Ok(self.secret.insert(live))
     }
 }
 

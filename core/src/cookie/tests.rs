@@ -1,5 +1,6 @@
 use super::*;
 use crate::crypto::{PrivateKey, PublicKey, Rng};
+use crate::error::NoRandomness;
 use crate::limits::COOKIE_LIFETIME;
 use crate::time::Instant;
 use crate::wire::{COOKIE_REPLY_LEN, CookieReply, INITIATION_LEN, Macs, Message, RESPONSE_LEN};
@@ -8,11 +9,12 @@ use std::format;
 
 struct Counting(u8);
 impl Rng for Counting {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         for byte in dest {
             *byte = self.0;
             self.0 = self.0.wrapping_mul(5).wrapping_add(1);
         }
+        Ok(())
     }
 }
 
@@ -66,7 +68,7 @@ impl Pair {
 
     fn reply(&mut self, now: Instant, bytes: &[u8]) -> [u8; COOKIE_REPLY_LEN] {
         let mut out = [0; COOKIE_REPLY_LEN];
-        self.jar.reply(now, &self.keys, self.at, bytes, &mut self.rng, &mut out);
+        self.jar.reply(now, &self.keys, self.at, bytes, &mut self.rng, &mut out).expect("randomness");
         out
     }
 
@@ -259,7 +261,7 @@ fn a_reply_sealed_for_another_key_or_unasked_is_refused() {
     let mut pair = Pair::new();
     let bytes = pair.stamped(START);
     let mut reply = [0; COOKIE_REPLY_LEN];
-    pair.jar.reply(START, &MacKeys::new(&public(2)), pair.at, &bytes, &mut pair.rng, &mut reply);
+    pair.jar.reply(START, &MacKeys::new(&public(2)), pair.at, &bytes, &mut pair.rng, &mut reply).expect("randomness");
     assert!(!pair.stamp.accept(START, &pair.keys, reply_view(&reply)));
 
     let honest = pair.reply(START, &bytes);

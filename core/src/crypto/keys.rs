@@ -3,6 +3,7 @@
 //! Text forms go through constant-time codecs, so neither a key nor its encoding steers a branch or a table.
 use crate::crypto::Rng;
 use crate::error::KeyError;
+use crate::error::NoRandomness;
 use alloc::string::String;
 use base64ct::{Base64, Encoding};
 use subtle::{Choice, ConstantTimeEq};
@@ -86,10 +87,13 @@ secret_text!(PresharedKey);
 
 impl PrivateKey {
     /// A fresh private key, clamped (RFC 7748 § 5).
-    pub fn generate(rng: &mut dyn Rng) -> Self {
+    ///
+    /// # Errors
+    /// [`NoRandomness`], from `rng`.
+    pub fn generate(rng: &mut dyn Rng) -> Result<Self, NoRandomness> {
         let mut key = Self([0; KEY_LEN]);
-        rng.fill(&mut key.0);
-        key.clamped()
+        rng.fill(&mut key.0)?;
+        Ok(key.clamped())
     }
     /// The same key with the bits that X25519 ignores set as RFC 7748 § 5 says; its public key stays the same.
     #[must_use]
@@ -108,10 +112,13 @@ impl PrivateKey {
 
 impl PresharedKey {
     /// A fresh preshared key.
-    pub fn generate(rng: &mut dyn Rng) -> Self {
+    ///
+    /// # Errors
+    /// [`NoRandomness`], from `rng`.
+    pub fn generate(rng: &mut dyn Rng) -> Result<Self, NoRandomness> {
         let mut key = Self([0; KEY_LEN]);
-        rng.fill(&mut key.0);
-        key
+        rng.fill(&mut key.0)?;
+        Ok(key)
     }
 }
 

@@ -18,7 +18,8 @@ impl Initiator {
     /// `static_static` is the exchange of the two static keys, kept by the caller.
     ///
     /// # Errors
-    /// [`HandshakeError::LowOrderKey`] when the ephemeral exchange yields zero; nothing was written.
+    /// [`HandshakeError::LowOrderKey`] when the ephemeral exchange yields zero, [`HandshakeError::NoRandomness`]; nothing was
+    /// written.
     pub fn initiate(
         identity: &Identity,
         remote: &PublicKey,
@@ -28,7 +29,7 @@ impl Initiator {
         rng: &mut dyn Rng,
         out: &mut [u8; INITIATION_LEN],
     ) -> Result<Self, HandshakeError> {
-        let ephemeral = PrivateKey::generate(rng);
+        let ephemeral = PrivateKey::generate(rng)?;
         let ephemeral_public = ephemeral.public_key();
         let ephemeral_static = exchange(&ephemeral, remote).ok_or(HandshakeError::LowOrderKey)?;
 

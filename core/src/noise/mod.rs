@@ -26,6 +26,7 @@ pub use responder::{Responder, Unveiled};
 pub use timestamp::Tai64N;
 
 use crate::crypto::{PrivateKey, PublicKey, TransportKey};
+use crate::error::NoRandomness;
 
 /// The protocol's name in Noise.
 pub const CONSTRUCTION: &[u8] = b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
@@ -80,6 +81,14 @@ pub enum HandshakeError {
     BadTag,
     /// A key exchange yielded zero.
     LowOrderKey,
+    /// The source of randomness gave none: nothing is wrong with the peer.
+    NoRandomness,
+}
+
+impl From<NoRandomness> for HandshakeError {
+    fn from(_: NoRandomness) -> Self {
+        Self::NoRandomness
+    }
 }
 
 impl core::fmt::Display for HandshakeError {
@@ -87,6 +96,7 @@ impl core::fmt::Display for HandshakeError {
         f.write_str(match self {
             Self::BadTag => "a field of the handshake does not authenticate",
             Self::LowOrderKey => "a key exchange of the handshake yielded zero",
+            Self::NoRandomness => "the source of randomness gives none",
         })
     }
 }

@@ -92,7 +92,7 @@ impl Responder {
     /// Writes the response but for its MACs, which it leaves zero, and derives the keys.
     ///
     /// # Errors
-    /// [`HandshakeError::LowOrderKey`] when an exchange yields zero; nothing was written.
+    /// [`HandshakeError::LowOrderKey`] when an exchange yields zero, [`HandshakeError::NoRandomness`]; nothing was written.
     pub fn respond(
         self,
         preshared: &PresharedKey,
@@ -101,7 +101,7 @@ impl Responder {
         out: &mut [u8; RESPONSE_LEN],
     ) -> Result<TransportKeys, HandshakeError> {
         let mut symmetric = self.symmetric;
-        let ephemeral = PrivateKey::generate(rng);
+        let ephemeral = PrivateKey::generate(rng)?;
         let ephemeral_public = ephemeral.public_key();
         symmetric.mix_ephemeral(&ephemeral_public);
         for public in [&self.remote_ephemeral, &self.remote] {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::crypto::hash::hash;
 use crate::crypto::{PresharedKey, Rng, SharedSecret, dh};
+use crate::error::NoRandomness;
 use crate::time::UnixTime;
 use crate::wire::initiation::field as initiation_field;
 use crate::wire::response::field as response_field;
@@ -22,11 +23,12 @@ const LOW_ORDER: [&str; 7] = [
 /// Bytes that differ from call to call and are the same in every run.
 struct Counting(u8);
 impl Rng for Counting {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         for byte in dest {
             *byte = self.0;
             self.0 = self.0.wrapping_mul(5).wrapping_add(1);
         }
+        Ok(())
     }
 }
 

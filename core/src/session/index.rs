@@ -1,6 +1,7 @@
 //! Session indices: random, unique, freed when their keypair or handshake dies.
 use crate::crypto::Rng;
 use crate::crypto::rng::random_u32;
+use crate::error::NoRandomness;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -54,8 +55,11 @@ impl IndexTable {
     /// Draws a fresh random index for the peer in `slot`, which is less than `u32::MAX`.
     ///
     /// An index in use is never given out again, even by a source of randomness that repeats itself.
-    pub fn insert(&mut self, rng: &mut dyn Rng, slot: u32) -> u32 {
-        let index = self.draw(rng);
+    ///
+    /// # Errors
+    /// [`NoRandomness`], from `rng`.
+    pub fn insert(&mut self, rng: &mut dyn Rng, slot: u32) -> Result<u32, NoRandomness> {
+        let index = self.draw(rng)?;
         if slot != VACANT {
             if self.len.saturating_add(1) > self.places.len() / 2 {
                 self.resize((self.places.len().saturating_mul(2)).max(MIN_PLACES));
@@ -63,7 +67,7 @@ impl IndexTable {
             self.place(Place { index, slot });
             self.len = self.len.saturating_add(1);
         }
-        index
+        Ok(index)
     }
 
     /// The slot that owns `index`.
@@ -92,12 +96,12 @@ impl IndexTable {
     }
 
     /// An index not in use.
-    fn draw(&mut self, rng: &mut dyn Rng) -> u32 {
+    fn draw(&mut self, rng: &mut dyn Rng) -> Result<u32, NoRandomness> {
         let mut index = 0;
         for _ in 0..DRAWS {
-            index = random_u32(rng);
+            index = random_u32(rng)?;
             if self.lookup(index).is_none() {
-                return index;
+                return Ok(index);
             }
         }
         // The detour goes on where the last one ended: with a constant source, each insertion takes one step. It visits
@@ -106,7 +110,7 @@ impl IndexTable {
             self.detour = self.detour.wrapping_add(GOLDEN);
             let candidate = index.wrapping_add(self.detour);
             if self.lookup(candidate).is_none() {
-                return candidate;
+                return Ok(candidate);
             }
         }
     }
@@ -196,12 +200,13 @@ mod tests {
     struct Seeded(u64);
 
     impl Rng for Seeded {
-        fn fill(&mut self, dest: &mut [u8]) {
+        fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
             for byte in dest {
                 self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
                 let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
                 *byte = (z >> 40) as u8;
             }
+            Ok(())
         }
     }
 
@@ -209,8 +214,15 @@ mod tests {
     struct Stuck(u32);
 
     impl Rng for Stuck {
-        fn fill(&mut self, dest: &mut [u8]) {
+        fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
             dest.copy_from_slice(&self.0.to_le_bytes());
+            Ok(())
+        }
+    }
+
+    impl IndexTable {
+        fn give(&mut self, rng: &mut dyn Rng, slot: u32) -> u32 {
+            self.insert(rng, slot).expect("randomness")
         }
     }
 
@@ -228,8 +240,8 @@ mod tests {
         let mut table = IndexTable::new();
         assert_eq!(table.lookup(0), None);
         table.remove(0);
-        let first = table.insert(&mut Seeded(1), 7);
-        let second = table.insert(&mut Seeded(2), 7);
+        let first = table.give(&mut Seeded(1), 7);
+        let second = table.give(&mut Seeded(2), 7);
         assert_ne!(first, second);
         assert_eq!((table.lookup(first), table.lookup(second)), (Some(7), Some(7)));
         table.remove(first);
@@ -242,7 +254,7 @@ mod tests {
         for stuck in [0, 1, u32::MAX, GOLDEN] {
             let (mut table, mut model) = (IndexTable::new(), BTreeMap::new());
             for slot in 0..5000 {
-                assert_eq!(model.insert(table.insert(&mut Stuck(stuck), slot), slot), None);
+                assert_eq!(model.insert(table.give(&mut Stuck(stuck), slot), slot), None);
             }
             assert_same(&table, &model);
         }
@@ -251,7 +263,7 @@ mod tests {
     #[test]
     fn freed_memory_returns() {
         let (mut table, mut rng) = (IndexTable::new(), Seeded(3));
-        let indices: Vec<u32> = (0..10_000).map(|slot| table.insert(&mut rng, slot)).collect();
+        let indices: Vec<u32> = (0..10_000).map(|slot| table.give(&mut rng, slot)).collect();
         let (kept, freed) = indices.split_at(10);
         freed.iter().for_each(|index| table.remove(*index));
         assert!(table.places.capacity() <= 128, "{} places for 10 indices", table.places.capacity());
@@ -263,11 +275,11 @@ mod tests {
     #[test]
     fn churn_does_not_grow_the_table() {
         let (mut table, mut rng) = (IndexTable::new(), Seeded(4));
-        let mut indices: Vec<u32> = (0..3000).map(|slot| table.insert(&mut rng, slot)).collect();
+        let mut indices: Vec<u32> = (0..3000).map(|slot| table.give(&mut rng, slot)).collect();
         let places = table.places.len();
         assert_eq!(places, 8192);
         for slot in (0..3000).cycle().take(60_000) {
-            let fresh = table.insert(&mut rng, slot);
+            let fresh = table.give(&mut rng, slot);
             table.remove(mem::replace(&mut indices[slot as usize], fresh));
         }
         assert_eq!(table.places.len(), places);
@@ -286,7 +298,7 @@ mod tests {
             let (mut table, mut model) = (IndexTable::new(), BTreeMap::new());
             for (choice, number) in choices {
                 if choice < 100 {
-                    let index = table.insert(&mut Stuck((number % 64) << (number % 3 * 13)), choice);
+                    let index = table.give(&mut Stuck((number % 64) << (number % 3 * 13)), choice);
                     prop_assert_eq!(model.insert(index, choice), None);
                 } else if let Some(index) = model.keys().nth(number as usize % model.len().max(1)).copied() {
                     table.remove(index);

@@ -25,6 +25,8 @@ impl From<HandshakeError> for DropReason {
         match error {
             HandshakeError::BadTag => Self::BadTag,
             HandshakeError::LowOrderKey => Self::LowOrderKey,
+            // Reading a message takes none; making one says so by itself.
+            HandshakeError::NoRandomness => Self::UnderLoad,
         }
     }
 }
@@ -124,7 +126,10 @@ impl Shared {
     fn reply_with_cookie(&mut self, now: Instant, path: Path, datagram: &mut [u8]) -> Inbound<Span> {
         let Some(local) = &self.local else { return self.drop(DropReason::NoPrivateKey) };
         let mut reply = [0; COOKIE_REPLY_LEN];
-        self.cookies.reply(now, &local.mac_keys, path.remote, datagram, &mut *self.rng, &mut reply);
+        let written = self.cookies.reply(now, &local.mac_keys, path.remote, datagram, &mut *self.rng, &mut reply);
+        if written.is_err() {
+            return self.drop(DropReason::UnderLoad);
+        }
         let Some(place) = datagram.get_mut(..COOKIE_REPLY_LEN) else { return self.drop(DropReason::Malformed) };
         place.copy_from_slice(&reply);
         self.stats.cookie_replies = self.stats.cookie_replies.wrapping_add(1);

@@ -47,7 +47,7 @@ use crate::config::TunnelConfig;
 use crate::cookie::CookieJar;
 use crate::cookie::load::Load;
 use crate::crypto::Rng;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigReason, NoRandomness};
 use crate::peer::PeerTable;
 use crate::peer::staged::StagedTotal;
 use crate::route::{Memo, RoutingTable};
@@ -60,7 +60,7 @@ use clock::{Clock, WallClock};
 use shared::{Bounces, Shared, TransmitQueue};
 
 pub use crate::config::{Layout, Padding};
-pub use crate::error::ShortBuffer;
+pub use crate::error::TransmitError;
 pub use crate::peer::{Health, Path};
 pub use crate::stats::{DropCounts, PeerStats, SendError};
 pub use cipher::{BuiltIn, CIPHER_BATCH, Cipher, Message};
@@ -88,7 +88,8 @@ impl Tunnel {
     /// [`ConfigError`]: what is wrong with the configuration.
     pub fn new(config: TunnelConfig, mut rng: Box<dyn Rng>, now: Instant, wall: UnixTime) -> Result<Self, ConfigError> {
         let mut secret = [0; 16];
-        rng.fill(&mut secret);
+        rng.fill(&mut secret)
+            .map_err(|NoRandomness| ConfigError { change: None, reason: ConfigReason::NoRandomness })?;
         let clock = Clock::new(now);
         let shared = Shared {
             clock,

@@ -9,6 +9,7 @@ mod network;
 mod new_peer;
 mod own;
 mod padding;
+mod randomness;
 mod refuse;
 mod room;
 mod snapshot;
@@ -21,6 +22,7 @@ use super::*;
 use crate::config::{Change, Endpoint, NewPeer, PeerAction, PeerChange};
 use crate::crypto::{PrivateKey, PublicKey};
 use crate::error::ConfigReason;
+use crate::error::NoRandomness;
 use crate::limits::{HEADROOM, Limits, TAILROOM};
 use crate::packet::ecn::Ecn;
 use crate::peer::{Peer, PeerId};
@@ -34,13 +36,14 @@ use std::{string::ToString, vec};
 struct Seeded(u64);
 
 impl Rng for Seeded {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         for byte in dest {
             self.0 ^= self.0 << 13;
             self.0 ^= self.0 >> 7;
             self.0 ^= self.0 << 17;
             *byte = (self.0 >> 32) as u8;
         }
+        Ok(())
     }
 }
 

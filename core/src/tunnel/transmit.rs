@@ -3,10 +3,11 @@ use super::call::Call;
 use super::outbound::seal_into;
 use super::shared::Shared;
 use super::timeout::RESOLVE_AGAIN;
-use super::{ShortBuffer, Transmit, Tunnel};
+use super::{Transmit, Tunnel};
 use crate::crypto::rng::random_u32;
+use crate::error::TransmitError;
 use crate::limits::{MIN_TRANSMIT_BUFFER, REKEY_TIMEOUT_JITTER};
-use crate::noise::{Initiator, Tai64N, TransportKeys};
+use crate::noise::{HandshakeError, Initiator, Tai64N, TransportKeys};
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
 use crate::peer::handshake::Pending;
@@ -22,17 +23,16 @@ impl Tunnel {
     /// [`Layout::transmit_buffer`](super::Layout::transmit_buffer) bytes.
     ///
     /// # Errors
-    /// [`ShortBuffer`]: what is left to send is longer than `buf`. It stays, and leaves when a call brings more room. All
-    /// that fits has left before.
-    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, ShortBuffer> {
+    /// [`TransmitError`]. What can be sent all the same has left before.
+    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, TransmitError> {
         let mut call = self.enter(now);
         if buf.len() < MIN_TRANSMIT_BUFFER {
             let nothing = call.shared.transmits.0.len() == 0;
-            return if nothing { Ok(None) } else { Err(ShortBuffer { needed: MIN_TRANSMIT_BUFFER }) };
+            return if nothing { Ok(None) } else { Err(TransmitError::ShortBuffer { needed: MIN_TRANSMIT_BUFFER }) };
         }
         let now = call.now;
         // Peers whose datagram is too long go to the end of the queue: once round is enough.
-        let mut short = None;
+        let (mut short, mut failed) = (None, None);
         for _ in 0..call.shared.transmits.0.places() {
             while let Some(id) = call.shared.transmits.0.front() {
                 match call.with_known(id, |peer, shared| shared.transmit_for(peer, now, buf)) {
@@ -41,15 +41,20 @@ impl Tunnel {
                         return Ok(Some(transmit));
                     }
                     Some(Step::NoRoom(needed)) => {
-                        short = short.max(Some(ShortBuffer { needed }));
+                        short = short.max(Some(needed));
                         call.shared.transmits.0.rotate();
                         break;
+                    }
+                    Some(Step::NoRandomness) => {
+                        failed = Some(TransmitError::NoRandomness);
+                        call.leave_queue(id);
                     }
                     Some(Step::Nothing) | None => call.leave_queue(id),
                 }
             }
         }
-        short.map_or(Ok(None), Err)
+        let short = short.map(|needed| TransmitError::ShortBuffer { needed });
+        failed.or(short).map_or(Ok(None), Err)
     }
 }
 
@@ -86,12 +91,18 @@ impl Shared {
         let Some(path) = path.or(peer.endpoint.path()) else { return Step::Nothing };
         let Some(out) = buf.first_chunk_mut::<RESPONSE_LEN>() else { return Step::NoRoom(RESPONSE_LEN) };
         let remote = responder.remote_index();
-        let local = self.indices.insert(&mut *self.rng, peer.id.slot);
+        let Ok(local) = self.indices.insert(&mut *self.rng, peer.id.slot) else { return Step::NoRandomness };
         let keys = responder.respond(&peer.preshared_key, local, &mut *self.rng, out);
-        let Ok(TransportKeys { send, receive }) = keys else {
-            self.indices.remove(local);
-            self.count_drops(Some(peer), DropReason::LowOrderKey, 1);
-            return Step::Nothing;
+        let TransportKeys { send, receive } = match keys {
+            Ok(keys) => keys,
+            Err(error) => {
+                self.indices.remove(local);
+                if error == HandshakeError::NoRandomness {
+                    return Step::NoRandomness;
+                }
+                self.count_drops(Some(peer), DropReason::LowOrderKey, 1);
+                return Step::Nothing;
+            }
         };
         peer.stamp.stamp(now, &peer.mac_keys, out);
         let pair = Keypair::new(Role::Responder, Indices { local, remote }, send, receive, now);
@@ -127,11 +138,20 @@ impl Shared {
         }
         let timestamp = Tai64N::from_wall(self.wall.read(now)).after(peer.timestamp_sent);
         let public_key = peer.public_key;
-        let index = self.indices.insert(&mut *self.rng, peer.id.slot);
-        let initiator = peer.static_static(local.identity.private()).and_then(|static_static| {
-            Initiator::initiate(&local.identity, &public_key, static_static, timestamp, index, &mut *self.rng, out).ok()
+        let Ok(index) = self.indices.insert(&mut *self.rng, peer.id.slot) else {
+            peer.timers.initiation_delayed(now);
+            return Step::NoRandomness;
+        };
+        let static_static = peer.static_static(local.identity.private()).ok_or(HandshakeError::LowOrderKey);
+        let initiator = static_static.and_then(|static_static| {
+            Initiator::initiate(&local.identity, &public_key, static_static, timestamp, index, &mut *self.rng, out)
         });
-        let Some(initiator) = initiator else {
+        if let Err(HandshakeError::NoRandomness) = initiator {
+            self.indices.remove(index);
+            peer.timers.initiation_delayed(now);
+            return Step::NoRandomness;
+        }
+        let Ok(initiator) = initiator else {
             self.indices.remove(index);
             peer.abandon_handshake(&mut self.indices);
             self.count_drops(Some(peer), DropReason::LowOrderKey, 1);
@@ -210,7 +230,9 @@ impl Shared {
     /// Uniform in 0..=REKEY_TIMEOUT_JITTER.
     pub(super) fn jitter(&mut self) -> Duration {
         let range = REKEY_TIMEOUT_JITTER.as_nanos() as u64;
-        Duration::from_nanos(((range + 1) * u64::from(random_u32(&mut *self.rng))) >> 32)
+        // Without randomness there is no jitter: nothing depends on its being secret.
+        let random = random_u32(&mut *self.rng).unwrap_or_default();
+        Duration::from_nanos(((range + 1) * u64::from(random)) >> 32)
     }
 }
 
@@ -219,6 +241,8 @@ enum Step {
     Sent(Transmit),
     /// The caller's buffer is shorter than this; the intent stays.
     NoRoom(usize),
+    /// A handshake message could not be made.
+    NoRandomness,
     Nothing,
 }
 

@@ -9,6 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use underpass_core::NoRandomness;
 use underpass_core::{PrivateKey, Rng};
 
 /// The interface, on either machine.
@@ -26,8 +27,8 @@ pub(super) struct End {
 struct SystemRng;
 
 impl Rng for SystemRng {
-    fn fill(&mut self, dest: &mut [u8]) {
-        getrandom::fill(dest).expect("Linux has getrandom since 3.17, and it does not fail");
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
+        getrandom::fill(dest).map_err(|_| NoRandomness)
     }
 }
 
@@ -46,7 +47,7 @@ impl End {
             ensure!(started.elapsed() < PATIENCE, "the control socket on the {} does not answer", machine.name());
             std::thread::sleep(Duration::from_millis(10));
         }
-        Ok(Self { machine: machine.clone(), daemon, key: PrivateKey::generate(&mut SystemRng) })
+        Ok(Self { machine: machine.clone(), daemon, key: PrivateKey::generate(&mut SystemRng)? })
     }
 
     /// Sets the key and `lines` of the control protocol, gives the interface `address` and sets it up.

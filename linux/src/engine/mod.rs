@@ -31,6 +31,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use underpass_core::NoRandomness;
 use underpass_core::tunnel::Event;
 use underpass_core::{Instant, Rng, Tunnel, TunnelConfig};
 
@@ -228,7 +229,7 @@ impl std::fmt::Debug for Engine {
 struct SystemRng;
 
 impl Rng for SystemRng {
-    fn fill(&mut self, dest: &mut [u8]) {
-        getrandom::fill(dest).expect("Linux has getrandom since 3.17, and it does not fail");
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
+        getrandom::fill(dest).map_err(|_| NoRandomness)
     }
 }

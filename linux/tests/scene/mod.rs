@@ -3,6 +3,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
+use underpass_core::NoRandomness;
 use underpass_core::config::Endpoint;
 use underpass_core::{NewPeer, PrivateKey, Rng, TunnelConfig};
 use underpass_linux::demo::stage::{Machine, Stage};
@@ -42,7 +43,7 @@ pub fn pair_with(like: &EngineConfig) -> Result<Pair> {
     let stage = stage();
     let (left, right) = (stage.machine("left")?, stage.machine("right")?);
     left.wire("wire0", &right, "wire0")?;
-    let keys = [1, 2].map(|_| PrivateKey::generate(&mut SystemRng));
+    let keys = [1, 2].map(|_| PrivateKey::generate(&mut SystemRng).expect("randomness"));
     let mut engines = Vec::new();
     for (machine, own, other, number) in [(&left, 0, 1, 1), (&right, 1, 0, 2)] {
         machine.ip(&format!("address add 192.0.2.{number}/24 dev wire0"))?;
@@ -104,7 +105,7 @@ pub fn eventually(mut look: impl FnMut() -> Result<bool>) -> Result<()> {
 struct SystemRng;
 
 impl Rng for SystemRng {
-    fn fill(&mut self, dest: &mut [u8]) {
-        getrandom::fill(dest).expect("the kernel has randomness");
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
+        getrandom::fill(dest).map_err(|_| NoRandomness)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Tunnel `n` has the inner address 10.0.0.0 + n, the outer address 198.18.0.0 + n and a key made from its number.
 use std::net::{IpAddr, Ipv4Addr};
+use underpass_core::NoRandomness;
 use underpass_core::limits::{DEFAULT_MTU, HEADROOM};
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{PacketBuf, Path};
@@ -16,13 +17,14 @@ const OUTER: u32 = 0xc612_0000;
 pub struct Seeded(pub u64);
 
 impl Rng for Seeded {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         for byte in dest {
             self.0 ^= self.0 << 13;
             self.0 ^= self.0 >> 7;
             self.0 ^= self.0 << 17;
             *byte = (self.0 >> 32) as u8;
         }
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ const AMBIENT: &[&str] = &["std", "getrandom", "rand", "spin", "once_cell", "ato
 /// measurement calls the C interface of another.
 const UNSAFE: &[&str] = &[
     "bindings/c/src/handle.rs",
+    "bindings/c/src/entropy.rs",
     "bindings/c/src/job.rs",
     "bindings/c/src/memory.rs",
     "fuzz/src/c_api/ask.rs",

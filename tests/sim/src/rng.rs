@@ -1,4 +1,5 @@
 //! The one source of chance: every run is a function of its seed.
+use underpass_core::NoRandomness;
 
 /// A seeded generator (SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number
 /// generators", 2014). Not for secrets outside a simulation.
@@ -52,11 +53,12 @@ impl Rng {
 }
 
 impl underpass_core::Rng for Rng {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         for chunk in dest.chunks_mut(8) {
             let bytes = self.draw().to_le_bytes();
             chunk.copy_from_slice(&bytes[..chunk.len()]);
         }
+        Ok(())
     }
 }
 

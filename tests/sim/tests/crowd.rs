@@ -19,7 +19,7 @@ fn big_gateway(world: &mut World) -> HostId {
 /// A peer that is never heard of, at an address where nobody is.
 fn silent(number: u32, rng: &mut Rng) -> PeerChange {
     let mut key = [0; 32];
-    rng.fill(&mut key);
+    rng.fill(&mut key).expect("randomness");
     let inner = IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::new(100, 64, 0, 0)) + number));
     let outer = SocketAddr::new(IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::new(20, 0, 0, 0)) + number)), 51820);
     PeerChange {

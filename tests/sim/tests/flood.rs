@@ -27,7 +27,7 @@ impl Flooder {
     /// An initiation of random bytes, stamped.
     fn junk(&mut self, stamp: &mut Stamp, from: SocketAddr, now: Instant) -> Datagram {
         let mut bytes = vec![0; INITIATION_LEN];
-        self.rng.fill(&mut bytes[4..]);
+        self.rng.fill(&mut bytes[4..]).expect("randomness");
         bytes[0] = 1;
         stamp.stamp(now, &self.keys, &mut bytes);
         Datagram::new(from, self.gateway, bytes)

@@ -108,7 +108,7 @@ fn a_short_transmit_buffer_holds_up_only_what_does_not_fit() {
     let (mut a, mut b) = (super::host(1, 2), super::host(2, 1));
     let (mut buf, range) = packet(1, 2, 1000);
     let _ = a.tunnel.handle_packet(Instant::ZERO, PacketBuf { buf: &mut buf, packet: range });
-    assert_eq!(a.tunnel.poll_transmit(Instant::ZERO, &mut [0; 147]), Err(ShortBuffer { needed: 148 }));
+    assert_eq!(a.tunnel.poll_transmit(Instant::ZERO, &mut [0; 147]), Err(TransmitError::ShortBuffer { needed: 148 }));
     let mut buf = [0; 2048];
     for _ in 0..2 {
         let (from, to) = (&mut a, &mut b);
@@ -124,7 +124,10 @@ fn a_short_transmit_buffer_holds_up_only_what_does_not_fit() {
     a.tunnel.connect(Instant::ZERO, id);
     let sent = a.tunnel.poll_transmit(Instant::ZERO, &mut buf[..200]).expect("room").expect("the other's initiation");
     assert_eq!((buf[0], sent.path.remote), (1, address(5)));
-    assert_eq!(a.tunnel.poll_transmit(Instant::ZERO, &mut buf[..200]), Err(ShortBuffer { needed: 16 + 1008 + 16 }));
+    assert_eq!(
+        a.tunnel.poll_transmit(Instant::ZERO, &mut buf[..200]),
+        Err(TransmitError::ShortBuffer { needed: 16 + 1008 + 16 })
+    );
     assert_eq!(a.tunnel.footprint().staged_packets, 1);
     let sent = a.tunnel.poll_transmit(Instant::ZERO, &mut buf).expect("room").expect("the packet");
     assert_eq!(sent.len, 16 + 1008 + 16);

@@ -53,7 +53,7 @@ impl Story {
     }
 
     fn below(&mut self, end: u32) -> u32 {
-        crate::crypto::rng::random_u32(&mut self.rng) % end
+        crate::crypto::rng::random_u32(&mut self.rng).expect("seeded") % end
     }
 
     fn address(&mut self, who: usize) -> SocketAddr {

@@ -23,7 +23,7 @@ struct Race {
 impl Race {
     fn new(seed: u64, keeps_order: bool) -> Self {
         let mut rng = Seeded(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let mut below = |end: u32| u64::from(crate::crypto::rng::random_u32(&mut rng) % end);
+        let mut below = |end: u32| u64::from(crate::crypto::rng::random_u32(&mut rng).expect("seeded") % end);
         let begins = [below(300), below(300)];
         let delays = [(below(100), 1 + below(200)), (below(100), 1 + below(200))];
         Self { rng, hosts: [host(1, 2), host(2, 1)], begins, delays, keeps_order, wire: Vec::new() }
@@ -31,7 +31,7 @@ impl Race {
 
     fn launch(&mut self, millis: u64, to: usize, bytes: Vec<u8>) {
         let (least, more) = self.delays[to];
-        let delay = least + u64::from(crate::crypto::rng::random_u32(&mut self.rng)) % more;
+        let delay = least + u64::from(crate::crypto::rng::random_u32(&mut self.rng).expect("seeded")) % more;
         let mut arrival = millis + delay;
         if self.keeps_order {
             let last = self.wire.iter().filter(|(_, whose, _)| *whose == to).map(|(at, ..)| *at).max();

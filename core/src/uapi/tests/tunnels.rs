@@ -2,6 +2,7 @@
 use super::{with_keys, without_keys};
 use crate::config::{self, Change, PeerChange, TunnelConfig};
 use crate::crypto::Rng;
+use crate::error::NoRandomness;
 use crate::limits::{HEADROOM, TAILROOM};
 use crate::stats::DropReason;
 use crate::time::{Instant, UnixTime};
@@ -14,11 +15,12 @@ use std::string::String;
 /// No handshake is made here, so any bytes do.
 struct Counter(u8);
 impl Rng for Counter {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         dest.fill_with(|| {
             self.0 = self.0.wrapping_add(1);
             self.0
         });
+        Ok(())
     }
 }
 

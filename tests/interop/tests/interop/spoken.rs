@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow, ensure};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+use underpass_core::NoRandomness;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Inbound, Outbound, PacketBuf, Path};
 use underpass_core::{
@@ -33,7 +34,7 @@ struct Confessing {
 }
 
 impl Rng for Confessing {
-    fn fill(&mut self, dest: &mut [u8]) {
+    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
         for byte in dest.iter_mut() {
             self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             *byte = (self.state >> 56) as u8;
@@ -41,6 +42,7 @@ impl Rng for Confessing {
         if let Ok(key) = <[u8; 32]>::try_from(&*dest) {
             self.told.lock().unwrap_or_else(PoisonError::into_inner).push(key);
         }
+        Ok(())
     }
 }
 

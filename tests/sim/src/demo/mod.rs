@@ -29,7 +29,7 @@ const SECRET: &str = "the office is open from nine to five";
 /// What did not happen as told, or why `out` could not be written.
 pub fn run(out: &mut dyn Write) -> Result<(), String> {
     let mut map = vec![0; MAP];
-    Rng::new(SEED).fill(&mut map);
+    Rng::new(SEED).fill(&mut map).expect("randomness");
     let page = format!("<title>Office</title><p>Welcome: {SECRET}.</p>\n");
     let pages = BTreeMap::from([("/", page.clone().into_bytes()), ("/map", map.clone())]);
     let mut story = Story { out, scene: Scene::new(SEED, pages), port: 49_152 };

@@ -128,7 +128,7 @@ const DRAIN_BOUND: usize = 1_000_000;
 
 impl Host {
     pub(crate) fn new(spec: Spec, number: usize, mut rng: Rng) -> Self {
-        let private_key = spec.private_key.clone().unwrap_or_else(|| PrivateKey::generate(&mut rng));
+        let private_key = spec.private_key.clone().unwrap_or_else(|| PrivateKey::generate(&mut rng).expect("seeded"));
         let [.., b, c, d] = (number as u32 + 1).to_be_bytes();
         let clock = Clock::new(spec.uptime, spec.wall);
         let tunnel = tunnel(&spec, &private_key, &clock, Duration::ZERO, Tai64N::ZERO, rng.split());

@@ -183,7 +183,7 @@ impl Life {
 
     fn new_key(&mut self, host: HostId) {
         let old = self.world.host(host).public_key();
-        let new = PrivateKey::generate(&mut self.rng);
+        let new = PrivateKey::generate(&mut self.rng).expect("randomness");
         self.world.change(host, &[Change::PrivateKey(Some(new))]).expect("a sound key");
         let forget = PeerChange { action: PeerAction::Remove, ..PeerChange::new(old) };
         let about = self.world.describe(host);
@@ -209,7 +209,7 @@ impl Life {
 
     fn garbage(&mut self, host: HostId, kind: u8, len: usize) {
         let mut bytes = vec![0; len];
-        self.rng.fill(&mut bytes);
+        self.rng.fill(&mut bytes).expect("randomness");
         bytes.iter_mut().take(4).zip([kind, 0, 0, 0]).for_each(|(byte, value)| *byte = value);
         let from = self.world.address(HostId((host.0 + 1) % HOSTS));
         let datagram = Datagram::new(from, self.world.address(host), bytes);

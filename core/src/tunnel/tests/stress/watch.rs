@@ -89,7 +89,10 @@ impl Story {
         match tunnel.poll_transmit(self.clocks[who].now, &mut buf[..len]) {
             Ok(Some(transmit)) => self.transmitted(who, &transmit, &buf[..transmit.len]),
             Ok(None) => assert!(!waiting || len >= 148, "something waits"),
-            Err(ShortBuffer { needed }) => assert!(waiting && (len + 1..=buf.len()).contains(&needed), "{needed}"),
+            Err(TransmitError::ShortBuffer { needed }) => {
+                assert!(waiting && (len + 1..=buf.len()).contains(&needed), "{needed}")
+            }
+            Err(error) => panic!("{error}"),
         }
     }
 }
