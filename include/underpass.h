@@ -1535,6 +1535,7 @@ UNDERPASS_API int32_t underpass_handle_wall_clock(underpass_tunnel *tunnel, uint
  * - UNDERPASS_OK: send the datagram along its path, and call again.
  * - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_event().
  * - UNDERPASS_E_BUFFER: cap is too small. Make room.
+ * - UNDERPASS_E_ARGUMENT: cap is greater than any memory. Mend the call.
  * - UNDERPASS_E_RANDOM: a handshake message could not be made for want of randomness. An initiation is tried again after
  *   5 s; for a response, the peer has to initiate again. All else has gone out.
  * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.

@@ -17,6 +17,7 @@ extern const check_test nulls_tests[];
 extern const check_test misuse_tests[];
 extern const check_test poison_tests[];
 extern const check_test chance_tests[];
+extern const check_test fork_tests[];
 extern const check_test statuses_tests[];
 
 static const check_test *const tables[] = {
@@ -36,6 +37,7 @@ static const check_test *const tables[] = {
     misuse_tests,
     poison_tests,
     chance_tests,
+    fork_tests,
     statuses_tests,
     NULL,
 };

@@ -202,6 +202,55 @@ TEST(there_is_an_end_to_batches)
     scene_close(&scene);
 }
 
+/* C turns any pointer into any other without a word. */
+TEST(a_handle_of_another_kind_is_refused)
+{
+    scene scene;
+    underpass_config *config;
+    underpass_tunnel *tunnel;
+    uint64_t nothing[64];
+    size_t len;
+    scene_open(&scene);
+    OK(underpass_config_parse(NULL, 0, &config));
+    memset(nothing, 0, sizeof nothing);
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_handle_timeout((underpass_tunnel *)(void *)config, BEGIN));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_free((underpass_tunnel *)(void *)config));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_config_free((underpass_config *)(void *)scene.left.tunnel));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_config_write((underpass_config *)(void *)scene.left.tunnel, NULL, 0, &len));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_handle_timeout((underpass_tunnel *)(void *)nothing, BEGIN));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_free((underpass_tunnel *)(void *)nothing));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_config_free((underpass_config *)(void *)nothing));
+    REFUSED(UNDERPASS_E_ARGUMENT, tunnel,
+            underpass_tunnel_new_from_config((underpass_config *)(void *)nothing, NULL, BEGIN, WALL, &tunnel));
+    /* Both are as they were. */
+    OK(underpass_config_free(config));
+    scene_close(&scene);
+}
+
+/* A length that was -1. */
+TEST(no_length_is_too_great_to_be_answered)
+{
+    scene scene;
+    underpass_config *config;
+    underpass_transmit transmit;
+    underpass_uapi_result result;
+    underpass_peer_change change;
+    uint8_t key[32];
+    char text[8] = "text";
+    scene_open(&scene);
+    REFUSED(UNDERPASS_E_ARGUMENT, config, underpass_config_parse(text, SIZE_MAX, &config));
+    REFUSED_STRUCT(UNDERPASS_E_ARGUMENT, result, underpass_uapi_set(scene.left.tunnel, BEGIN, text, SIZE_MAX, &result));
+    REFUSED(UNDERPASS_E_KEY, key, underpass_key_from_base64(text, SIZE_MAX, key));
+    REFUSED(UNDERPASS_E_KEY, key, underpass_key_from_hex(text, SIZE_MAX, key));
+    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    REFUSED_STRUCT(UNDERPASS_E_ARGUMENT, transmit,
+                   underpass_poll_transmit(scene.left.tunnel, scene.now, key, SIZE_MAX, &transmit));
+    OK(underpass_peer_change_init(&change, sizeof change));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_configure_peers(scene.left.tunnel, BEGIN, &change, SIZE_MAX));
+    STATUS(UNDERPASS_E_BATCH, underpass_discard_jobs(NULL, SIZE_MAX));
+    scene_close(&scene);
+}
+
 const check_test misuse_tests[] = {
     ENTRY(slots_that_share_memory_are_refused),
     ENTRY(buffers_that_share_memory_with_slots_or_jobs_are_refused),
@@ -209,5 +258,7 @@ const check_test misuse_tests[] = {
     ENTRY(paths_and_ecn_that_do_not_exist_are_refused),
     ENTRY(addresses_that_do_not_exist_are_refused),
     ENTRY(there_is_an_end_to_batches),
+    ENTRY(a_handle_of_another_kind_is_refused),
+    ENTRY(no_length_is_too_great_to_be_answered),
     LAST_ENTRY,
 };

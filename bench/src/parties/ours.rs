@@ -71,7 +71,7 @@ impl Ours {
         if self.manner == Manner::Spread {
             for number in &mut numbers {
                 let mut bytes = [0; 8];
-                self.dice.fill(&mut bytes);
+                self.dice.fill(&mut bytes).expect("seeded");
                 *number = 1 + (u64::from_le_bytes(bytes) % peers as u64) as u32;
             }
         }

@@ -48,6 +48,7 @@ pub mod handle;
 pub mod job;
 
 mod boundary;
+mod fork;
 mod memory;
 mod overlap;
 #[cfg(feature = "provoke")]

@@ -1,4 +1,4 @@
-//! Ending a peer's sessions at once, and keeping it out: revocation, logout, suspension.
+//! Ending sessions at once, and keeping a peer out: revocation, logout, suspension; and a process that was forked.
 use super::Tunnel;
 use super::shared::Shared;
 use crate::peer::facts::Fact;
@@ -28,6 +28,22 @@ impl Tunnel {
                 shared.end_sessions(peer, now, DropReason::Refused);
             } else if peer.timers.persistent_interval != 0 {
                 shared.persist(peer, now);
+            }
+        });
+    }
+
+    /// For the copy of a tunnel in a process that was forked, before anything else is done with it: two processes must not
+    /// seal under the same keys, since a counter that is used twice gives messages away. Ends every session and handshake
+    /// of the copy, drops what is staged, and begins a handshake with each peer that had a live session. Time stands
+    /// where it was at the last call.
+    pub fn handle_fork(&mut self) {
+        let mut call = self.enter_again();
+        let now = call.now;
+        call.with_each(|peer, shared| {
+            let was_live = peer.sessions.is_live(now);
+            shared.end_sessions(peer, now, DropReason::StagedOverflow);
+            if was_live {
+                shared.want_handshake(peer, now);
             }
         });
     }

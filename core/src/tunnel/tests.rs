@@ -2,6 +2,7 @@
 mod cipher;
 mod events;
 mod floors;
+mod fork;
 mod handshakes;
 mod intents;
 mod links;
@@ -21,8 +22,7 @@ mod verdicts;
 use super::*;
 use crate::config::{Change, Endpoint, NewPeer, PeerAction, PeerChange};
 use crate::crypto::{PrivateKey, PublicKey};
-use crate::error::ConfigReason;
-use crate::error::NoRandomness;
+use crate::error::{ConfigReason, NoRandomness};
 use crate::limits::{HEADROOM, Limits, TAILROOM};
 use crate::packet::ecn::Ecn;
 use crate::peer::{Peer, PeerId};

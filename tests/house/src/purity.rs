@@ -12,6 +12,7 @@ const AMBIENT: &[&str] = &["std", "getrandom", "rand", "spin", "once_cell", "ato
 const UNSAFE: &[&str] = &[
     "bindings/c/src/handle.rs",
     "bindings/c/src/entropy.rs",
+    "bindings/c/src/fork.rs",
     "bindings/c/src/job.rs",
     "bindings/c/src/memory.rs",
     "fuzz/src/c_api/ask.rs",
