@@ -1,28 +1,44 @@
 /*
  * Underpass: a WireGuard tunnel without I/O of its own, for programs that have sockets, a virtual interface and a clock.
  *
- * A tunnel is told what happened (underpass_handle_*), and asked what it wants (underpass_poll_*): after every call
- * that configures, tells or commands, call underpass_poll_transmit() and underpass_poll_event() until they have nothing
- * more, then underpass_poll_timeout(), and sleep until that, a packet or a datagram. docs/c-guide.md shows a whole program.
+ * A tunnel is told what happened (underpass_tunnel_handle_*), and asked what it wants (underpass_tunnel_poll_*): after
+ * every call that configures, tells or commands ("then poll", below), call underpass_tunnel_poll_transmit() and
+ * underpass_tunnel_poll_event() until they have nothing more, then underpass_tunnel_poll_timeout(), and sleep until
+ * that, a packet or a datagram. docs/c-guide.md shows a whole program.
  *
- * What holds for every function:
+ * What holds for every function, and is not said again below:
  *
- * - It returns an int32_t: 0 is done, above 0 is done with a remark, below 0 is refused: then nothing was changed, and
- *   nothing written to any parameter. The codes stay what they are in every later version; new ones may come.
- * - Memory is the caller's, and is borrowed until the function returns; where it is not, that is said. What is handed
- *   out comes last among the parameters.
- * - Structs that begin with size may grow. Set size to the sizeof of the struct, by its _init function where it has one:
- *   old programs work with new libraries, and new programs with old libraries that have what they use. Fields called
- *   reserved are 0.
- * - A tunnel may be used from any thread, by one call at a time: UNDERPASS_E_BUSY tells when that is broken. A
+ * - Results. A function returns an int32_t: 0 is done, above 0 is done with a remark, below 0 is refused: then nothing
+ *   was changed, and nothing written to any parameter. The codes stay what they are in every later version; new ones
+ *   may come. Each code says at its definition what it means and what to do. Below, a function names the codes that
+ *   mean something of its own. Beside them come, wherever they can: UNDERPASS_E_NULL, UNDERPASS_E_SIZE,
+ *   UNDERPASS_E_ARGUMENT for numbers, flags, addresses and handles that are none, UNDERPASS_E_BUFFER,
+ *   UNDERPASS_E_NO_PEER where a peer is named, UNDERPASS_E_BUSY, UNDERPASS_E_POISONED and UNDERPASS_E_PANIC; of
+ *   underpass_tunnel_new*: UNDERPASS_E_MTU, UNDERPASS_E_LIMIT and UNDERPASS_E_RANDOM; of functions that read a
+ *   configuration: UNDERPASS_E_CONFIG; of batches: UNDERPASS_E_BATCH and UNDERPASS_E_OVERLAP.
+ * - Memory is the caller's, and is borrowed until the function returns; where it is not, that is said. Parameters that
+ *   are handed out come last. An array or a text is handed out into memory of cap elements, and len becomes how many
+ *   there are; NULL and 0 as memory asks for len alone. Texts that are handed out end with a NUL, which len does not
+ *   count; texts that are handed in have len bytes and need none. Functions with an index, from 0, return
+ *   UNDERPASS_NOTHING behind the last element.
+ * - Structs that begin with size may grow. Set size to the sizeof of the struct, by its _init function where it has
+ *   one: old programs work with new libraries, and new programs with old libraries that have what they use. Fields
+ *   called reserved are 0.
+ * - Threads. A tunnel may be used from any thread, by one call at a time: UNDERPASS_E_BUSY tells when that is broken. A
  *   configuration does not change and may be read by any number of threads. What takes neither may be called from any
- *   thread at any time.
+ *   thread at any time. No function may be called from a signal handler, nor inside the entropy function of its tunnel.
+ * - Forks. Parent and child must not seal under the same keys. In the child, the first call on a tunnel ends its
+ *   sessions, and handshakes begin anew; jobs that were begun before are refused: discard them. So a program may become
+ *   a daemon after it has made its tunnel. That holds for fork(), daemon(), and clone() without CLONE_VM. A tunnel in
+ *   which another thread of the parent was at work is UNDERPASS_E_POISONED in the child.
  * - now is nanoseconds of a clock that goes on while the machine sleeps (CLOCK_BOOTTIME on Linux). Its beginning does
  *   not matter. When it goes back by more than a second, time in the tunnel goes on from where it was; when it leaps
- *   ahead by more than a day, all sessions end, and there is an UNDERPASS_EVENT_CLOCK_LEAPT.
- * - Nothing is called back, logged or printed; no thread, signal handler or global state is made. But a bug in the
- *   library prints a line to standard error. It does not tear the program down: the call returns UNDERPASS_E_PANIC,
- *   and from then on the tunnel returns UNDERPASS_E_POISONED, until it is freed.
+ *   ahead by more than a day, all sessions end, and there is an UNDERPASS_EVENT_CLOCK_LEAPT. wall is nanoseconds since
+ *   1970 UTC.
+ * - But for the entropy function of the options nothing is called back. Nothing is logged or printed; no thread, signal
+ *   handler or global state is made. But a bug in the library prints a line to standard error. It does not tear the
+ *   program down: the call returns UNDERPASS_E_PANIC, and from then on the tunnel returns UNDERPASS_E_POISONED, until
+ *   it is freed.
  *
  * This file is generated from bindings/c/src.
  */
@@ -71,7 +87,10 @@
 /** Bytes that must be free behind a packet, in its buffer. */
 #define UNDERPASS_TAILROOM 32u
 
-/** underpass_poll_transmit() needs at least this many bytes, and at least MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM. */
+/**
+ * underpass_tunnel_poll_transmit() needs at least this many bytes, and at least MTU + UNDERPASS_HEADROOM +
+ * UNDERPASS_TAILROOM.
+ */
 #define UNDERPASS_MIN_TRANSMIT_BUFFER 148u
 
 /** Slots that a batch may have. */
@@ -90,8 +109,9 @@
 #define UNDERPASS_E_NULL (-1)
 
 /**
- * The size field of a struct is not one that this library knows. Set it to the sizeof of the struct; if it is, the header
- * is newer than the library and uses what that does not have: compare UNDERPASS_VERSION with underpass_version().
+ * The size field of a struct is not one that this library knows. Set it to the sizeof of the struct; if it is, the
+ * header is newer than the library and uses what that does not have: compare UNDERPASS_VERSION with
+ * underpass_version().
  */
 #define UNDERPASS_E_SIZE (-2)
 /** A number out of its range, an unknown flag, text that is not UTF-8, or an array that is not aligned. Mend the call. */
@@ -120,9 +140,8 @@
 #define UNDERPASS_E_NO_PEER (-14)
 
 /**
- * A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was filled
- * again since. Discard the jobs of the batch and
- * drop its packets; mend the order of the calls.
+ * A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was
+ * filled again since. Discard the jobs of the batch and drop its packets; mend the order of the calls.
  */
 #define UNDERPASS_E_JOB (-15)
 /** There is no randomness, from the system or from entropy of the options. Try again later. */
@@ -282,22 +301,26 @@
 #define UNDERPASS_EVENT_SESSION_EXPIRED 3u
 /** An authenticated datagram came from elsewhere: path is where the peer is now. */
 #define UNDERPASS_EVENT_ENDPOINT_MOVED 4u
-/** Resolve the peer's endpoint name (underpass_peer_endpoint_name()) and answer with underpass_set_endpoint(). */
+
+/**
+ * Resolve the peer's endpoint name (underpass_tunnel_peer_endpoint_name()) and answer with
+ * underpass_tunnel_set_endpoint().
+ */
 #define UNDERPASS_EVENT_RESOLVE_ENDPOINT 5u
 /** The peer's health changed: health is what it is now. */
 #define UNDERPASS_EVENT_HEALTH_CHANGED 6u
 
 /**
- * The peer's timestamp is more than a day ahead of our wall clock: if its clock is mended later, it will be refused until
- * underpass_reset_peer_timestamp().
+ * The peer's timestamp is more than a day ahead of our wall clock: if its clock is mended later, it will be refused
+ * until underpass_tunnel_reset_peer_timestamp().
  */
 #define UNDERPASS_EVENT_TIMESTAMP_AHEAD 7u
 /** Does not come: no event is lost. The number stays taken. */
 #define UNDERPASS_EVENT_LOST 8u
 
 /**
- * The clock given as now leapt ahead by more than a day: every session has expired. If the machine has not slept for so
- * long, a reading of the clock failed. peer is 0.
+ * The clock given as now leapt ahead by more than a day: every session has expired. If the machine has not slept for
+ * so long, a reading of the clock failed. peer is 0.
  */
 #define UNDERPASS_EVENT_CLOCK_LEAPT 9u
 /** Packets or datagrams need other room than before, since the MTU changed. peer is 0. */
@@ -322,7 +345,7 @@
 #define UNDERPASS_INFO_PINNED 4u
 /** There was a handshake: latest_handshake is its time. */
 #define UNDERPASS_INFO_HANDSHAKE 8u
-/** The endpoint was configured as a host name: see underpass_peer_endpoint_name(). */
+/** The endpoint was configured as a host name: see underpass_tunnel_peer_endpoint_name(). */
 #define UNDERPASS_INFO_NAMED 16u
 
 /**
@@ -333,8 +356,8 @@ typedef struct underpass_config underpass_config;
 
 /**
  * A tunnel: one virtual interface with its private key, its peers and its routes. Made by underpass_tunnel_new() or
- * underpass_tunnel_new_from_config(), released by underpass_tunnel_free(). It may be used from any thread, by one call at
- * a time.
+ * underpass_tunnel_new_from_config(), released by underpass_tunnel_free(). It may be used from any thread, by one
+ * call at a time.
  */
 typedef struct underpass_tunnel underpass_tunnel;
 
@@ -446,9 +469,9 @@ typedef struct underpass_peer_change {
 } underpass_peer_change;
 
 /**
- * A source of randomness: fills out with len bytes that nobody can guess, and returns 0; any other number: there is none
- * now. It is called by whatever thread calls the tunnel, while that call runs; it calls no function of that tunnel, and
- * neither throws nor jumps out.
+ * A source of randomness: fills out with len bytes that nobody can guess, and returns 0; any other number: there is
+ * none now. It is called by whatever thread calls the tunnel, while that call runs; it calls no function of that
+ * tunnel, and neither throws nor jumps out.
  */
 typedef int32_t (*underpass_entropy)(void *data, uint8_t *out, size_t len);
 
@@ -460,7 +483,7 @@ typedef struct underpass_options {
     uint32_t flags;
     /** Without one the tunnel drops everything until it gets one. */
     uint8_t private_key[32];
-    /** What underpass_timestamp_floor() gave in an earlier life, so that a clock set back does not lock us out. Zeros: none. */
+    /** What underpass_tunnel_timestamp_floor() gave in an earlier life, so that a clock set back does not lock us out. Zeros: none. */
     uint8_t timestamp_floor[12];
     /** Bytes of the largest packet, 68 to 65535. */
     uint32_t mtu;
@@ -511,6 +534,12 @@ typedef struct underpass_uapi_result {
     uint16_t reserved;
 } underpass_uapi_result;
 
+/**
+ * The number of a peer: its name in all calls. Never 0, never that of another peer of any tunnel of this process,
+ * even after it was removed.
+ */
+typedef uint64_t underpass_peer_id;
+
 /** The two ends of a datagram. */
 typedef struct underpass_path {
     /** The other side. */
@@ -544,14 +573,14 @@ typedef struct underpass_slot {
     /** 0. */
     uint8_t reserved[3];
     /** Out: where it goes to or comes from; 0: no peer. */
-    uint64_t peer;
+    underpass_peer_id peer;
     /** In: the path a datagram came by. Out, with UNDERPASS_VERDICT_SEND: the path it takes. */
     underpass_path path;
 } underpass_slot;
 
 /**
- * One packet or datagram between begin and finish. The memory is the caller's: zeroed before its first use, and not moved
- * while a job is in it. It holds a key until the job is finished or discarded.
+ * One packet or datagram between begin and finish. The memory is the caller's: zeroed before its first use, and not
+ * moved while a job is in it. It holds a key until the job is finished or discarded.
  */
 typedef struct underpass_job {
     /** Not for the caller. */
@@ -565,7 +594,7 @@ typedef struct underpass_transmit {
     /** Bytes of the datagram, at the beginning of the buffer. */
     uint32_t len;
     /** Where it goes to; 0: no peer. */
-    uint64_t peer;
+    underpass_peer_id peer;
     /** Where it goes, and from where. */
     underpass_path path;
     /** The ECN bits of its outer IP header, 0 to 3. */
@@ -581,7 +610,7 @@ typedef struct underpass_event {
     /** UNDERPASS_EVENT_*. Leave alone what you do not know. */
     uint32_t kind;
     /** Whom it is about; 0: no peer. */
-    uint64_t peer;
+    underpass_peer_id peer;
     /** With UNDERPASS_EVENT_ENDPOINT_MOVED. */
     underpass_path path;
     /** With UNDERPASS_EVENT_HEALTH_CHANGED: UNDERPASS_HEALTH_*. */
@@ -593,8 +622,8 @@ typedef struct underpass_event {
 } underpass_event;
 
 /** What is known of a peer. Counters are those since it was added. */
-typedef struct underpass_peer {
-    /** sizeof(underpass_peer), set by the caller. */
+typedef struct underpass_peer_info {
+    /** sizeof(underpass_peer_info), set by the caller. */
     uint32_t size;
     /** UNDERPASS_INFO_*. */
     uint32_t flags;
@@ -620,9 +649,9 @@ typedef struct underpass_peer {
     uint64_t rx_packets;
     /** Handshakes completed. */
     uint64_t handshakes;
-    /** Drops of all reasons: see underpass_peer_drops(). */
+    /** Drops of all reasons: see underpass_tunnel_peer_drops(). */
     uint64_t drops;
-} underpass_peer;
+} underpass_peer_info;
 
 /** Counters of a tunnel since it was made, and what it holds at present. */
 typedef struct underpass_stats {
@@ -662,28 +691,18 @@ typedef struct underpass_stats {
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
 /**
  * The version of the library, to be compared with UNDERPASS_VERSION of the header: a program works with a library of
  * the same first two numbers while the first is 0, and of the same first number from 1 on.
- *
- * Threads: any, at any time.
  */
 UNDERPASS_API uint32_t underpass_version(void);
 
-/**
- * The version of the library as text, such as "0.1.0". It is static: valid for ever, not to be freed.
- *
- * Threads: any, at any time.
- */
+/** The version of the library as text, such as "0.1.0". It is static: valid for ever, not to be freed. */
 UNDERPASS_API const char *underpass_version_string(void);
 
-/**
- * Which cryptography is built in: "fast" or "portable". It is static: valid for ever, not to be freed.
- *
- * Threads: any, at any time.
- */
+/** Which cryptography is built in: "fast" or "portable". It is static: valid for ever, not to be freed. */
 UNDERPASS_API const char *underpass_backend(void);
 
 /**
@@ -691,8 +710,6 @@ UNDERPASS_API const char *underpass_backend(void);
  * be freed.
  *
  * - status: what a function returned.
- *
- * Threads: any, at any time.
  */
 UNDERPASS_API const char *underpass_strerror(int32_t status);
 
@@ -701,8 +718,6 @@ UNDERPASS_API const char *underpass_strerror(int32_t status);
  * never NULL. It is static: valid for ever, not to be freed.
  *
  * - reason: UNDERPASS_DROP_*.
- *
- * Threads: any, at any time.
  */
 UNDERPASS_API const char *underpass_drop_reason_name(uint32_t reason);
 
@@ -711,14 +726,8 @@ UNDERPASS_API const char *underpass_drop_reason_name(uint32_t reason);
  *
  * - key: out, 32 bytes.
  *
- * Threads: any, at any time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
- * - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
- * - UNDERPASS_E_NULL: key is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_private_key_generate(uint8_t *key);
 
@@ -727,100 +736,54 @@ UNDERPASS_API int32_t underpass_private_key_generate(uint8_t *key);
  *
  * - key: out, 32 bytes.
  *
- * Threads: any, at any time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
- * - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
- * - UNDERPASS_E_NULL: key is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_preshared_key_generate(uint8_t *key);
 
 /**
  * Computes the public key that belongs to a private one.
  *
- * - private_key: 32 bytes; borrowed for the call.
+ * - private_key: 32 bytes.
  * - public_key: out, 32 bytes; may be the same memory.
- *
- * Threads: any, at any time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: the public key is there.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_public_key(const uint8_t *private_key, uint8_t *public_key);
 
 /**
  * Reads a key from 44 base64 characters, as wg(8) writes it.
  *
- * - text: len bytes, no NUL needed; borrowed for the call.
+ * - text: len bytes, no NUL needed.
  * - key: out, 32 bytes.
  *
- * Threads: any, at any time.
- *
  * Returns:
- *
- * - UNDERPASS_OK: the key is there.
  * - UNDERPASS_E_KEY: the text is no key. Ask for another.
- * - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_key_from_base64(const char *text, size_t len, uint8_t *key);
 
 /**
  * Reads a key from 64 hexadecimal digits of either case.
  *
- * - text: len bytes, no NUL needed; borrowed for the call.
+ * - text: len bytes, no NUL needed.
  * - key: out, 32 bytes.
  *
- * Threads: any, at any time.
- *
  * Returns:
- *
- * - UNDERPASS_OK: the key is there.
  * - UNDERPASS_E_KEY: the text is no key. Ask for another.
- * - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_key_from_hex(const char *text, size_t len, uint8_t *key);
 
 /**
  * Writes a key as base64, as wg(8) does.
  *
- * - key: 32 bytes; borrowed for the call.
+ * - key: 32 bytes.
  * - text: out, cap bytes, of which UNDERPASS_BASE64_LEN are written, the last one a NUL.
- *
- * Threads: any, at any time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: the text is there.
- * - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_BASE64_LEN. Make room.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_key_to_base64(const uint8_t *key, char *text, size_t cap);
 
 /**
  * Writes a key as lower-case hexadecimal digits.
  *
- * - key: 32 bytes; borrowed for the call.
+ * - key: 32 bytes.
  * - text: out, cap bytes, of which UNDERPASS_HEX_LEN are written, the last one a NUL.
- *
- * Threads: any, at any time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: the text is there.
- * - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_HEX_LEN. Make room.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_key_to_hex(const uint8_t *key, char *text, size_t cap);
 
@@ -828,26 +791,19 @@ UNDERPASS_API int32_t underpass_key_to_hex(const uint8_t *key, char *text, size_
  * Overwrites memory with zeros, in a way that no compiler leaves out: for keys that are no longer needed.
  *
  * - memory: out, len bytes, initialised or not; NULL does nothing.
- *
- * Threads: any, at any time.
  */
 UNDERPASS_API void underpass_wipe(void *memory, size_t len);
 
 /**
  * Reads a configuration in the dialect of wg-quick(8), of wg setconf, and of the phone applications.
  *
- * - text: len bytes of UTF-8, no NUL needed; borrowed for the call.
+ * - text: len bytes of UTF-8, no NUL needed.
  * - config: out; to be released with underpass_config_free().
  *
- * Threads: any, at any time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
  *   else.
  * - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_parse(const char *text, size_t len, underpass_config **config);
 
@@ -857,151 +813,49 @@ UNDERPASS_API int32_t underpass_config_parse(const char *text, size_t len, under
  * - config: NULL does nothing.
  *
  * Threads: none may read it meanwhile or afterwards.
- *
- * Returns:
- *
- * - UNDERPASS_OK: it is gone.
- * - UNDERPASS_E_ARGUMENT: this is no configuration. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_free(underpass_config *config);
 
-/**
- * Tells what is wrong or odd in the text, in the order of the text.
- *
- * - config: the configuration; borrowed for the call.
- * - index: from 0.
- * - out: out; its size field is set by the caller.
- *
- * Threads: any number may read a configuration at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: the diagnostic is there. Ask for the next.
- * - UNDERPASS_NOTHING: there are no more.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
- */
+/** Tells what is wrong or odd in the text, in the order of the text. */
 UNDERPASS_API int32_t underpass_config_diagnostic(const underpass_config *config, size_t index,
     underpass_diagnostic *out);
 
 /**
  * Tells what the [Interface] section says of numbers and keys.
  *
- * - config: the configuration; borrowed for the call.
  * - out: out; its size field is set by the caller. It holds the private key: wipe it.
- *
- * Threads: any number may read a configuration at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: it is there.
- * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_interface(const underpass_config *config, underpass_interface *out);
 
-/**
- * Tells the addresses of the virtual interface, each with the prefix length of its network.
- *
- * - config: the configuration; borrowed for the call.
- * - index: from 0.
- * - out: out.
- *
- * Threads: any number may read a configuration at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: the address is there. Ask for the next.
- * - UNDERPASS_NOTHING: there are no more.
- * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
- */
+/** Tells the addresses of the virtual interface, each with the prefix length of its network. */
 UNDERPASS_API int32_t underpass_config_address(const underpass_config *config, size_t index, underpass_ip *out);
 
-/**
- * Tells the name servers.
- *
- * - config: the configuration; borrowed for the call.
- * - index: from 0.
- * - out: out, without prefix.
- *
- * Threads: any number may read a configuration at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: the address is there. Ask for the next.
- * - UNDERPASS_NOTHING: there are no more.
- * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
- */
+/** Tells the name servers. */
 UNDERPASS_API int32_t underpass_config_dns(const underpass_config *config, size_t index, underpass_ip *out);
 
 /**
  * Tells the texts of the [Interface] section: commands, search domains, applications.
  *
- * - config: the configuration; borrowed for the call.
  * - kind: UNDERPASS_TEXT_*.
- * - index: from 0.
  * - out: out: text with a NUL, valid as long as the configuration.
- *
- * Threads: any number may read a configuration at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: the text is there. Ask for the next.
- * - UNDERPASS_NOTHING: there are no more of this kind.
- * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
- * - UNDERPASS_E_ARGUMENT: there is no such kind. Mend the call.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_text(const underpass_config *config, uint32_t kind, size_t index,
     const char **out);
 
 /**
- * Tells the peers, as changes that underpass_configure_peers() takes: each makes a peer what the text says of it. All
- * zeros stand for no preshared key, 0 for no persistent keepalive.
+ * Tells the peers, as changes that underpass_tunnel_configure_peers() takes: each makes a peer what the text says of
+ * it. All zeros stand for no preshared key, 0 for no persistent keepalive.
  *
- * - config: the configuration; borrowed for the call.
- * - index: from 0.
- * - out: out; its size field is set by the caller. Its pointers are valid as long as the configuration. It may hold
- *   a preshared key: wipe it.
- *
- * Threads: any number may read a configuration at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: the peer is there. Ask for the next.
- * - UNDERPASS_NOTHING: there are no more.
- * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
+ * - out: out; its size field is set by the caller. Its pointers are valid as long as the configuration. It may hold a
+ *   preshared key: wipe it.
  */
 UNDERPASS_API int32_t underpass_config_peer(const underpass_config *config, size_t index, underpass_peer_change *out);
 
 /**
  * Writes the configuration as wg-quick text. It holds the private key: wipe it.
  *
- * - config: the configuration; borrowed for the call.
  * - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
  * - len: out, bytes of the text without its NUL.
- *
- * Threads: any number may read a configuration at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: text and length, or the length, are there.
- * - UNDERPASS_E_BUFFER: cap is not greater than the length. Ask for that, make room, call again.
- * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_write(const underpass_config *config, char *text, size_t cap, size_t *len);
 
@@ -1011,37 +865,18 @@ UNDERPASS_API int32_t underpass_config_write(const underpass_config *config, cha
  * - out: out, size bytes.
  * - size: sizeof(underpass_options).
  *
- * Threads: any, at any time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: the options are there. Change what should be otherwise.
- * - UNDERPASS_E_NULL: out is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: size is not the sizeof of the struct. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_options_init(underpass_options *out, uint32_t size);
 
 /**
  * Makes a tunnel without peers.
  *
- * - options: borrowed for the call; NULL: the defaults.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- * - wall: nanoseconds since 1970 UTC.
  * - out: out; to be released with underpass_tunnel_free().
  *
- * Threads: any, at any time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: the tunnel is there. Configure its peers.
- * - UNDERPASS_E_MTU: the MTU of the options is outside 68 to 65535. Mend the options.
- * - UNDERPASS_E_RANDOM: there is no randomness. Try again later.
- * - UNDERPASS_E_LIMIT: a limit of the options is zero or too great. Mend the options.
- * - UNDERPASS_E_ARGUMENT: an unknown flag. Mend the options.
- * - UNDERPASS_E_NULL: a pointer other than options is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: the options were not made by underpass_options_init(). Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_tunnel_new(const underpass_options *options, uint64_t now, uint64_t wall,
     underpass_tunnel **out);
@@ -1050,25 +885,12 @@ UNDERPASS_API int32_t underpass_tunnel_new(const underpass_options *options, uin
  * Makes a tunnel with the private key, the MTU and the peers of a configuration. What else that says (addresses,
  * name servers, listen port, commands) is the host's to do.
  *
- * - config: the configuration; borrowed for the call.
  * - options: borrowed for the call; its private key and MTU are not looked at; NULL: the defaults.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- * - wall: nanoseconds since 1970 UTC.
  * - out: out; to be released with underpass_tunnel_free().
  *
- * Threads: any, at any time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: the tunnel is there. Poll it.
- * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
  * - UNDERPASS_E_TOO_MANY_PEERS: more peers than max_peers of the options. Raise that.
- * - UNDERPASS_E_RANDOM: there is no randomness. Try again later.
- * - UNDERPASS_E_LIMIT: a limit of the options is zero or too great. Mend the options.
- * - UNDERPASS_E_ARGUMENT: an unknown flag. Mend the options.
- * - UNDERPASS_E_NULL: a pointer other than options is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: the options were not made by underpass_options_init(). Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_tunnel_new_from_config(const underpass_config *config, const underpass_options *options,
     uint64_t now, uint64_t wall, underpass_tunnel **out);
@@ -1079,13 +901,6 @@ UNDERPASS_API int32_t underpass_tunnel_new_from_config(const underpass_config *c
  * - tunnel: NULL does nothing.
  *
  * Threads: none may be inside or use it afterwards.
- *
- * Returns:
- *
- * - UNDERPASS_OK: it is gone.
- * - UNDERPASS_E_BUSY: another thread is inside; nothing was freed. Stop that thread, then call again.
- * - UNDERPASS_E_ARGUMENT: this is no tunnel. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. The tunnel is gone, though perhaps not all of its memory.
  */
 UNDERPASS_API int32_t underpass_tunnel_free(underpass_tunnel *tunnel);
 
@@ -1095,29 +910,18 @@ UNDERPASS_API int32_t underpass_tunnel_free(underpass_tunnel *tunnel);
  * - out: out, size bytes.
  * - size: sizeof(underpass_peer_change).
  *
- * Threads: any, at any time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: the change is there. Fill in the public key, and what is to be otherwise.
- * - UNDERPASS_E_NULL: out is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: size is not the sizeof of the struct. Mend the call.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_peer_change_init(underpass_peer_change *out, uint32_t size);
 
 /**
  * Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
  * - changes: len of them, all of the size of the first; NULL for none. They and what they point to are borrowed for
  *   the call.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: all are applied.
  * - UNDERPASS_E_LOW_ORDER_KEY: a public key is none that a peer can have. Nothing was applied; say so to whoever
  *   asked for it. All zeros is taken: the tunnel never speaks to that peer.
@@ -1125,247 +929,132 @@ UNDERPASS_API int32_t underpass_peer_change_init(underpass_peer_change *out, uin
  * - UNDERPASS_E_PREFIX: the prefix of an allowed IP is too long. Nothing was applied; mend the change.
  * - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, or a host name that is none. Nothing
  *   was applied; mend the change.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: a size is not that of the struct, or not that of the first. Nothing was applied; mend the
- *   call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_configure_peers(underpass_tunnel *tunnel, uint64_t now,
+UNDERPASS_API int32_t underpass_tunnel_configure_peers(underpass_tunnel *tunnel, uint64_t now,
     const underpass_peer_change *changes, size_t len);
 
-/**
- * Removes every peer, with its sessions and staged packets. Then poll.
- *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: they are gone.
- * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
- */
-UNDERPASS_API int32_t underpass_remove_all_peers(underpass_tunnel *tunnel, uint64_t now);
+/** Removes every peer, with its sessions and staged packets. Then poll. */
+UNDERPASS_API int32_t underpass_tunnel_remove_all_peers(underpass_tunnel *tunnel, uint64_t now);
 
 /**
  * Sets or removes the private key. Sessions end, unless it is the key that the tunnel has. Then poll.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
  * - private_key: 32 bytes, borrowed for the call; NULL or all zeros: none.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: it is set.
- * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_set_private_key(underpass_tunnel *tunnel, uint64_t now, const uint8_t *private_key);
+UNDERPASS_API int32_t underpass_tunnel_set_private_key(underpass_tunnel *tunnel, uint64_t now,
+    const uint8_t *private_key);
 
 /**
- * Sets the MTU of the virtual interface. underpass_poll_transmit() needs a buffer to match.
+ * Sets the MTU of the virtual interface. underpass_tunnel_poll_transmit() needs a buffer to match.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
  * - mtu: bytes, 68 to 65535.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: it is set.
- * - UNDERPASS_E_MTU: it is out of its range. Ask for another.
- * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_set_mtu(underpass_tunnel *tunnel, uint64_t now, uint32_t mtu);
+UNDERPASS_API int32_t underpass_tunnel_set_mtu(underpass_tunnel *tunnel, uint64_t now, uint32_t mtu);
 
 /**
  * Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
- * sessions; private key and MTU are set too. underpass_poll_transmit() needs a buffer to match the MTU. Then poll.
- *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- * - config: the configuration; borrowed for the call.
- *
- * Threads: one call on a tunnel at a time.
+ * sessions; private key and MTU are set too. underpass_tunnel_poll_transmit() needs a buffer to match the MTU. Then
+ * poll.
  *
  * Returns:
- *
  * - UNDERPASS_OK: all is applied.
- * - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
  * - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; say so.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_apply_config(underpass_tunnel *tunnel, uint64_t now, const underpass_config *config);
+UNDERPASS_API int32_t underpass_tunnel_apply_config(underpass_tunnel *tunnel, uint64_t now,
+    const underpass_config *config);
 
 /**
  * Applies a request of wg: the lines between set=1 and the empty line. Then poll.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- * - text: len bytes, no NUL needed; borrowed for the call.
- * - out: out; its size field is set by the caller.
- *
- * Threads: one call on a tunnel at a time.
+ * - text: len bytes, no NUL needed.
  *
  * Returns:
- *
  * - UNDERPASS_OK: the request was looked at. If error_number is 0, do what flags say and answer errno=0; else
  *   nothing was applied, and it is the answer.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
- * - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_uapi_set(underpass_tunnel *tunnel, uint64_t now, const char *text, size_t len,
+UNDERPASS_API int32_t underpass_tunnel_uapi_set(underpass_tunnel *tunnel, uint64_t now, const char *text, size_t len,
     underpass_uapi_result *out);
 
 /**
  * Writes the answer to get=1 of wg, without the errno line that ends it. It holds the private key: wipe it.
  *
- * - tunnel: the tunnel; borrowed for the call.
  * - listen_port, fwmark: what the host knows; 0: none.
  * - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
  * - len: out, bytes of the text without its NUL.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: text and length, or the length, are there.
- * - UNDERPASS_E_BUFFER: cap is not greater than the length. Ask for that, make room, call again.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_uapi_get(const underpass_tunnel *tunnel, uint16_t listen_port, uint32_t fwmark,
+UNDERPASS_API int32_t underpass_tunnel_uapi_get(const underpass_tunnel *tunnel, uint16_t listen_port, uint32_t fwmark,
     char *text, size_t cap, size_t *len);
 
 /**
  * Seals packets from the virtual interface, in place. Then poll.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
  * - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
  *   each slot says what became of its packet.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: do with each slot what its verdict says.
- * - UNDERPASS_E_NULL: slots, or the buf of a slot, is NULL. Mend the call.
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
  *   Nothing was done; mend the call.
- * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
- * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_handle_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+UNDERPASS_API int32_t underpass_tunnel_handle_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     size_t len);
 
 /**
  * Opens datagrams from the network, in place. Then poll.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
  * - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
  *   each slot says what became of its datagram.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: do with each slot what its verdict says.
- * - UNDERPASS_E_NULL: slots, or the buf of a slot, is NULL. Mend the call.
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
  *   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
- * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
- * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_handle_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+UNDERPASS_API int32_t underpass_tunnel_handle_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     size_t len);
 
 /**
- * The first of three steps that do what underpass_handle_packets() does, for many cores: finds the sessions, counts,
- * writes the headers. Then poll.
+ * The first of three steps that do what underpass_tunnel_handle_packets() does, for many cores: finds the sessions,
+ * counts, writes the headers. Then poll.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
  * - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
  *   each slot says what became of its packet.
  * - jobs: one for each slot, zeroed before its first use. Slots, buffers and jobs stay where they are until they are
  *   finished or discarded.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
- * - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_crypt() is to run, and
- *   then underpass_finish_packets(), in the order of the packets. Do with the others what their verdicts say.
- * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_jobs_crypt() is to run,
+ *   and then underpass_tunnel_finish_packets(), in the order of the packets. Do with the others what their verdicts
+ *   say.
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
  *   Nothing was done; mend the call.
- * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
- * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_begin_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+UNDERPASS_API int32_t underpass_tunnel_begin_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     underpass_job *jobs, size_t len);
 
 /**
- * The first of three steps that do what underpass_handle_datagrams() does, for many cores: finds the sessions.
+ * The first of three steps that do what underpass_tunnel_handle_datagrams() does, for many cores: finds the sessions.
  * Handshake messages are done with it. Then poll.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
  * - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
  *   each slot says what became of its datagram.
  * - jobs: one for each slot, zeroed before its first use. Slots, buffers and jobs stay where they are until they are
  *   finished or discarded.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
- * - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_crypt() is to run, and
- *   then underpass_finish_datagrams(), in the order of the datagrams. Do with the others what their verdicts say.
- * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_jobs_crypt() is to run,
+ *   and then underpass_tunnel_finish_datagrams(), in the order of the datagrams. Do with the others what their
+ *   verdicts say.
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
  *   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
- * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
- * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_begin_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+UNDERPASS_API int32_t underpass_tunnel_begin_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     underpass_job *jobs, size_t len);
 
 /**
@@ -1376,73 +1065,44 @@ UNDERPASS_API int32_t underpass_begin_datagrams(underpass_tunnel *tunnel, uint64
  * Threads: any, in any order, with any part of a batch; but one call for a slot and its job at a time.
  *
  * Returns:
- *
  * - UNDERPASS_OK: finish them.
- * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, or its buffer was filled again. Nothing was done; discard the jobs, and mend
- *   the order of the calls.
- * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, or its buffer was filled again. Nothing was
+ *   done; discard the jobs, and mend the order of the calls.
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
  *   Nothing was done; mend the call.
- * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
- * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
- * - UNDERPASS_E_PANIC: a bug in the library. Discard the jobs.
  */
-UNDERPASS_API int32_t underpass_crypt(underpass_slot *slots, underpass_job *jobs, size_t len);
+UNDERPASS_API int32_t underpass_jobs_crypt(underpass_slot *slots, underpass_job *jobs, size_t len);
 
 /**
  * The last of three steps for packets, in the order in which they were begun. The jobs are done and hold no keys any
  * more. Then poll.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
  * - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: do with each slot what its verdict says.
- * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted; or its
- *   buffer was filled again.
- *   Nothing was done; discard the jobs, and mend the order of the calls.
- * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted; or
+ *   its buffer was filled again. Nothing was done; discard the jobs, and mend the order of the calls.
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
  *   Nothing was done; mend the call.
- * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
- * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_finish_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+UNDERPASS_API int32_t underpass_tunnel_finish_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     underpass_job *jobs, size_t len);
 
 /**
  * The last of three steps for datagrams, in the order in which they were begun. The jobs are done and hold no keys
  * any more. Then poll.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
  * - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: do with each slot what its verdict says.
- * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted; or its
- *   buffer was filled again.
- *   Nothing was done; discard the jobs, and mend the order of the calls.
- * - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+ * - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted;
+ *   or its buffer was filled again. Nothing was done; discard the jobs, and mend the order of the calls.
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
  *   Nothing was done; mend the call.
- * - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
- * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_finish_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+UNDERPASS_API int32_t underpass_tunnel_finish_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
     underpass_job *jobs, size_t len);
 
 /**
@@ -1453,433 +1113,171 @@ UNDERPASS_API int32_t underpass_finish_datagrams(underpass_tunnel *tunnel, uint6
  * Threads: any, but none may crypt or finish them meanwhile.
  *
  * Returns:
- *
- * - UNDERPASS_OK: they are gone.
- * - UNDERPASS_E_NULL: jobs is NULL. Mend the call.
  * - UNDERPASS_E_ARGUMENT: the array is not aligned as its type asks. Mend the call.
- * - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Make several calls.
- * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
-UNDERPASS_API int32_t underpass_discard_jobs(underpass_job *jobs, size_t len);
+UNDERPASS_API int32_t underpass_jobs_discard(underpass_job *jobs, size_t len);
 
 /**
- * Does what is due. To be called when the deadline of underpass_poll_timeout() has come; earlier or later does no
- * harm. Then poll.
- *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: done.
- * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
+ * Does what is due. To be called when the deadline of underpass_tunnel_poll_timeout() has come; earlier or later does
+ * no harm. Then poll.
  */
-UNDERPASS_API int32_t underpass_handle_timeout(underpass_tunnel *tunnel, uint64_t now);
+UNDERPASS_API int32_t underpass_tunnel_handle_timeout(underpass_tunnel *tunnel, uint64_t now);
 
 /**
  * Tells that the machine has other addresses, or another way to the network: endpoint names are asked for again, and
  * peers hear from us. Then poll.
- *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: done.
- * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_handle_network_change(underpass_tunnel *tunnel, uint64_t now);
+UNDERPASS_API int32_t underpass_tunnel_handle_network_change(underpass_tunnel *tunnel, uint64_t now);
 
-/**
- * Tells that the wall clock was set.
- *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- * - wall: nanoseconds since 1970 UTC.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: done.
- * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
- */
-UNDERPASS_API int32_t underpass_handle_wall_clock(underpass_tunnel *tunnel, uint64_t now, uint64_t wall);
+/** Tells that the wall clock was set. */
+UNDERPASS_API int32_t underpass_tunnel_handle_wall_clock(underpass_tunnel *tunnel, uint64_t now, uint64_t wall);
 
 /**
  * Writes the next datagram that is to be sent: a handshake message, a keepalive, or a packet that was staged.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
  * - buf: out, cap bytes: at least the MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM, and at least
  *   UNDERPASS_MIN_TRANSMIT_BUFFER.
- * - out: out; its size field is set by the caller.
- *
- * Threads: one call on a tunnel at a time.
  *
  * Returns:
- *
  * - UNDERPASS_OK: send the datagram along its path, and call again.
- * - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_event().
- * - UNDERPASS_E_BUFFER: cap is too small. Make room.
- * - UNDERPASS_E_ARGUMENT: cap is greater than any memory. Mend the call.
- * - UNDERPASS_E_RANDOM: a handshake message could not be made for want of randomness. An initiation is tried again after
- *   5 s; for a response, the peer has to initiate again. All else has gone out.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
+ * - UNDERPASS_E_RANDOM: a handshake message could not be made for want of randomness. An initiation is tried again
+ *   after 5 s; for a response, the peer has to initiate again. All else has gone out.
  */
-UNDERPASS_API int32_t underpass_poll_transmit(underpass_tunnel *tunnel, uint64_t now, uint8_t *buf, size_t cap,
+UNDERPASS_API int32_t underpass_tunnel_poll_transmit(underpass_tunnel *tunnel, uint64_t now, uint8_t *buf, size_t cap,
     underpass_transmit *out);
 
 /**
  * Hands out the next event.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - out: out; its size field is set by the caller.
- *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: act on the event as its kind says, and call again.
- * - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_timeout().
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_poll_event(underpass_tunnel *tunnel, underpass_event *out);
+UNDERPASS_API int32_t underpass_tunnel_poll_event(underpass_tunnel *tunnel, underpass_event *out);
 
 /**
- * Tells when underpass_handle_timeout() is to be called. It may move with every call that handles or configures.
+ * Tells when underpass_tunnel_handle_timeout() is to be called. It may move with every call that handles or
+ * configures.
  *
- * - tunnel: the tunnel; borrowed for the call.
  * - deadline: out, nanoseconds on the clock of the tunnel; UNDERPASS_NEVER: not before something else happens.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: sleep until then, or until there is a packet or a datagram.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_poll_timeout(const underpass_tunnel *tunnel, uint64_t *deadline);
+UNDERPASS_API int32_t underpass_tunnel_poll_timeout(const underpass_tunnel *tunnel, uint64_t *deadline);
 
 /**
  * Tells where a peer is reached: the answer to UNDERPASS_EVENT_RESOLVE_ENDPOINT, or what the host knows otherwise.
  * Then poll.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- * - peer: the number of the peer.
  * - remote: borrowed for the call.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
  * - UNDERPASS_OK: what waited for it goes out.
- * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
- * - UNDERPASS_E_ARGUMENT: the address has no family. Mend the call.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_set_endpoint(underpass_tunnel *tunnel, uint64_t now, uint64_t peer,
+UNDERPASS_API int32_t underpass_tunnel_set_endpoint(underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer,
     const underpass_address *remote);
 
-/**
- * Starts a handshake with a peer, unless a session is live or one is under way. Then poll.
- *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- * - peer: the number of the peer.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: done.
- * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
- * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
- */
-UNDERPASS_API int32_t underpass_connect(underpass_tunnel *tunnel, uint64_t now, uint64_t peer);
+/** Starts a handshake with a peer, unless a session is live or one is under way. Then poll. */
+UNDERPASS_API int32_t underpass_tunnel_connect(underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer);
 
 /**
  * Tells that datagrams could not leave from the local address of a path: from now on the host picks one, until the
  * peer is heard from again. Nothing happens when the peer is reached over another path by now.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - peer: the number of the peer.
- * - path: what the slot or the transmit said; borrowed for the call.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: done.
- * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
- * - UNDERPASS_E_ARGUMENT: the path has no remote address. Mend the call.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
+ * - path: what the slot or the transmit said.
  */
-UNDERPASS_API int32_t underpass_forget_source(underpass_tunnel *tunnel, uint64_t peer, const underpass_path *path);
+UNDERPASS_API int32_t underpass_tunnel_forget_source(underpass_tunnel *tunnel, underpass_peer_id peer,
+    const underpass_path *path);
 
 /**
  * Forgets the last timestamp accepted from a peer, whose clock was once far ahead and has been mended. Until its
  * next handshake, an old initiation of its could be replayed; it reaches no session by that.
- *
- * - tunnel: the tunnel; borrowed for the call.
- * - peer: the number of the peer.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: done.
- * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
- * - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_reset_peer_timestamp(underpass_tunnel *tunnel, uint64_t peer);
+UNDERPASS_API int32_t underpass_tunnel_reset_peer_timestamp(underpass_tunnel *tunnel, underpass_peer_id peer);
 
 /**
  * Tells the number of the peer with a public key: its name in all other calls, never 0, and never that of another
  * peer, even after it was removed.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - public_key: 32 bytes; borrowed for the call.
- * - peer: out.
- *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
- * - UNDERPASS_OK: the number is there.
  * - UNDERPASS_E_NO_PEER: there is no peer with this key. Add it first.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_peer_by_key(const underpass_tunnel *tunnel, const uint8_t *public_key, uint64_t *peer);
+UNDERPASS_API int32_t underpass_tunnel_peer_by_key(const underpass_tunnel *tunnel, const uint8_t *public_key,
+    underpass_peer_id *peer);
 
 /**
  * Tells the numbers of all peers.
  *
- * - tunnel: the tunnel; borrowed for the call.
  * - peers: out, cap of them; NULL and 0: only their count is asked for.
  * - len: out, how many there are.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: numbers and count, or the count, are there.
- * - UNDERPASS_E_BUFFER: cap is less than the count. Ask for that, make room, call again.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_peers(const underpass_tunnel *tunnel, uint64_t *peers, size_t cap, size_t *len);
+UNDERPASS_API int32_t underpass_tunnel_peers(const underpass_tunnel *tunnel, underpass_peer_id *peers, size_t cap,
+    size_t *len);
 
-/**
- * Tells what is known of a peer.
- *
- * - tunnel: the tunnel; borrowed for the call.
- * - now: nanoseconds on the clock of the tunnel, see the top of this file.
- * - peer: the number of the peer.
- * - out: out; its size field is set by the caller.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: it is there.
- * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
- */
-UNDERPASS_API int32_t underpass_peer_info(const underpass_tunnel *tunnel, uint64_t now, uint64_t peer,
-    underpass_peer *out);
+/** Tells what is known of a peer. */
+UNDERPASS_API int32_t underpass_tunnel_peer(const underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer,
+    underpass_peer_info *out);
 
 /**
  * Tells the allowed IPs of a peer, each with its prefix.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - peer: the number of the peer.
  * - allowed_ips: out, cap of them; NULL and 0: only their count is asked for.
  * - len: out, how many there are.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: networks and count, or the count, are there.
- * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
- * - UNDERPASS_E_BUFFER: cap is less than the count. Ask for that, make room, call again.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_peer_allowed_ips(const underpass_tunnel *tunnel, uint64_t peer,
+UNDERPASS_API int32_t underpass_tunnel_peer_allowed_ips(const underpass_tunnel *tunnel, underpass_peer_id peer,
     underpass_ip *allowed_ips, size_t cap, size_t *len);
 
 /**
  * Tells the host name that a peer's endpoint was configured as.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - peer: the number of the peer.
  * - host: out, cap bytes, written with a NUL at its end; 256 are always enough; NULL and 0: only length and port are
  *   asked for.
  * - len: out, bytes of the name without its NUL.
  * - port: out, in host order.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
- * - UNDERPASS_OK: name, length and port are there. Resolve it, and tell underpass_set_endpoint().
+ * - UNDERPASS_OK: name, length and port are there. Resolve it, and tell underpass_tunnel_set_endpoint().
  * - UNDERPASS_NOTHING: it was configured as an address, or not at all.
- * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
- * - UNDERPASS_E_BUFFER: cap is not greater than the length. Make room.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_peer_endpoint_name(const underpass_tunnel *tunnel, uint64_t peer, char *host,
-    size_t cap, size_t *len, uint16_t *port);
+UNDERPASS_API int32_t underpass_tunnel_peer_endpoint_name(const underpass_tunnel *tunnel, underpass_peer_id peer,
+    char *host, size_t cap, size_t *len, uint16_t *port);
 
 /**
  * Tells how often packets and datagrams of a peer went no further, by reason.
  *
- * - tunnel: the tunnel; borrowed for the call.
- * - peer: the number of the peer.
  * - counts: out, cap of them: the count of a reason stands at its number. UNDERPASS_DROP_REASONS are all that this
  *   header knows.
  * - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: the counts are there.
- * - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_peer_drops(const underpass_tunnel *tunnel, uint64_t peer, uint64_t *counts, size_t cap,
-    size_t *len);
+UNDERPASS_API int32_t underpass_tunnel_peer_drops(const underpass_tunnel *tunnel, underpass_peer_id peer,
+    uint64_t *counts, size_t cap, size_t *len);
 
-/**
- * Tells the counters of the tunnel, and what it holds. It visits every peer.
- *
- * - tunnel: the tunnel; borrowed for the call.
- * - out: out; its size field is set by the caller.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: they are there.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
- */
+/** Tells the counters of the tunnel, and what it holds. It visits every peer. */
 UNDERPASS_API int32_t underpass_tunnel_stats(const underpass_tunnel *tunnel, underpass_stats *out);
 
 /**
  * Tells how often packets and datagrams went no further, by reason, those of no known peer included.
  *
- * - tunnel: the tunnel; borrowed for the call.
  * - counts: out, cap of them: the count of a reason stands at its number. UNDERPASS_DROP_REASONS are all that this
  *   header knows.
  * - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: the counts are there.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_tunnel_drops(const underpass_tunnel *tunnel, uint64_t *counts, size_t cap, size_t *len);
 
 /**
  * Tells our public key.
  *
- * - tunnel: the tunnel; borrowed for the call.
  * - public_key: out, 32 bytes.
  *
- * Threads: one call on a tunnel at a time.
- *
  * Returns:
- *
- * - UNDERPASS_OK: it is there.
  * - UNDERPASS_NOTHING: the tunnel has no private key.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_tunnel_public_key(const underpass_tunnel *tunnel, uint8_t *public_key);
 
 /**
  * Tells the MTU of the virtual interface.
  *
- * - tunnel: the tunnel; borrowed for the call.
  * - mtu: out, bytes.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: it is there.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
 UNDERPASS_API int32_t underpass_tunnel_mtu(const underpass_tunnel *tunnel, uint32_t *mtu);
 
@@ -1887,23 +1285,12 @@ UNDERPASS_API int32_t underpass_tunnel_mtu(const underpass_tunnel *tunnel, uint3
  * Tells the timestamp that is to be saved from time to time and when the tunnel ends, and given to its next life as
  * timestamp_floor of the options.
  *
- * - tunnel: the tunnel; borrowed for the call.
  * - floor: out, UNDERPASS_TIMESTAMP_LEN bytes.
- *
- * Threads: one call on a tunnel at a time.
- *
- * Returns:
- *
- * - UNDERPASS_OK: it is there.
- * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
- * - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
- *   lock.
- * - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
  */
-UNDERPASS_API int32_t underpass_timestamp_floor(const underpass_tunnel *tunnel, uint8_t *floor);
+UNDERPASS_API int32_t underpass_tunnel_timestamp_floor(const underpass_tunnel *tunnel, uint8_t *floor);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif /* __cplusplus */
 
 #endif  /* UNDERPASS_H */

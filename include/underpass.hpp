@@ -37,7 +37,7 @@ using Ip = underpass_ip;
 using Job = underpass_job;
 using Options = underpass_options;
 using Path = underpass_path;
-using Peer = underpass_peer;
+using Peer = underpass_peer_info;
 using PeerChange = underpass_peer_change;
 using Slot = underpass_slot;
 using Stats = underpass_stats;
@@ -316,105 +316,105 @@ public:
 
     // A. configure: all or nothing
     Status configure_peers(Instant now, View<const PeerChange> changes) {
-        return underpass_configure_peers(get(), now, changes.data(), changes.size());
+        return underpass_tunnel_configure_peers(get(), now, changes.data(), changes.size());
     }
-    Status remove_all_peers(Instant now) { return underpass_remove_all_peers(get(), now); }
+    Status remove_all_peers(Instant now) { return underpass_tunnel_remove_all_peers(get(), now); }
     /// nullptr: none, the tunnel falls silent.
     Status set_private_key(Instant now, const SecretKey *key) {
-        return underpass_set_private_key(get(), now, key == nullptr ? nullptr : key->data());
+        return underpass_tunnel_set_private_key(get(), now, key == nullptr ? nullptr : key->data());
     }
-    Status set_mtu(Instant now, std::uint32_t mtu) { return underpass_set_mtu(get(), now, mtu); }
-    Status apply_config(Instant now, const Config &config) { return underpass_apply_config(get(), now, config.get()); }
+    Status set_mtu(Instant now, std::uint32_t mtu) { return underpass_tunnel_set_mtu(get(), now, mtu); }
+    Status apply_config(Instant now, const Config &config) { return underpass_tunnel_apply_config(get(), now, config.get()); }
     Result<UapiResult> uapi_set(Instant now, std::string_view text) {
         return detail::ask(detail::sized<UapiResult>(), [&](auto *out) {
-            return underpass_uapi_set(get(), now, text.data(), text.size(), out);
+            return underpass_tunnel_uapi_set(get(), now, text.data(), text.size(), out);
         });
     }
     Result<SecretText> uapi_get(std::uint16_t listen_port, std::uint32_t fwmark) {
         return detail::text([&](char *out, std::size_t cap, std::size_t *len) {
-            return underpass_uapi_get(get(), listen_port, fwmark, out, cap, len);
+            return underpass_tunnel_uapi_get(get(), listen_port, fwmark, out, cap, len);
         });
     }
 
     // B. facts: the data plane, in place
     Status handle_packets(Instant now, View<Slot> slots) {
-        return underpass_handle_packets(get(), now, slots.data(), slots.size());
+        return underpass_tunnel_handle_packets(get(), now, slots.data(), slots.size());
     }
     Status handle_datagrams(Instant now, View<Slot> slots) {
-        return underpass_handle_datagrams(get(), now, slots.data(), slots.size());
+        return underpass_tunnel_handle_datagrams(get(), now, slots.data(), slots.size());
     }
     /// The three steps, for many cores; crypt() stands below. There are as many jobs as slots.
     Status begin_packets(Instant now, View<Slot> slots, View<Job> jobs) {
         if (slots.size() != jobs.size()) return UNDERPASS_E_ARGUMENT;
-        return underpass_begin_packets(get(), now, slots.data(), jobs.data(), slots.size());
+        return underpass_tunnel_begin_packets(get(), now, slots.data(), jobs.data(), slots.size());
     }
     Status begin_datagrams(Instant now, View<Slot> slots, View<Job> jobs) {
         if (slots.size() != jobs.size()) return UNDERPASS_E_ARGUMENT;
-        return underpass_begin_datagrams(get(), now, slots.data(), jobs.data(), slots.size());
+        return underpass_tunnel_begin_datagrams(get(), now, slots.data(), jobs.data(), slots.size());
     }
     Status finish_packets(Instant now, View<Slot> slots, View<Job> jobs) {
         if (slots.size() != jobs.size()) return UNDERPASS_E_ARGUMENT;
-        return underpass_finish_packets(get(), now, slots.data(), jobs.data(), slots.size());
+        return underpass_tunnel_finish_packets(get(), now, slots.data(), jobs.data(), slots.size());
     }
     Status finish_datagrams(Instant now, View<Slot> slots, View<Job> jobs) {
         if (slots.size() != jobs.size()) return UNDERPASS_E_ARGUMENT;
-        return underpass_finish_datagrams(get(), now, slots.data(), jobs.data(), slots.size());
+        return underpass_tunnel_finish_datagrams(get(), now, slots.data(), jobs.data(), slots.size());
     }
-    Status handle_timeout(Instant now) { return underpass_handle_timeout(get(), now); }
-    Status handle_network_change(Instant now) { return underpass_handle_network_change(get(), now); }
-    Status handle_wall_clock(Instant now, WallTime wall) { return underpass_handle_wall_clock(get(), now, wall); }
+    Status handle_timeout(Instant now) { return underpass_tunnel_handle_timeout(get(), now); }
+    Status handle_network_change(Instant now) { return underpass_tunnel_handle_network_change(get(), now); }
+    Status handle_wall_clock(Instant now, WallTime wall) { return underpass_tunnel_handle_wall_clock(get(), now, wall); }
 
     // C. drain: after every A, B and D
     /// Writes the next datagram to the beginning of `buf`.
     Result<Transmit> poll_transmit(Instant now, View<std::uint8_t> buf) {
         return detail::ask(detail::sized<Transmit>(), [&](auto *out) {
-            return underpass_poll_transmit(get(), now, buf.data(), buf.size(), out);
+            return underpass_tunnel_poll_transmit(get(), now, buf.data(), buf.size(), out);
         });
     }
     Result<Event> poll_event() {
-        return detail::ask(detail::sized<Event>(), [&](auto *out) { return underpass_poll_event(get(), out); });
+        return detail::ask(detail::sized<Event>(), [&](auto *out) { return underpass_tunnel_poll_event(get(), out); });
     }
     /// UNDERPASS_NEVER: nothing is due.
     Result<Instant> poll_timeout() const {
-        return detail::ask(Instant{}, [&](auto *out) { return underpass_poll_timeout(get(), out); });
+        return detail::ask(Instant{}, [&](auto *out) { return underpass_tunnel_poll_timeout(get(), out); });
     }
 
     // D. command and ask
     Status set_endpoint(Instant now, PeerId peer, const Address &endpoint) {
-        return underpass_set_endpoint(get(), now, peer, &endpoint);
+        return underpass_tunnel_set_endpoint(get(), now, peer, &endpoint);
     }
-    Status connect(Instant now, PeerId peer) { return underpass_connect(get(), now, peer); }
-    Status forget_source(PeerId peer, const Path &path) { return underpass_forget_source(get(), peer, &path); }
-    Status reset_peer_timestamp(PeerId peer) { return underpass_reset_peer_timestamp(get(), peer); }
+    Status connect(Instant now, PeerId peer) { return underpass_tunnel_connect(get(), now, peer); }
+    Status forget_source(PeerId peer, const Path &path) { return underpass_tunnel_forget_source(get(), peer, &path); }
+    Status reset_peer_timestamp(PeerId peer) { return underpass_tunnel_reset_peer_timestamp(get(), peer); }
     Result<Timestamp> timestamp_floor() const {
-        return detail::ask(Timestamp{}, [&](auto *out) { return underpass_timestamp_floor(get(), out->data()); });
+        return detail::ask(Timestamp{}, [&](auto *out) { return underpass_tunnel_timestamp_floor(get(), out->data()); });
     }
     Result<PeerId> peer_by_key(const PublicKey &key) const {
-        return detail::ask(PeerId{}, [&](auto *out) { return underpass_peer_by_key(get(), key.data(), out); });
+        return detail::ask(PeerId{}, [&](auto *out) { return underpass_tunnel_peer_by_key(get(), key.data(), out); });
     }
     Result<std::vector<PeerId>> peers() const {
-        return detail::list<PeerId>([&](auto... out) { return underpass_peers(get(), out...); });
+        return detail::list<PeerId>([&](auto... out) { return underpass_tunnel_peers(get(), out...); });
     }
     Result<Peer> peer_info(Instant now, PeerId peer) const {
         return detail::ask(detail::sized<Peer>(),
-                           [&](auto *out) { return underpass_peer_info(get(), now, peer, out); });
+                           [&](auto *out) { return underpass_tunnel_peer(get(), now, peer, out); });
     }
     Result<std::vector<Ip>> peer_allowed_ips(PeerId peer) const {
-        return detail::list<Ip>([&](auto... out) { return underpass_peer_allowed_ips(get(), peer, out...); });
+        return detail::list<Ip>([&](auto... out) { return underpass_tunnel_peer_allowed_ips(get(), peer, out...); });
     }
     /// The name that UNDERPASS_EVENT_RESOLVE_ENDPOINT asks for, and the port; nothing where there is none.
     Result<std::pair<std::string, std::uint16_t>> peer_endpoint_name(PeerId peer) const {
         std::array<char, 256> host{}; // no name of the DNS is longer
         std::size_t len = 0;
         std::uint16_t port = 0;
-        Status status = underpass_peer_endpoint_name(get(), peer, host.data(), host.size(), &len, &port);
+        Status status = underpass_tunnel_peer_endpoint_name(get(), peer, host.data(), host.size(), &len, &port);
         if (status.code() != UNDERPASS_OK) return status;
         return std::pair<std::string, std::uint16_t>({host.data(), len}, port);
     }
     Result<DropCounts> peer_drops(PeerId peer) const {
         std::size_t len = 0;
         return detail::ask(DropCounts{}, [&](auto *out) {
-            return underpass_peer_drops(get(), peer, out->data(), out->size(), &len);
+            return underpass_tunnel_peer_drops(get(), peer, out->data(), out->size(), &len);
         });
     }
     Result<Stats> stats() const {
@@ -445,11 +445,11 @@ private:
 /// The middle step of both directions, on any thread, without the tunnel.
 inline Status crypt(View<Slot> slots, View<Job> jobs) noexcept {
     if (slots.size() != jobs.size()) return UNDERPASS_E_ARGUMENT;
-    return underpass_crypt(slots.data(), jobs.data(), slots.size());
+    return underpass_jobs_crypt(slots.data(), jobs.data(), slots.size());
 }
 
 /// Jobs that are not finished after all; their keys are wiped.
-inline Status discard_jobs(View<Job> jobs) noexcept { return underpass_discard_jobs(jobs.data(), jobs.size()); }
+inline Status discard_jobs(View<Job> jobs) noexcept { return underpass_jobs_discard(jobs.data(), jobs.size()); }
 
 } // namespace underpass
 

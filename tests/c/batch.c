@@ -13,14 +13,14 @@ TEST(a_batch_is_sealed_and_opened_in_order)
     scene_open(&scene);
     scene_shake(&scene);
     for (at = 0; at < SLOTS; at++) slots[at] = packet_slot(1, 2, 20 + at * 5, (uint8_t)at);
-    OK(underpass_handle_packets(scene.left.tunnel, scene.now, slots, SLOTS));
+    OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, slots, SLOTS));
     for (at = 0; at < SLOTS; at++) {
         EQ(slots[at].verdict, UNDERPASS_VERDICT_SEND);
         /* The counter, in the order of the batch. */
         EQ(slot_bytes(&slots[at])[8], (at + slots[0].buf[8]) & 0xff);
         slots[at].path = path_of(1);
     }
-    OK(underpass_handle_datagrams(scene.right.tunnel, scene.now, slots, SLOTS));
+    OK(underpass_tunnel_handle_datagrams(scene.right.tunnel, scene.now, slots, SLOTS));
     for (at = 0; at < SLOTS; at++) {
         EQ(slots[at].verdict, UNDERPASS_VERDICT_DELIVER);
         EQ(slots[at].peer, scene.right.peer);
@@ -45,7 +45,7 @@ TEST(each_packet_has_its_own_verdict)
     size_t at;
     scene_open(&scene);
     scene_shake(&scene);
-    OK(underpass_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
     slots[0] = packet_slot(1, 2, 100, 0);
     slots[1] = packet_slot(1, 3, 100, 0);
     slots[2] = packet_slot(1, 9, 100, 0);
@@ -54,7 +54,7 @@ TEST(each_packet_has_its_own_verdict)
     slots[4] = packet_slot(1, 2, 100, 0);
     slots[4].cap -= UNDERPASS_TAILROOM;
     slots[5] = packet_slot(1, 2, 100, 0);
-    OK(underpass_handle_packets(scene.left.tunnel, scene.now, slots, COUNT(slots)));
+    OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, slots, COUNT(slots)));
     for (at = 0; at < COUNT(slots); at++) EQ(slots[at].verdict, verdicts[at]);
     EQ(slots[2].reason, UNDERPASS_DROP_NO_ROUTE);
     EQ(slots[3].reason, UNDERPASS_DROP_MALFORMED_PACKET);
@@ -78,7 +78,7 @@ TEST(each_datagram_has_its_own_verdict)
     scene_shake(&scene);
     data = sealed(&scene.left, scene.now, 2, 300, 0, &len);
     scene_pass(&scene, scene.now + 200 * SECOND, 1);
-    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
     initiation = next_datagram(&scene.left, scene.now, &initiation_len);
     CHECK(initiation != NULL);
     free(data);
@@ -91,8 +91,8 @@ TEST(each_datagram_has_its_own_verdict)
     slots[2] = datagram_slot(initiation, initiation_len, 1);
     free(initiation);
     scene.now += 10 * SECOND;
-    OK(underpass_connect(scene.right.tunnel, scene.now, scene.right.peer));
-    OK(underpass_handle_timeout(scene.right.tunnel, scene.now));
+    OK(underpass_tunnel_connect(scene.right.tunnel, scene.now, scene.right.peer));
+    OK(underpass_tunnel_handle_timeout(scene.right.tunnel, scene.now));
     slots[3] = datagram_slot(data, len, 1);
     slots[4] = datagram_slot(data, 31, 1);
     free(data);
@@ -102,14 +102,14 @@ TEST(each_datagram_has_its_own_verdict)
         uint8_t *keepalive, *answer = sealed(&scene.right, scene.now, 1, 60, 0, &len);
         EQ(hand_over(&scene.left, scene.now, answer, len, 2), UNDERPASS_VERDICT_DELIVER);
         free(answer);
-        OK(underpass_handle_timeout(scene.left.tunnel, scene.now + 10 * SECOND));
+        OK(underpass_tunnel_handle_timeout(scene.left.tunnel, scene.now + 10 * SECOND));
         keepalive = next_datagram(&scene.left, scene.now + 10 * SECOND, &len);
         CHECK(keepalive != NULL);
         EQ(len, 32);
         slots[3] = datagram_slot(keepalive, len, 1);
         free(keepalive);
     }
-    OK(underpass_handle_datagrams(scene.right.tunnel, scene.now + 10 * SECOND, slots, COUNT(slots)));
+    OK(underpass_tunnel_handle_datagrams(scene.right.tunnel, scene.now + 10 * SECOND, slots, COUNT(slots)));
     for (at = 0; at < COUNT(slots); at++) EQ(slots[at].verdict, verdicts[at]);
     EQ(slots[1].reason, UNDERPASS_DROP_REPLAY);
     EQ(slots[2].reason, UNDERPASS_DROP_OLD_TIMESTAMP);
@@ -124,15 +124,15 @@ TEST(empty_batches_do_nothing)
     uint64_t before;
     scene_open(&scene);
     before = deadline_of(&scene.left);
-    OK(underpass_handle_packets(scene.left.tunnel, scene.now, NULL, 0));
-    OK(underpass_handle_datagrams(scene.left.tunnel, scene.now, NULL, 0));
-    OK(underpass_begin_packets(scene.left.tunnel, scene.now, NULL, NULL, 0));
-    OK(underpass_begin_datagrams(scene.left.tunnel, scene.now, NULL, NULL, 0));
-    OK(underpass_crypt(NULL, NULL, 0));
-    OK(underpass_finish_packets(scene.left.tunnel, scene.now, NULL, NULL, 0));
-    OK(underpass_finish_datagrams(scene.left.tunnel, scene.now, NULL, NULL, 0));
-    OK(underpass_discard_jobs(NULL, 0));
-    OK(underpass_configure_peers(scene.left.tunnel, scene.now, NULL, 0));
+    OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, NULL, 0));
+    OK(underpass_tunnel_handle_datagrams(scene.left.tunnel, scene.now, NULL, 0));
+    OK(underpass_tunnel_begin_packets(scene.left.tunnel, scene.now, NULL, NULL, 0));
+    OK(underpass_tunnel_begin_datagrams(scene.left.tunnel, scene.now, NULL, NULL, 0));
+    OK(underpass_jobs_crypt(NULL, NULL, 0));
+    OK(underpass_tunnel_finish_packets(scene.left.tunnel, scene.now, NULL, NULL, 0));
+    OK(underpass_tunnel_finish_datagrams(scene.left.tunnel, scene.now, NULL, NULL, 0));
+    OK(underpass_jobs_discard(NULL, 0));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, NULL, 0));
     EQ(deadline_of(&scene.left), before);
     scene_close(&scene);
 }
@@ -158,12 +158,12 @@ TEST(neighbours_in_one_arena_may_touch)
             slots[at].len = 100;
             write_packet(slots[at].buf + UNDERPASS_HEADROOM, 1, 2, 100, (uint8_t)at);
         }
-        OK(underpass_handle_packets(scene.left.tunnel, scene.now, slots, SLOTS));
+        OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, slots, SLOTS));
         for (at = 0; at < SLOTS; at++) {
             EQ(slots[at].verdict, UNDERPASS_VERDICT_SEND);
             slots[at].path = path_of(1);
         }
-        OK(underpass_handle_datagrams(scene.right.tunnel, scene.now, slots, SLOTS));
+        OK(underpass_tunnel_handle_datagrams(scene.right.tunnel, scene.now, slots, SLOTS));
         for (at = 0; at < SLOTS; at++) {
             EQ(slots[at].verdict, UNDERPASS_VERDICT_DELIVER);
             write_packet(packet, 1, 2, 100, (uint8_t)at);

@@ -109,14 +109,14 @@ TEST(randomness_that_runs_out_later_is_an_answer)
     scene_open_with(&scene, &options);
     source.is_dry = 1;
     transmit.size = sizeof transmit;
-    OK(underpass_connect(scene.right.tunnel, scene.now, scene.right.peer));
-    STATUS(UNDERPASS_E_RANDOM, underpass_poll_transmit(scene.right.tunnel, scene.now, buf, sizeof buf, &transmit));
-    EQ(underpass_poll_transmit(scene.right.tunnel, scene.now, buf, sizeof buf, &transmit), UNDERPASS_NOTHING);
+    OK(underpass_tunnel_connect(scene.right.tunnel, scene.now, scene.right.peer));
+    STATUS(UNDERPASS_E_RANDOM, underpass_tunnel_poll_transmit(scene.right.tunnel, scene.now, buf, sizeof buf, &transmit));
+    EQ(underpass_tunnel_poll_transmit(scene.right.tunnel, scene.now, buf, sizeof buf, &transmit), UNDERPASS_NOTHING);
     EQ(deadline_of(&scene.right), scene.now + 5 * SECOND);
     source.is_dry = 0;
     scene.now += 5 * SECOND;
-    OK(underpass_handle_timeout(scene.right.tunnel, scene.now));
-    OK(underpass_poll_transmit(scene.right.tunnel, scene.now, buf, sizeof buf, &transmit));
+    OK(underpass_tunnel_handle_timeout(scene.right.tunnel, scene.now));
+    OK(underpass_tunnel_poll_transmit(scene.right.tunnel, scene.now, buf, sizeof buf, &transmit));
     EQ(buf[0], 1);
     scene_close(&scene);
 }

@@ -23,7 +23,7 @@ TEST(nothing_stays_due)
     unsigned wakings;
     scene_open(&scene);
     slot = packet_slot(1, 2, 100, 0);
-    OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
     free(slot.buf);
     drain_datagrams(&scene.left, scene.now);
     /* One initiation about every 5 s for 90 s, each with its deadline, then silence. scene_pass checks that each deadline
@@ -46,13 +46,13 @@ TEST(a_persistent_keepalive_is_exactly_when_due)
     change.action = UNDERPASS_PEER_UPDATE;
     change.flags = UNDERPASS_PEER_HAS_KEEPALIVE;
     change.persistent_keepalive = 25;
-    OK(underpass_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
     scene_exchange(&scene);
     due = deadline_of(&scene.left);
     CHECK(due <= scene.now + 25 * SECOND);
-    OK(underpass_handle_timeout(scene.left.tunnel, due - 1));
+    OK(underpass_tunnel_handle_timeout(scene.left.tunnel, due - 1));
     EQ(drain_datagrams(&scene.left, due - 1), 0);
-    OK(underpass_handle_timeout(scene.left.tunnel, due));
+    OK(underpass_tunnel_handle_timeout(scene.left.tunnel, due));
     EQ(drain_datagrams(&scene.left, due), 1);
     CHECK(deadline_of(&scene.left) > due);
     scene_close(&scene);
@@ -67,11 +67,11 @@ TEST(hours_of_sleep_end_in_one_handshake)
     scene_open(&scene);
     scene_shake(&scene);
     scene.now += 8 * 3600 * SECOND;
-    OK(underpass_handle_timeout(scene.left.tunnel, scene.now));
+    OK(underpass_tunnel_handle_timeout(scene.left.tunnel, scene.now));
     CHECK(deadline_of(&scene.left) > scene.now);
     EQ(drain_datagrams(&scene.left, scene.now), 0);
     slot = packet_slot(1, 2, 100, 0);
-    OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_STAGED);
     free(slot.buf);
     datagram = next_datagram(&scene.left, scene.now, &len);
@@ -91,11 +91,11 @@ TEST(a_clock_that_goes_back_is_taken_for_standing_still)
     datagram = sealed(&scene.left, scene.now - 500 * SECOND, 2, 100, 0, &len);
     EQ(hand_over(&scene.right, 0, datagram, len, 1), UNDERPASS_VERDICT_DELIVER);
     free(datagram);
-    OK(underpass_handle_timeout(scene.left.tunnel, 0));
-    OK(underpass_handle_timeout(scene.left.tunnel, UINT64_MAX));
-    OK(underpass_handle_wall_clock(scene.left.tunnel, UINT64_MAX, UINT64_MAX));
-    OK(underpass_handle_wall_clock(scene.left.tunnel, 0, 0));
-    OK(underpass_handle_network_change(scene.left.tunnel, UINT64_MAX));
+    OK(underpass_tunnel_handle_timeout(scene.left.tunnel, 0));
+    OK(underpass_tunnel_handle_timeout(scene.left.tunnel, UINT64_MAX));
+    OK(underpass_tunnel_handle_wall_clock(scene.left.tunnel, UINT64_MAX, UINT64_MAX));
+    OK(underpass_tunnel_handle_wall_clock(scene.left.tunnel, 0, 0));
+    OK(underpass_tunnel_handle_network_change(scene.left.tunnel, UINT64_MAX));
     drain_datagrams(&scene.left, UINT64_MAX);
     scene_close(&scene);
 }
@@ -113,7 +113,7 @@ TEST(a_change_of_network_is_told_to_the_peer)
     drain_datagrams(&scene.left, scene.now);
     drain_events(&scene.right);
     scene.now += 20 * SECOND;
-    OK(underpass_handle_network_change(scene.left.tunnel, scene.now));
+    OK(underpass_tunnel_handle_network_change(scene.left.tunnel, scene.now));
     sent = 0;
     for (;;) {
         uint8_t *datagram = next_datagram(&scene.left, scene.now, &len);
@@ -140,9 +140,9 @@ static int32_t restarted(scene *scene, const uint8_t *floor, uint64_t wall)
     OK(underpass_tunnel_free(scene->left.tunnel));
     if (floor != NULL) memcpy(options.timestamp_floor, floor, sizeof options.timestamp_floor);
     OK(underpass_tunnel_new(&options, scene->now, wall, &scene->left.tunnel));
-    OK(underpass_configure_peers(scene->left.tunnel, scene->now, &change, 1));
-    OK(underpass_peer_by_key(scene->left.tunnel, scene->right.public_key, &scene->left.peer));
-    OK(underpass_connect(scene->left.tunnel, scene->now, scene->left.peer));
+    OK(underpass_tunnel_configure_peers(scene->left.tunnel, scene->now, &change, 1));
+    OK(underpass_tunnel_peer_by_key(scene->left.tunnel, scene->right.public_key, &scene->left.peer));
+    OK(underpass_tunnel_connect(scene->left.tunnel, scene->now, scene->left.peer));
     datagram = next_datagram(&scene->left, scene->now, &len);
     CHECK(datagram != NULL);
     verdict = hand_over(&scene->right, scene->now, datagram, len, 1);
@@ -156,12 +156,12 @@ TEST(the_timestamp_floor_outlives_a_restart_with_a_clock_set_back)
     uint8_t floor[UNDERPASS_TIMESTAMP_LEN], again[UNDERPASS_TIMESTAMP_LEN];
     scene_open(&scene);
     scene_shake(&scene);
-    OK(underpass_timestamp_floor(scene.left.tunnel, floor));
+    OK(underpass_tunnel_timestamp_floor(scene.left.tunnel, floor));
     scene.now += 10 * SECOND;
     EQ(restarted(&scene, NULL, WALL - 3600 * SECOND), UNDERPASS_VERDICT_DROPPED);
     scene.now += 10 * SECOND;
     EQ(restarted(&scene, floor, WALL - 3600 * SECOND), UNDERPASS_VERDICT_CONSUMED);
-    OK(underpass_timestamp_floor(scene.left.tunnel, again));
+    OK(underpass_tunnel_timestamp_floor(scene.left.tunnel, again));
     CHECK(memcmp(again, floor, sizeof floor) > 0);
     scene_close(&scene);
 }
@@ -169,19 +169,19 @@ TEST(the_timestamp_floor_outlives_a_restart_with_a_clock_set_back)
 TEST(the_calendar_may_be_set_at_any_time)
 {
     scene scene;
-    underpass_peer info;
+    underpass_peer_info info;
     scene_open(&scene);
-    OK(underpass_handle_wall_clock(scene.left.tunnel, scene.now, WALL + 5000 * SECOND));
+    OK(underpass_tunnel_handle_wall_clock(scene.left.tunnel, scene.now, WALL + 5000 * SECOND));
     scene_shake(&scene);
     info.size = sizeof info;
-    OK(underpass_peer_info(scene.left.tunnel, scene.now, scene.left.peer, &info));
+    OK(underpass_tunnel_peer(scene.left.tunnel, scene.now, scene.left.peer, &info));
     EQ(info.latest_handshake, WALL + 5000 * SECOND);
     CHECK((info.flags & UNDERPASS_INFO_HANDSHAKE) != 0);
     /* Back again: the next initiation is believed all the same. */
-    OK(underpass_handle_wall_clock(scene.left.tunnel, scene.now, WALL - 5000 * SECOND));
+    OK(underpass_tunnel_handle_wall_clock(scene.left.tunnel, scene.now, WALL - 5000 * SECOND));
     scene.now += 200 * SECOND;
     scene_shake(&scene);
-    OK(underpass_peer_info(scene.left.tunnel, scene.now, scene.left.peer, &info));
+    OK(underpass_tunnel_peer(scene.left.tunnel, scene.now, scene.left.peer, &info));
     EQ(info.handshakes, 2);
     scene_close(&scene);
 }

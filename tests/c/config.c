@@ -252,12 +252,12 @@ TEST(a_key_that_nobody_knows_is_an_error)
     STATUS(UNDERPASS_E_CONFIG, underpass_config_peer(mistyped, 0, &change));
     REFUSED(UNDERPASS_E_CONFIG, tunnel, underpass_tunnel_new_from_config(mistyped, NULL, BEGIN, WALL, &tunnel));
     OK(underpass_tunnel_new_from_config(config, NULL, BEGIN, WALL, &tunnel));
-    STATUS(UNDERPASS_E_CONFIG, underpass_apply_config(tunnel, BEGIN, mistyped));
+    STATUS(UNDERPASS_E_CONFIG, underpass_tunnel_apply_config(tunnel, BEGIN, mistyped));
     OK(underpass_key_from_base64("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=", 44, key));
-    OK(underpass_peer_by_key(tunnel, key, &peer));
-    OK(underpass_peer_allowed_ips(tunnel, peer, ips, 4, &len));
+    OK(underpass_tunnel_peer_by_key(tunnel, key, &peer));
+    OK(underpass_tunnel_peer_allowed_ips(tunnel, peer, ips, 4, &len));
     EQ(len, 2);
-    OK(underpass_peers(tunnel, NULL, 0, &len));
+    OK(underpass_tunnel_peers(tunnel, NULL, 0, &len));
     EQ(len, 2);
     OK(underpass_tunnel_free(tunnel));
     OK(underpass_config_free(mistyped));
@@ -280,10 +280,10 @@ TEST(a_peer_of_zeros_is_taken_with_a_warning)
     TEXT(found.key, "PublicKey");
     OK(underpass_tunnel_new_from_config(config, NULL, BEGIN, WALL, &tunnel));
     memset(key, 0, sizeof key);
-    OK(underpass_peer_by_key(tunnel, key, &peer));
-    OK(underpass_connect(tunnel, BEGIN, peer));
+    OK(underpass_tunnel_peer_by_key(tunnel, key, &peer));
+    OK(underpass_tunnel_connect(tunnel, BEGIN, peer));
     transmit.size = sizeof transmit;
-    STATUS(UNDERPASS_NOTHING, underpass_poll_transmit(tunnel, BEGIN, buf, sizeof buf, &transmit));
+    STATUS(UNDERPASS_NOTHING, underpass_tunnel_poll_transmit(tunnel, BEGIN, buf, sizeof buf, &transmit));
     OK(underpass_tunnel_free(tunnel));
     OK(underpass_config_free(config));
 }
@@ -329,7 +329,7 @@ TEST(a_tunnel_is_made_from_a_configuration)
     underpass_config *config = parsed(good), *fewer;
     underpass_tunnel *tunnel;
     underpass_options options;
-    underpass_peer info;
+    underpass_peer_info info;
     underpass_ip ips[4];
     uint64_t peer, same;
     uint8_t key[32], expected[32], private_key[32];
@@ -342,23 +342,23 @@ TEST(a_tunnel_is_made_from_a_configuration)
     OK(underpass_public_key(private_key, expected));
     OK(underpass_tunnel_public_key(tunnel, key));
     SAME(key, expected, 32);
-    OK(underpass_peers(tunnel, NULL, 0, &len));
+    OK(underpass_tunnel_peers(tunnel, NULL, 0, &len));
     EQ(len, 2);
     /* What is not in the next configuration goes, the rest stays what it was. */
     OK(underpass_key_from_base64("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=", 44, key));
-    OK(underpass_peer_by_key(tunnel, key, &peer));
+    OK(underpass_tunnel_peer_by_key(tunnel, key, &peer));
     fewer = parsed("[Interface]\nPrivateKey = AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n[Peer]\n"
                    "PublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\nAllowedIPs = 10.9.0.0/16\n");
-    OK(underpass_apply_config(tunnel, BEGIN, fewer));
-    OK(underpass_peers(tunnel, NULL, 0, &len));
+    OK(underpass_tunnel_apply_config(tunnel, BEGIN, fewer));
+    OK(underpass_tunnel_peers(tunnel, NULL, 0, &len));
     EQ(len, 1);
-    OK(underpass_peer_by_key(tunnel, key, &same));
+    OK(underpass_tunnel_peer_by_key(tunnel, key, &same));
     EQ(same, peer);
-    OK(underpass_peer_allowed_ips(tunnel, peer, ips, 4, &len));
+    OK(underpass_tunnel_peer_allowed_ips(tunnel, peer, ips, 4, &len));
     EQ(len, 1);
     EQ(ips[0].bytes[1], 9);
     info.size = sizeof info;
-    OK(underpass_peer_info(tunnel, BEGIN, peer, &info));
+    OK(underpass_tunnel_peer(tunnel, BEGIN, peer, &info));
     EQ(info.persistent_keepalive, 0);
     EQ(info.flags & UNDERPASS_INFO_PRESHARED_KEY, 0);
     OK(underpass_tunnel_mtu(tunnel, &mtu));
@@ -370,8 +370,8 @@ TEST(a_tunnel_is_made_from_a_configuration)
             underpass_tunnel_new_from_config(config, &options, BEGIN, WALL, &tunnel));
     options.mtu = 7; /* not looked at */
     OK(underpass_tunnel_new_from_config(fewer, &options, BEGIN, WALL, &tunnel));
-    STATUS(UNDERPASS_E_TOO_MANY_PEERS, underpass_apply_config(tunnel, BEGIN, config));
-    OK(underpass_peers(tunnel, NULL, 0, &len));
+    STATUS(UNDERPASS_E_TOO_MANY_PEERS, underpass_tunnel_apply_config(tunnel, BEGIN, config));
+    OK(underpass_tunnel_peers(tunnel, NULL, 0, &len));
     EQ(len, 1);
     OK(underpass_tunnel_free(tunnel));
     OK(underpass_config_free(config));
@@ -384,8 +384,8 @@ TEST(a_wrong_configuration_is_not_applied)
     scene scene;
     size_t len;
     scene_open(&scene);
-    STATUS(UNDERPASS_E_CONFIG, underpass_apply_config(scene.left.tunnel, scene.now, config));
-    OK(underpass_peers(scene.left.tunnel, NULL, 0, &len));
+    STATUS(UNDERPASS_E_CONFIG, underpass_tunnel_apply_config(scene.left.tunnel, scene.now, config));
+    OK(underpass_tunnel_peers(scene.left.tunnel, NULL, 0, &len));
     EQ(len, 1);
     scene_close(&scene);
     OK(underpass_config_free(config));

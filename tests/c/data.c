@@ -16,9 +16,9 @@ TEST(a_handshake_and_a_packet_each_way)
     size_t len;
     int turn;
     scene_open(&scene);
-    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
     transmit.size = sizeof transmit;
-    OK(underpass_poll_transmit(scene.left.tunnel, scene.now, buffer, sizeof buffer, &transmit));
+    OK(underpass_tunnel_poll_transmit(scene.left.tunnel, scene.now, buffer, sizeof buffer, &transmit));
     EQ(transmit.len, INITIATION_LEN);
     EQ(buffer[0], INITIATION);
     EQ(transmit.peer, scene.left.peer);
@@ -41,7 +41,7 @@ TEST(a_handshake_and_a_packet_each_way)
         EQ(datagram[0], DATA);
         EQ(len, UNDERPASS_HEADROOM + 112 + 16);
         slot = datagram_slot(datagram, len, from->number);
-        OK(underpass_handle_datagrams(to->tunnel, scene.now, &slot, 1));
+        OK(underpass_tunnel_handle_datagrams(to->tunnel, scene.now, &slot, 1));
         EQ(slot.verdict, UNDERPASS_VERDICT_DELIVER);
         EQ(slot.peer, to->peer);
         EQ(slot.len, sizeof packet);
@@ -62,7 +62,7 @@ TEST(what_is_sent_says_where_to)
     slot = packet_slot(1, 2, 200, 0);
     slot.buf[UNDERPASS_HEADROOM + 1] = 2; /* ECT(0) */
     stain(&slot.path, sizeof slot.path);
-    OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_SEND);
     EQ(slot.start, 0);
     EQ(slot.peer, scene.left.peer);
@@ -85,14 +85,14 @@ TEST(congestion_outside_is_marked_inside)
     scene_shake(&scene);
     slot = packet_slot(1, 2, 200, 0);
     slot.buf[UNDERPASS_HEADROOM + 1] = 1; /* ECT(1) */
-    OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_SEND);
     len = slot.len;
     datagram = copy_of(slot_bytes(&slot), len);
     free(slot.buf);
     slot = datagram_slot(datagram, len, 1);
     slot.ecn = 3; /* CE */
-    OK(underpass_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_DELIVER);
     EQ(slot_bytes(&slot)[1] & 3, 3);
     free(slot.buf);
@@ -101,7 +101,7 @@ TEST(congestion_outside_is_marked_inside)
     datagram = sealed(&scene.left, scene.now, 2, 100, 0, &len);
     slot = datagram_slot(datagram, len, 1);
     slot.ecn = 3;
-    OK(underpass_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_DROPPED);
     EQ(slot.reason, UNDERPASS_DROP_CONGESTION);
     free(slot.buf);
@@ -117,7 +117,7 @@ TEST(a_packet_waits_for_its_handshake)
     uint64_t delivered;
     scene_open(&scene);
     slot = packet_slot(1, 2, 100, 3);
-    OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_STAGED);
     free(slot.buf);
     stats.size = sizeof stats;
@@ -137,7 +137,7 @@ TEST(a_packet_waits_for_its_handshake)
 static void bounces(scene *scene, underpass_slot slot, uint32_t reason, uint8_t type)
 {
     const uint8_t *error;
-    OK(underpass_handle_packets(scene->left.tunnel, scene->now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(scene->left.tunnel, scene->now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_BOUNCE);
     EQ(slot.reason, reason);
     error = slot_bytes(&slot);
@@ -160,7 +160,7 @@ TEST(what_nobody_wants_is_answered_by_icmp)
     bounces(&scene, packet_slot(1, 9, 100, 0), UNDERPASS_DROP_NO_ROUTE, UNREACHABLE);
     bounces(&scene, packet_slot(1, 2, 1421, 0), UNDERPASS_DROP_TOO_BIG, UNREACHABLE);
     change.flags = 0;
-    OK(underpass_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
     bounces(&scene, packet_slot(1, 3, 100, 0), UNDERPASS_DROP_NO_ENDPOINT, UNREACHABLE);
     scene_close(&scene);
 }
@@ -168,7 +168,7 @@ TEST(what_nobody_wants_is_answered_by_icmp)
 static void drops_packet(scene *scene, underpass_slot slot, uint32_t reason)
 {
     uint64_t before = drops_of(&scene->left, reason);
-    OK(underpass_handle_packets(scene->left.tunnel, scene->now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(scene->left.tunnel, scene->now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_DROPPED);
     EQ(slot.reason, reason);
     EQ(drops_of(&scene->left, reason), before + 1);
@@ -198,7 +198,7 @@ TEST(packets_are_dropped_with_a_reason)
     slot = packet_slot(1, 2, 100, 0);
     slot.cap = UNDERPASS_HEADROOM + 112 + 15;
     drops_packet(&scene, slot, UNDERPASS_DROP_NO_ROOM);
-    OK(underpass_set_private_key(scene.left.tunnel, scene.now, NULL));
+    OK(underpass_tunnel_set_private_key(scene.left.tunnel, scene.now, NULL));
     drops_packet(&scene, packet_slot(1, 2, 100, 0), UNDERPASS_DROP_NO_PRIVATE_KEY);
     scene_close(&scene);
 }
@@ -207,7 +207,7 @@ static void drops_datagram(side *side, uint64_t now, const uint8_t *datagram, si
 {
     underpass_slot slot = datagram_slot(datagram, len, from);
     uint64_t before = drops_of(side, reason);
-    OK(underpass_handle_datagrams(side->tunnel, now, &slot, 1));
+    OK(underpass_tunnel_handle_datagrams(side->tunnel, now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_DROPPED);
     EQ(slot.reason, reason);
     EQ(drops_of(side, reason), before + 1);
@@ -220,7 +220,7 @@ TEST(datagrams_are_dropped_with_a_reason)
     uint8_t *datagram, *other, empty = 0;
     size_t len;
     scene_open(&scene);
-    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
     datagram = next_datagram(&scene.left, scene.now, &len);
     drops_datagram(&scene.right, scene.now, &empty, 0, 1, UNDERPASS_DROP_MALFORMED);
     drops_datagram(&scene.right, scene.now, datagram, len - 1, 1, UNDERPASS_DROP_MALFORMED);
@@ -257,12 +257,12 @@ TEST(strangers_and_borrowed_addresses_are_refused)
     scene_open(&scene);
     scene_shake(&scene);
     slot = packet_slot(7, 2, 100, 0);
-    OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_SEND);
     drops_datagram(&scene.right, scene.now, slot_bytes(&slot), slot.len, 1, UNDERPASS_DROP_SOURCE_NOT_ALLOWED);
     free(slot.buf);
-    OK(underpass_set_private_key(scene.left.tunnel, scene.now, third.private_key));
-    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    OK(underpass_tunnel_set_private_key(scene.left.tunnel, scene.now, third.private_key));
+    OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
     datagram = next_datagram(&scene.left, scene.now, &len);
     drops_datagram(&scene.right, scene.now, datagram, len, 3, UNDERPASS_DROP_UNKNOWN_PEER);
     free(datagram);
@@ -275,7 +275,7 @@ static void ask_for_cookie(scene *scene, const uint8_t *datagram, size_t len, un
     int turn;
     for (turn = 0; turn < 8; turn++) {
         *slot = datagram_slot(datagram, len, 1);
-        OK(underpass_handle_datagrams(scene->right.tunnel, scene->now, slot, 1));
+        OK(underpass_tunnel_handle_datagrams(scene->right.tunnel, scene->now, slot, 1));
         if (slot->verdict == UNDERPASS_VERDICT_REPLY) return;
         free(slot->buf);
     }
@@ -294,7 +294,7 @@ TEST(under_load_a_cookie_is_asked_for_and_opens_the_door)
     size_t len, at;
     options.handshakes_per_second = 1;
     scene_open_with(&scene, &options);
-    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
     first = next_datagram(&scene.left, scene.now, &len);
     ask_for_cookie(&scene, first, len, &slot);
     EQ(slot.len, COOKIE_REPLY_LEN);
@@ -305,7 +305,7 @@ TEST(under_load_a_cookie_is_asked_for_and_opens_the_door)
     free(slot.buf);
     /* The next initiation, while the load lasts, proves where it comes from. */
     scene.now += 6 * SECOND;
-    OK(underpass_handle_timeout(scene.left.tunnel, scene.now));
+    OK(underpass_tunnel_handle_timeout(scene.left.tunnel, scene.now));
     second = next_datagram(&scene.left, scene.now, &len);
     CHECK(second != NULL);
     ask_for_cookie(&scene, first, len, &slot);
@@ -333,7 +333,7 @@ TEST(a_cookie_that_nobody_asked_for_is_dropped)
     options.handshakes_per_second = 1;
     scene_open_with(&scene, &options);
     scene_open(&other);
-    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
     datagram = next_datagram(&scene.left, scene.now, &len);
     ask_for_cookie(&scene, datagram, len, &slot);
     drops_datagram(&other.left, other.now, slot_bytes(&slot), slot.len, 2, UNDERPASS_DROP_UNEXPECTED_COOKIE);
@@ -356,9 +356,9 @@ TEST(one_peer_cannot_flood)
         underpass_peer_change change = side_change(&scene.right);
         OK(underpass_tunnel_free(scene.left.tunnel));
         OK(underpass_tunnel_new(&options, scene.now, WALL + at * SECOND, &scene.left.tunnel));
-        OK(underpass_configure_peers(scene.left.tunnel, scene.now, &change, 1));
-        OK(underpass_peer_by_key(scene.left.tunnel, scene.right.public_key, &scene.left.peer));
-        OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+        OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+        OK(underpass_tunnel_peer_by_key(scene.left.tunnel, scene.right.public_key, &scene.left.peer));
+        OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
         datagrams[at] = next_datagram(&scene.left, scene.now, &len);
     }
     EQ(hand_over(&scene.right, scene.now, datagrams[0], len, 1), UNDERPASS_VERDICT_CONSUMED);
@@ -385,12 +385,12 @@ TEST(a_packet_may_lie_anywhere_in_its_buffer)
     slot.len = sizeof packet;
     write_packet(buffer + slot.start, 1, 2, sizeof packet, 5);
     memset(buffer, 0xee, FURTHER);
-    OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_SEND);
     EQ(slot.start, FURTHER);
     EQ(buffer[FURTHER - 1], 0xee);
     slot.path = path_of(1);
-    OK(underpass_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_DELIVER);
     EQ(slot.start, FURTHER + UNDERPASS_HEADROOM);
     EQ(slot.len, sizeof packet);
@@ -422,11 +422,11 @@ TEST(a_packet_of_the_mtu_passes_in_both_families)
             inner[27] = 2;
         }
         memcpy(packet, inner, sizeof packet);
-        OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+        OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
         EQ(slot.verdict, UNDERPASS_VERDICT_SEND);
         EQ(slot.len, 1420 + 32);
         slot.path = path_of(1);
-        OK(underpass_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
+        OK(underpass_tunnel_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
         EQ(slot.verdict, UNDERPASS_VERDICT_DELIVER);
         EQ(slot.len, sizeof packet);
         SAME(slot_bytes(&slot), packet, sizeof packet);

@@ -64,7 +64,7 @@ guide_compiles() {
         blocks c '^## Memory' | grep '^    options\.'
         printf '}\n'
     } >"$scratch/guide.c"
-    grep -q 'underpass_poll_event' "$scratch/guide.c" && grep -q 'options.max_peers' "$scratch/guide.c" &&
+    grep -q 'underpass_tunnel_poll_event' "$scratch/guide.c" && grep -q 'options.max_peers' "$scratch/guide.c" &&
         cc -std=c99 -Wall -Wextra -pedantic -Werror -fsyntax-only -I"$prefix/include" "$scratch/guide.c"
 }
 check "the code in the guide compiles" guide_compiles

@@ -7,7 +7,7 @@ TEST(what_passes_is_counted_on_both_sides)
 {
     scene scene;
     underpass_stats stats;
-    underpass_peer info;
+    underpass_peer_info info;
     uint8_t *datagram;
     size_t len;
     uint64_t tx_before, rx_before;
@@ -32,7 +32,7 @@ TEST(what_passes_is_counted_on_both_sides)
     OK(underpass_tunnel_stats(scene.left.tunnel, &stats));
     EQ(stats.tx_bytes, tx_before + len);
     EQ(stats.tx_packets, 1);
-    OK(underpass_peer_info(scene.left.tunnel, scene.now, scene.left.peer, &info));
+    OK(underpass_tunnel_peer(scene.left.tunnel, scene.now, scene.left.peer, &info));
     EQ(info.tx_bytes, stats.tx_bytes);
     EQ(info.tx_packets, 1);
     EQ(info.rx_packets, 0);
@@ -42,7 +42,7 @@ TEST(what_passes_is_counted_on_both_sides)
     OK(underpass_tunnel_stats(scene.right.tunnel, &stats));
     EQ(stats.rx_bytes, rx_before + len);
     EQ(stats.rx_packets, 1);
-    OK(underpass_peer_info(scene.right.tunnel, scene.now, scene.right.peer, &info));
+    OK(underpass_tunnel_peer(scene.right.tunnel, scene.now, scene.right.peer, &info));
     EQ(info.rx_bytes, stats.rx_bytes);
     EQ(info.rx_packets, 1);
     scene_close(&scene);
@@ -52,7 +52,7 @@ TEST(drops_are_counted_by_reason)
 {
     scene scene;
     underpass_stats stats;
-    underpass_peer info;
+    underpass_peer_info info;
     underpass_slot slot;
     uint64_t counts[UNDERPASS_DROP_REASONS + 1];
     uint8_t *datagram;
@@ -65,10 +65,10 @@ TEST(drops_are_counted_by_reason)
     EQ(hand_over(&scene.right, scene.now, datagram, len, 1), UNDERPASS_VERDICT_DROPPED);
     free(datagram);
     slot = packet_slot(2, 9, 100, 0);
-    OK(underpass_handle_packets(scene.right.tunnel, scene.now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(scene.right.tunnel, scene.now, &slot, 1));
     free(slot.buf);
     stain(counts, sizeof counts);
-    OK(underpass_peer_drops(scene.right.tunnel, scene.right.peer, counts, COUNT(counts), &len));
+    OK(underpass_tunnel_peer_drops(scene.right.tunnel, scene.right.peer, counts, COUNT(counts), &len));
     EQ(len, UNDERPASS_DROP_REASONS);
     for (at = 0; at < len; at++) EQ(counts[at], at == UNDERPASS_DROP_REPLAY ? 2 : 0);
     stain(counts, sizeof counts);
@@ -80,7 +80,7 @@ TEST(drops_are_counted_by_reason)
     info.size = sizeof info;
     OK(underpass_tunnel_stats(scene.right.tunnel, &stats));
     EQ(stats.drops, 3);
-    OK(underpass_peer_info(scene.right.tunnel, scene.now, scene.right.peer, &info));
+    OK(underpass_tunnel_peer(scene.right.tunnel, scene.now, scene.right.peer, &info));
     EQ(info.drops, 2);
     /* A caller that knows fewer reasons gets those; one without memory their number. */
     for (cap = 1; cap < UNDERPASS_DROP_REASONS; cap++) {
@@ -92,7 +92,7 @@ TEST(drops_are_counted_by_reason)
     }
     OK(underpass_tunnel_drops(scene.right.tunnel, NULL, 0, &len));
     EQ(len, UNDERPASS_DROP_REASONS);
-    OK(underpass_peer_drops(scene.right.tunnel, scene.right.peer, NULL, 0, &len));
+    OK(underpass_tunnel_peer_drops(scene.right.tunnel, scene.right.peer, NULL, 0, &len));
     EQ(len, UNDERPASS_DROP_REASONS);
     scene_close(&scene);
 }
@@ -106,7 +106,7 @@ TEST(staged_packets_are_bounded)
     scene_open(&scene);
     for (at = 0; at < 200; at++) {
         underpass_slot slot = packet_slot(1, 2, 100, 0);
-        OK(underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
+        OK(underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, &slot, 1));
         EQ(slot.verdict, UNDERPASS_VERDICT_STAGED);
         free(slot.buf);
     }
@@ -125,7 +125,7 @@ TEST(staged_packets_are_bounded)
 TEST(a_stranger_has_no_figures)
 {
     scene scene;
-    underpass_peer info;
+    underpass_peer_info info;
     underpass_ip ips[2];
     underpass_address address = address_of(4);
     underpass_path path = path_of(4);
@@ -137,18 +137,18 @@ TEST(a_stranger_has_no_figures)
     static const uint64_t strangers[] = { 0, 77, UINT64_MAX };
     size_t at;
     scene_open(&scene);
-    REFUSED(UNDERPASS_E_NO_PEER, peer, underpass_peer_by_key(scene.left.tunnel, nobody, &peer));
+    REFUSED(UNDERPASS_E_NO_PEER, peer, underpass_tunnel_peer_by_key(scene.left.tunnel, nobody, &peer));
     for (at = 0; at < COUNT(strangers); at++) {
         underpass_tunnel *tunnel = scene.left.tunnel;
         peer = strangers[at];
-        REFUSED_STRUCT(UNDERPASS_E_NO_PEER, info, underpass_peer_info(tunnel, scene.now, peer, &info));
-        REFUSED(UNDERPASS_E_NO_PEER, ips, underpass_peer_allowed_ips(tunnel, peer, ips, 2, &len));
-        REFUSED(UNDERPASS_E_NO_PEER, counts, underpass_peer_drops(tunnel, peer, counts, COUNT(counts), &len));
-        REFUSED(UNDERPASS_E_NO_PEER, host, underpass_peer_endpoint_name(tunnel, peer, host, sizeof host, &len, &port));
-        STATUS(UNDERPASS_E_NO_PEER, underpass_set_endpoint(tunnel, scene.now, peer, &address));
-        STATUS(UNDERPASS_E_NO_PEER, underpass_connect(tunnel, scene.now, peer));
-        STATUS(UNDERPASS_E_NO_PEER, underpass_forget_source(tunnel, peer, &path));
-        STATUS(UNDERPASS_E_NO_PEER, underpass_reset_peer_timestamp(tunnel, peer));
+        REFUSED_STRUCT(UNDERPASS_E_NO_PEER, info, underpass_tunnel_peer(tunnel, scene.now, peer, &info));
+        REFUSED(UNDERPASS_E_NO_PEER, ips, underpass_tunnel_peer_allowed_ips(tunnel, peer, ips, 2, &len));
+        REFUSED(UNDERPASS_E_NO_PEER, counts, underpass_tunnel_peer_drops(tunnel, peer, counts, COUNT(counts), &len));
+        REFUSED(UNDERPASS_E_NO_PEER, host, underpass_tunnel_peer_endpoint_name(tunnel, peer, host, sizeof host, &len, &port));
+        STATUS(UNDERPASS_E_NO_PEER, underpass_tunnel_set_endpoint(tunnel, scene.now, peer, &address));
+        STATUS(UNDERPASS_E_NO_PEER, underpass_tunnel_connect(tunnel, scene.now, peer));
+        STATUS(UNDERPASS_E_NO_PEER, underpass_tunnel_forget_source(tunnel, peer, &path));
+        STATUS(UNDERPASS_E_NO_PEER, underpass_tunnel_reset_peer_timestamp(tunnel, peer));
     }
     EQ(drain_datagrams(&scene.left, scene.now), 0);
     scene_close(&scene);

@@ -21,7 +21,7 @@
 static int32_t seal_one(scene *scene)
 {
     underpass_slot slot = packet_slot(1, 2, 100, 1);
-    int32_t status = underpass_handle_packets(scene->left.tunnel, scene->now, &slot, 1);
+    int32_t status = underpass_tunnel_handle_packets(scene->left.tunnel, scene->now, &slot, 1);
     free_slots(&slot, 1);
     return status == UNDERPASS_OK ? slot.verdict : status;
 }
@@ -31,7 +31,7 @@ static int in_child(scene *scene, underpass_slot *slot, underpass_job *job)
 {
     underpass_stats stats;
     WELL(seal_one(scene) == UNDERPASS_VERDICT_STAGED);
-    WELL(underpass_finish_packets(scene->left.tunnel, scene->now, slot, job, 1) == UNDERPASS_E_JOB);
+    WELL(underpass_tunnel_finish_packets(scene->left.tunnel, scene->now, slot, job, 1) == UNDERPASS_E_JOB);
     scene_pass(scene, scene->now + 11 * SECOND, 0);
     WELL(seal_one(scene) == UNDERPASS_VERDICT_SEND);
     stats.size = sizeof stats;
@@ -64,14 +64,14 @@ static void prepare(scene *scene, underpass_slot *slot, underpass_job *job)
     scene_shake(scene);
     memset(job, 0, sizeof *job);
     *slot = packet_slot(1, 2, 100, 1);
-    OK(underpass_begin_packets(scene->left.tunnel, scene->now, slot, job, 1));
-    OK(underpass_crypt(slot, job, 1));
+    OK(underpass_tunnel_begin_packets(scene->left.tunnel, scene->now, slot, job, 1));
+    OK(underpass_jobs_crypt(slot, job, 1));
 }
 
 static void conclude(scene *scene, underpass_slot *slot, underpass_job *job)
 {
     /* The parent goes on as if nothing had happened. */
-    OK(underpass_finish_packets(scene->left.tunnel, scene->now, slot, job, 1));
+    OK(underpass_tunnel_finish_packets(scene->left.tunnel, scene->now, slot, job, 1));
     EQ(slot->verdict, UNDERPASS_VERDICT_SEND);
     EQ(seal_one(scene), UNDERPASS_VERDICT_SEND);
     free_slots(slot, 1);
@@ -155,7 +155,7 @@ static void *poll_it(void *argument)
     underpass_transmit transmit;
     uint8_t buf[TRANSMIT_BUFFER];
     transmit.size = sizeof transmit;
-    underpass_poll_transmit(own->scene->right.tunnel, own->scene->now, buf, sizeof buf, &transmit);
+    underpass_tunnel_poll_transmit(own->scene->right.tunnel, own->scene->now, buf, sizeof buf, &transmit);
     return NULL;
 }
 
@@ -172,7 +172,7 @@ TEST(a_tunnel_that_was_busy_in_the_parent_is_poisoned_in_the_child)
     options.entropy = hold;
     options.entropy_data = &inside;
     scene_open_with(&scene, &options);
-    OK(underpass_connect(scene.right.tunnel, scene.now, scene.right.peer));
+    OK(underpass_tunnel_connect(scene.right.tunnel, scene.now, scene.right.peer));
     before = inside.entered;
     inside.scene = &scene;
     EQ(pthread_create(&thread, NULL, poll_it, &inside), 0);
@@ -181,17 +181,17 @@ TEST(a_tunnel_that_was_busy_in_the_parent_is_poisoned_in_the_child)
     child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        int32_t answer = underpass_handle_timeout(scene.right.tunnel, scene.now);
+        int32_t answer = underpass_tunnel_handle_timeout(scene.right.tunnel, scene.now);
         int line = answer == UNDERPASS_E_POISONED ? 0 : __LINE__;
         if (line == 0 && underpass_tunnel_free(scene.right.tunnel) != UNDERPASS_OK) line = __LINE__;
         tell(ends[1], line);
     }
     close(ends[1]);
-    EQ(underpass_handle_timeout(scene.right.tunnel, scene.now), UNDERPASS_E_BUSY);
+    EQ(underpass_tunnel_handle_timeout(scene.right.tunnel, scene.now), UNDERPASS_E_BUSY);
     __atomic_store_n(&inside.leave, 1, __ATOMIC_SEQ_CST);
     EQ(pthread_join(thread, NULL), 0);
     EQ(line_of(ends[0], child), 0);
-    OK(underpass_handle_timeout(scene.right.tunnel, scene.now));
+    OK(underpass_tunnel_handle_timeout(scene.right.tunnel, scene.now));
     scene_close(&scene);
 }
 

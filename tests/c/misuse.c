@@ -6,8 +6,8 @@
 typedef int32_t (*whole)(underpass_tunnel *, uint64_t, underpass_slot *, size_t);
 typedef int32_t (*step)(underpass_tunnel *, uint64_t, underpass_slot *, underpass_job *, size_t);
 
-static const whole wholes[] = { underpass_handle_packets, underpass_handle_datagrams };
-static const step begins[] = { underpass_begin_packets, underpass_begin_datagrams };
+static const whole wholes[] = { underpass_tunnel_handle_packets, underpass_tunnel_handle_datagrams };
+static const step begins[] = { underpass_tunnel_begin_packets, underpass_tunnel_begin_datagrams };
 
 /* Refused by every function that takes slots, with slots, jobs and the memory behind them as they were. */
 static void refused(scene *scene, underpass_slot *slots, size_t len, const uint8_t *arena, size_t arena_len,
@@ -154,7 +154,7 @@ TEST(paths_and_ecn_that_do_not_exist_are_refused)
         if (at == 2) slot.path.local.family = 9;
         if (at == 3) slot.ecn = 4;
         before = slot;
-        STATUS(UNDERPASS_E_ARGUMENT, underpass_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
+        STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_handle_datagrams(scene.right.tunnel, scene.now, &slot, 1));
         SAME(&slot, &before, sizeof slot);
         SAME(slot.buf, datagram, len);
         free(slot.buf);
@@ -171,14 +171,14 @@ TEST(addresses_that_do_not_exist_are_refused)
     underpass_path path = path_of(2);
     scene_open(&scene);
     address.family = UNDERPASS_FAMILY_NONE;
-    STATUS(UNDERPASS_E_ARGUMENT, underpass_set_endpoint(scene.left.tunnel, BEGIN, scene.left.peer, &address));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_set_endpoint(scene.left.tunnel, BEGIN, scene.left.peer, &address));
     address.family = 3;
-    STATUS(UNDERPASS_E_ARGUMENT, underpass_set_endpoint(scene.left.tunnel, BEGIN, scene.left.peer, &address));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_set_endpoint(scene.left.tunnel, BEGIN, scene.left.peer, &address));
     path.remote.family = 200;
-    STATUS(UNDERPASS_E_ARGUMENT, underpass_forget_source(scene.left.tunnel, scene.left.peer, &path));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_forget_source(scene.left.tunnel, scene.left.peer, &path));
     path = path_of(2);
     path.local.family = 200;
-    STATUS(UNDERPASS_E_ARGUMENT, underpass_forget_source(scene.left.tunnel, scene.left.peer, &path));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_forget_source(scene.left.tunnel, scene.left.peer, &path));
     scene_close(&scene);
 }
 
@@ -194,11 +194,11 @@ TEST(there_is_an_end_to_batches)
         STATUS(UNDERPASS_E_BATCH, wholes[at](scene.left.tunnel, BEGIN, slots, COUNT(slots)));
         STATUS(UNDERPASS_E_BATCH, begins[at](scene.left.tunnel, BEGIN, slots, jobs, COUNT(slots)));
     }
-    STATUS(UNDERPASS_E_BATCH, underpass_finish_packets(scene.left.tunnel, BEGIN, slots, jobs, COUNT(slots)));
-    STATUS(UNDERPASS_E_BATCH, underpass_finish_datagrams(scene.left.tunnel, BEGIN, slots, jobs, COUNT(slots)));
-    STATUS(UNDERPASS_E_BATCH, underpass_crypt(slots, jobs, COUNT(slots)));
-    STATUS(UNDERPASS_E_BATCH, underpass_discard_jobs(jobs, COUNT(slots)));
-    STATUS(UNDERPASS_E_BATCH, underpass_handle_packets(scene.left.tunnel, BEGIN, slots, SIZE_MAX));
+    STATUS(UNDERPASS_E_BATCH, underpass_tunnel_finish_packets(scene.left.tunnel, BEGIN, slots, jobs, COUNT(slots)));
+    STATUS(UNDERPASS_E_BATCH, underpass_tunnel_finish_datagrams(scene.left.tunnel, BEGIN, slots, jobs, COUNT(slots)));
+    STATUS(UNDERPASS_E_BATCH, underpass_jobs_crypt(slots, jobs, COUNT(slots)));
+    STATUS(UNDERPASS_E_BATCH, underpass_jobs_discard(jobs, COUNT(slots)));
+    STATUS(UNDERPASS_E_BATCH, underpass_tunnel_handle_packets(scene.left.tunnel, BEGIN, slots, SIZE_MAX));
     scene_close(&scene);
 }
 
@@ -213,11 +213,11 @@ TEST(a_handle_of_another_kind_is_refused)
     scene_open(&scene);
     OK(underpass_config_parse(NULL, 0, &config));
     memset(nothing, 0, sizeof nothing);
-    STATUS(UNDERPASS_E_ARGUMENT, underpass_handle_timeout((underpass_tunnel *)(void *)config, BEGIN));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_handle_timeout((underpass_tunnel *)(void *)config, BEGIN));
     STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_free((underpass_tunnel *)(void *)config));
     STATUS(UNDERPASS_E_ARGUMENT, underpass_config_free((underpass_config *)(void *)scene.left.tunnel));
     STATUS(UNDERPASS_E_ARGUMENT, underpass_config_write((underpass_config *)(void *)scene.left.tunnel, NULL, 0, &len));
-    STATUS(UNDERPASS_E_ARGUMENT, underpass_handle_timeout((underpass_tunnel *)(void *)nothing, BEGIN));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_handle_timeout((underpass_tunnel *)(void *)nothing, BEGIN));
     STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_free((underpass_tunnel *)(void *)nothing));
     STATUS(UNDERPASS_E_ARGUMENT, underpass_config_free((underpass_config *)(void *)nothing));
     REFUSED(UNDERPASS_E_ARGUMENT, tunnel,
@@ -239,15 +239,15 @@ TEST(no_length_is_too_great_to_be_answered)
     char text[8] = "text";
     scene_open(&scene);
     REFUSED(UNDERPASS_E_ARGUMENT, config, underpass_config_parse(text, SIZE_MAX, &config));
-    REFUSED_STRUCT(UNDERPASS_E_ARGUMENT, result, underpass_uapi_set(scene.left.tunnel, BEGIN, text, SIZE_MAX, &result));
+    REFUSED_STRUCT(UNDERPASS_E_ARGUMENT, result, underpass_tunnel_uapi_set(scene.left.tunnel, BEGIN, text, SIZE_MAX, &result));
     REFUSED(UNDERPASS_E_KEY, key, underpass_key_from_base64(text, SIZE_MAX, key));
     REFUSED(UNDERPASS_E_KEY, key, underpass_key_from_hex(text, SIZE_MAX, key));
-    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
     REFUSED_STRUCT(UNDERPASS_E_ARGUMENT, transmit,
-                   underpass_poll_transmit(scene.left.tunnel, scene.now, key, SIZE_MAX, &transmit));
+                   underpass_tunnel_poll_transmit(scene.left.tunnel, scene.now, key, SIZE_MAX, &transmit));
     OK(underpass_peer_change_init(&change, sizeof change));
-    STATUS(UNDERPASS_E_ARGUMENT, underpass_configure_peers(scene.left.tunnel, BEGIN, &change, SIZE_MAX));
-    STATUS(UNDERPASS_E_BATCH, underpass_discard_jobs(NULL, SIZE_MAX));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &change, SIZE_MAX));
+    STATUS(UNDERPASS_E_BATCH, underpass_jobs_discard(NULL, SIZE_MAX));
     scene_close(&scene);
 }
 

@@ -89,19 +89,19 @@ TEST(changes_and_null)
     scene_open(&scene);
     change = side_change(&scene.right);
     OK(underpass_config_parse(NULL, 0, &config));
-    IS_NULL(underpass_configure_peers(NULL, BEGIN, &change, 1));
-    IS_NULL(underpass_configure_peers(scene.left.tunnel, BEGIN, NULL, 1));
-    IS_NULL(underpass_remove_all_peers(NULL, BEGIN));
-    IS_NULL(underpass_set_private_key(NULL, BEGIN, key));
-    IS_NULL(underpass_set_mtu(NULL, BEGIN, 1400));
-    IS_NULL(underpass_apply_config(NULL, BEGIN, config));
-    IS_NULL(underpass_apply_config(scene.left.tunnel, BEGIN, NULL));
-    REFUSED_STRUCT(UNDERPASS_E_NULL, result, underpass_uapi_set(NULL, BEGIN, "", 0, &result));
-    REFUSED_STRUCT(UNDERPASS_E_NULL, result, underpass_uapi_set(scene.left.tunnel, BEGIN, NULL, 1, &result));
-    IS_NULL(underpass_uapi_set(scene.left.tunnel, BEGIN, "fwmark=1\n", 9, NULL));
-    REFUSED(UNDERPASS_E_NULL, text, underpass_uapi_get(NULL, 0, 0, text, sizeof text, &len));
-    IS_NULL(underpass_uapi_get(scene.left.tunnel, 0, 0, NULL, 4, &len));
-    REFUSED(UNDERPASS_E_NULL, text, underpass_uapi_get(scene.left.tunnel, 0, 0, text, sizeof text, NULL));
+    IS_NULL(underpass_tunnel_configure_peers(NULL, BEGIN, &change, 1));
+    IS_NULL(underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, NULL, 1));
+    IS_NULL(underpass_tunnel_remove_all_peers(NULL, BEGIN));
+    IS_NULL(underpass_tunnel_set_private_key(NULL, BEGIN, key));
+    IS_NULL(underpass_tunnel_set_mtu(NULL, BEGIN, 1400));
+    IS_NULL(underpass_tunnel_apply_config(NULL, BEGIN, config));
+    IS_NULL(underpass_tunnel_apply_config(scene.left.tunnel, BEGIN, NULL));
+    REFUSED_STRUCT(UNDERPASS_E_NULL, result, underpass_tunnel_uapi_set(NULL, BEGIN, "", 0, &result));
+    REFUSED_STRUCT(UNDERPASS_E_NULL, result, underpass_tunnel_uapi_set(scene.left.tunnel, BEGIN, NULL, 1, &result));
+    IS_NULL(underpass_tunnel_uapi_set(scene.left.tunnel, BEGIN, "fwmark=1\n", 9, NULL));
+    REFUSED(UNDERPASS_E_NULL, text, underpass_tunnel_uapi_get(NULL, 0, 0, text, sizeof text, &len));
+    IS_NULL(underpass_tunnel_uapi_get(scene.left.tunnel, 0, 0, NULL, 4, &len));
+    REFUSED(UNDERPASS_E_NULL, text, underpass_tunnel_uapi_get(scene.left.tunnel, 0, 0, text, sizeof text, NULL));
     OK(underpass_config_free(config));
     scene_close(&scene);
 }
@@ -111,9 +111,9 @@ typedef int32_t (*step)(underpass_tunnel *, uint64_t, underpass_slot *, underpas
 
 TEST(batches_and_null)
 {
-    static const whole wholes[] = { underpass_handle_packets, underpass_handle_datagrams };
-    static const step steps[] = { underpass_begin_packets, underpass_begin_datagrams, underpass_finish_packets,
-                                  underpass_finish_datagrams };
+    static const whole wholes[] = { underpass_tunnel_handle_packets, underpass_tunnel_handle_datagrams };
+    static const step steps[] = { underpass_tunnel_begin_packets, underpass_tunnel_begin_datagrams, underpass_tunnel_finish_packets,
+                                  underpass_tunnel_finish_datagrams };
     scene scene;
     underpass_slot slots[2], before[2];
     underpass_job jobs[2], empty[2];
@@ -134,9 +134,9 @@ TEST(batches_and_null)
         IS_NULL(steps[at](scene.left.tunnel, scene.now, NULL, jobs, 2));
         IS_NULL(steps[at](scene.left.tunnel, scene.now, slots, NULL, 2));
     }
-    IS_NULL(underpass_crypt(NULL, jobs, 2));
-    IS_NULL(underpass_crypt(slots, NULL, 2));
-    IS_NULL(underpass_discard_jobs(NULL, 2));
+    IS_NULL(underpass_jobs_crypt(NULL, jobs, 2));
+    IS_NULL(underpass_jobs_crypt(slots, NULL, 2));
+    IS_NULL(underpass_jobs_discard(NULL, 2));
     /* One buffer is missing: nothing happens to the other slot either. */
     free(slots[1].buf);
     slots[1].buf = NULL;
@@ -162,20 +162,20 @@ TEST(facts_and_drains_and_null)
     uint8_t buffer[TRANSMIT_BUFFER];
     uint64_t deadline;
     scene_open(&scene);
-    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
-    IS_NULL(underpass_handle_timeout(NULL, BEGIN));
-    IS_NULL(underpass_handle_network_change(NULL, BEGIN));
-    IS_NULL(underpass_handle_wall_clock(NULL, BEGIN, WALL));
+    OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    IS_NULL(underpass_tunnel_handle_timeout(NULL, BEGIN));
+    IS_NULL(underpass_tunnel_handle_network_change(NULL, BEGIN));
+    IS_NULL(underpass_tunnel_handle_wall_clock(NULL, BEGIN, WALL));
     REFUSED_STRUCT(UNDERPASS_E_NULL, transmit,
-                   underpass_poll_transmit(NULL, BEGIN, buffer, sizeof buffer, &transmit));
+                   underpass_tunnel_poll_transmit(NULL, BEGIN, buffer, sizeof buffer, &transmit));
     REFUSED_STRUCT(UNDERPASS_E_NULL, transmit,
-                   underpass_poll_transmit(scene.left.tunnel, BEGIN, NULL, sizeof buffer, &transmit));
+                   underpass_tunnel_poll_transmit(scene.left.tunnel, BEGIN, NULL, sizeof buffer, &transmit));
     REFUSED(UNDERPASS_E_NULL, buffer,
-            underpass_poll_transmit(scene.left.tunnel, BEGIN, buffer, sizeof buffer, NULL));
-    REFUSED_STRUCT(UNDERPASS_E_NULL, event, underpass_poll_event(NULL, &event));
-    IS_NULL(underpass_poll_event(scene.left.tunnel, NULL));
-    REFUSED(UNDERPASS_E_NULL, deadline, underpass_poll_timeout(NULL, &deadline));
-    IS_NULL(underpass_poll_timeout(scene.left.tunnel, NULL));
+            underpass_tunnel_poll_transmit(scene.left.tunnel, BEGIN, buffer, sizeof buffer, NULL));
+    REFUSED_STRUCT(UNDERPASS_E_NULL, event, underpass_tunnel_poll_event(NULL, &event));
+    IS_NULL(underpass_tunnel_poll_event(scene.left.tunnel, NULL));
+    REFUSED(UNDERPASS_E_NULL, deadline, underpass_tunnel_poll_timeout(NULL, &deadline));
+    IS_NULL(underpass_tunnel_poll_timeout(scene.left.tunnel, NULL));
     /* The initiation is still there. */
     EQ(drain_datagrams(&scene.left, scene.now), 1);
     scene_close(&scene);
@@ -192,17 +192,17 @@ TEST(commands_and_null)
     scene_open(&scene);
     tunnel = scene.left.tunnel;
     peer = scene.left.peer;
-    IS_NULL(underpass_set_endpoint(NULL, BEGIN, peer, &address));
-    IS_NULL(underpass_set_endpoint(tunnel, BEGIN, peer, NULL));
-    IS_NULL(underpass_connect(NULL, BEGIN, peer));
-    IS_NULL(underpass_forget_source(NULL, peer, &path));
-    IS_NULL(underpass_forget_source(tunnel, peer, NULL));
-    IS_NULL(underpass_reset_peer_timestamp(NULL, peer));
-    REFUSED(UNDERPASS_E_NULL, floor, underpass_timestamp_floor(NULL, floor));
-    IS_NULL(underpass_timestamp_floor(tunnel, NULL));
-    REFUSED(UNDERPASS_E_NULL, peer, underpass_peer_by_key(NULL, scene.right.public_key, &peer));
-    REFUSED(UNDERPASS_E_NULL, peer, underpass_peer_by_key(tunnel, NULL, &peer));
-    IS_NULL(underpass_peer_by_key(tunnel, scene.right.public_key, NULL));
+    IS_NULL(underpass_tunnel_set_endpoint(NULL, BEGIN, peer, &address));
+    IS_NULL(underpass_tunnel_set_endpoint(tunnel, BEGIN, peer, NULL));
+    IS_NULL(underpass_tunnel_connect(NULL, BEGIN, peer));
+    IS_NULL(underpass_tunnel_forget_source(NULL, peer, &path));
+    IS_NULL(underpass_tunnel_forget_source(tunnel, peer, NULL));
+    IS_NULL(underpass_tunnel_reset_peer_timestamp(NULL, peer));
+    REFUSED(UNDERPASS_E_NULL, floor, underpass_tunnel_timestamp_floor(NULL, floor));
+    IS_NULL(underpass_tunnel_timestamp_floor(tunnel, NULL));
+    REFUSED(UNDERPASS_E_NULL, peer, underpass_tunnel_peer_by_key(NULL, scene.right.public_key, &peer));
+    REFUSED(UNDERPASS_E_NULL, peer, underpass_tunnel_peer_by_key(tunnel, NULL, &peer));
+    IS_NULL(underpass_tunnel_peer_by_key(tunnel, scene.right.public_key, NULL));
     scene_close(&scene);
 }
 
@@ -210,7 +210,7 @@ TEST(questions_and_null)
 {
     scene scene;
     underpass_tunnel *tunnel;
-    underpass_peer info;
+    underpass_peer_info info;
     underpass_stats stats;
     underpass_ip ips[4];
     uint64_t counts[UNDERPASS_DROP_REASONS], peers[4], peer;
@@ -222,24 +222,24 @@ TEST(questions_and_null)
     scene_open(&scene);
     tunnel = scene.left.tunnel;
     peer = scene.left.peer;
-    REFUSED(UNDERPASS_E_NULL, peers, underpass_peers(NULL, peers, 4, &len));
-    IS_NULL(underpass_peers(tunnel, NULL, 4, &len));
-    REFUSED(UNDERPASS_E_NULL, peers, underpass_peers(tunnel, peers, 4, NULL));
-    REFUSED_STRUCT(UNDERPASS_E_NULL, info, underpass_peer_info(NULL, BEGIN, peer, &info));
-    IS_NULL(underpass_peer_info(tunnel, BEGIN, peer, NULL));
-    REFUSED(UNDERPASS_E_NULL, ips, underpass_peer_allowed_ips(NULL, peer, ips, 4, &len));
-    IS_NULL(underpass_peer_allowed_ips(tunnel, peer, NULL, 4, &len));
-    REFUSED(UNDERPASS_E_NULL, ips, underpass_peer_allowed_ips(tunnel, peer, ips, 4, NULL));
-    REFUSED(UNDERPASS_E_NULL, counts, underpass_peer_drops(NULL, peer, counts, COUNT(counts), &len));
-    IS_NULL(underpass_peer_drops(tunnel, peer, NULL, COUNT(counts), &len));
-    REFUSED(UNDERPASS_E_NULL, counts, underpass_peer_drops(tunnel, peer, counts, COUNT(counts), NULL));
+    REFUSED(UNDERPASS_E_NULL, peers, underpass_tunnel_peers(NULL, peers, 4, &len));
+    IS_NULL(underpass_tunnel_peers(tunnel, NULL, 4, &len));
+    REFUSED(UNDERPASS_E_NULL, peers, underpass_tunnel_peers(tunnel, peers, 4, NULL));
+    REFUSED_STRUCT(UNDERPASS_E_NULL, info, underpass_tunnel_peer(NULL, BEGIN, peer, &info));
+    IS_NULL(underpass_tunnel_peer(tunnel, BEGIN, peer, NULL));
+    REFUSED(UNDERPASS_E_NULL, ips, underpass_tunnel_peer_allowed_ips(NULL, peer, ips, 4, &len));
+    IS_NULL(underpass_tunnel_peer_allowed_ips(tunnel, peer, NULL, 4, &len));
+    REFUSED(UNDERPASS_E_NULL, ips, underpass_tunnel_peer_allowed_ips(tunnel, peer, ips, 4, NULL));
+    REFUSED(UNDERPASS_E_NULL, counts, underpass_tunnel_peer_drops(NULL, peer, counts, COUNT(counts), &len));
+    IS_NULL(underpass_tunnel_peer_drops(tunnel, peer, NULL, COUNT(counts), &len));
+    REFUSED(UNDERPASS_E_NULL, counts, underpass_tunnel_peer_drops(tunnel, peer, counts, COUNT(counts), NULL));
     REFUSED(UNDERPASS_E_NULL, counts, underpass_tunnel_drops(NULL, counts, COUNT(counts), &len));
     IS_NULL(underpass_tunnel_drops(tunnel, NULL, COUNT(counts), &len));
     REFUSED(UNDERPASS_E_NULL, counts, underpass_tunnel_drops(tunnel, counts, COUNT(counts), NULL));
-    REFUSED(UNDERPASS_E_NULL, host, underpass_peer_endpoint_name(NULL, peer, host, sizeof host, &len, &port));
-    IS_NULL(underpass_peer_endpoint_name(tunnel, peer, NULL, sizeof host, &len, &port));
-    REFUSED(UNDERPASS_E_NULL, host, underpass_peer_endpoint_name(tunnel, peer, host, sizeof host, NULL, &port));
-    REFUSED(UNDERPASS_E_NULL, host, underpass_peer_endpoint_name(tunnel, peer, host, sizeof host, &len, NULL));
+    REFUSED(UNDERPASS_E_NULL, host, underpass_tunnel_peer_endpoint_name(NULL, peer, host, sizeof host, &len, &port));
+    IS_NULL(underpass_tunnel_peer_endpoint_name(tunnel, peer, NULL, sizeof host, &len, &port));
+    REFUSED(UNDERPASS_E_NULL, host, underpass_tunnel_peer_endpoint_name(tunnel, peer, host, sizeof host, NULL, &port));
+    REFUSED(UNDERPASS_E_NULL, host, underpass_tunnel_peer_endpoint_name(tunnel, peer, host, sizeof host, &len, NULL));
     REFUSED_STRUCT(UNDERPASS_E_NULL, stats, underpass_tunnel_stats(NULL, &stats));
     IS_NULL(underpass_tunnel_stats(tunnel, NULL));
     REFUSED(UNDERPASS_E_NULL, key, underpass_tunnel_public_key(NULL, key));

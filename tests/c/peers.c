@@ -22,7 +22,7 @@ static underpass_tunnel *bare_tunnel(void)
 static size_t count_peers(const underpass_tunnel *tunnel)
 {
     size_t len;
-    OK(underpass_peers(tunnel, NULL, 0, &len));
+    OK(underpass_tunnel_peers(tunnel, NULL, 0, &len));
     return len;
 }
 
@@ -85,15 +85,15 @@ TEST(the_mtu_and_the_private_key_change_live)
     uint32_t mtu;
     OK(underpass_tunnel_public_key(tunnel, key));
     SAME(key, own.public_key, 32);
-    OK(underpass_set_private_key(tunnel, BEGIN, other.private_key));
+    OK(underpass_tunnel_set_private_key(tunnel, BEGIN, other.private_key));
     OK(underpass_tunnel_public_key(tunnel, key));
     SAME(key, other.public_key, 32);
-    OK(underpass_set_private_key(tunnel, BEGIN, NULL));
+    OK(underpass_tunnel_set_private_key(tunnel, BEGIN, NULL));
     REFUSED(UNDERPASS_NOTHING, key, underpass_tunnel_public_key(tunnel, key));
-    OK(underpass_set_mtu(tunnel, BEGIN, 68));
-    OK(underpass_set_mtu(tunnel, BEGIN, 65535));
-    STATUS(UNDERPASS_E_MTU, underpass_set_mtu(tunnel, BEGIN, 67));
-    STATUS(UNDERPASS_E_MTU, underpass_set_mtu(tunnel, BEGIN, 65536));
+    OK(underpass_tunnel_set_mtu(tunnel, BEGIN, 68));
+    OK(underpass_tunnel_set_mtu(tunnel, BEGIN, 65535));
+    STATUS(UNDERPASS_E_MTU, underpass_tunnel_set_mtu(tunnel, BEGIN, 67));
+    STATUS(UNDERPASS_E_MTU, underpass_tunnel_set_mtu(tunnel, BEGIN, 65536));
     OK(underpass_tunnel_mtu(tunnel, &mtu));
     EQ(mtu, 65535);
     OK(underpass_tunnel_free(tunnel));
@@ -104,18 +104,18 @@ TEST(a_peer_is_added_changed_and_removed)
     underpass_tunnel *tunnel = bare_tunnel();
     side other = side_of(2);
     underpass_peer_change change = side_change(&other);
-    underpass_peer info;
+    underpass_peer_info info;
     underpass_ip ips[2];
     uint64_t peer, again;
     size_t len;
     change.flags |= UNDERPASS_PEER_HAS_PRESHARED_KEY | UNDERPASS_PEER_HAS_KEEPALIVE;
     memset(change.preshared_key, 7, 32);
     change.persistent_keepalive = 25;
-    OK(underpass_configure_peers(tunnel, BEGIN, &change, 1));
-    OK(underpass_peer_by_key(tunnel, other.public_key, &peer));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1));
+    OK(underpass_tunnel_peer_by_key(tunnel, other.public_key, &peer));
     CHECK(peer != 0);
     info.size = sizeof info;
-    OK(underpass_peer_info(tunnel, BEGIN, peer, &info));
+    OK(underpass_tunnel_peer(tunnel, BEGIN, peer, &info));
     SAME(info.public_key, other.public_key, 32);
     EQ(info.persistent_keepalive, 25);
     EQ(info.path.remote.ip[3], 2);
@@ -123,30 +123,30 @@ TEST(a_peer_is_added_changed_and_removed)
     EQ(info.health, UNDERPASS_HEALTH_CONNECTING);
     EQ(info.latest_handshake, 0);
     EQ(info.flags, UNDERPASS_INFO_PRESHARED_KEY | UNDERPASS_INFO_PATH);
-    OK(underpass_peer_allowed_ips(tunnel, peer, ips, 2, &len));
+    OK(underpass_tunnel_peer_allowed_ips(tunnel, peer, ips, 2, &len));
     EQ(len, 2);
     change = side_change(&other);
     change.action = UNDERPASS_PEER_UPDATE;
     change.flags = UNDERPASS_PEER_REPLACE_ALLOWED_IPS | UNDERPASS_PEER_HAS_KEEPALIVE;
     change.persistent_keepalive = 0;
     change.allowed_ips_len = 1;
-    OK(underpass_configure_peers(tunnel, BEGIN, &change, 1));
-    OK(underpass_peer_info(tunnel, BEGIN, peer, &info));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1));
+    OK(underpass_tunnel_peer(tunnel, BEGIN, peer, &info));
     EQ(info.persistent_keepalive, 0);
     EQ(info.path.remote.ip[3], 2);
-    OK(underpass_peer_allowed_ips(tunnel, peer, ips, 2, &len));
+    OK(underpass_tunnel_peer_allowed_ips(tunnel, peer, ips, 2, &len));
     EQ(len, 1);
     EQ(ips[0].family, UNDERPASS_FAMILY_IPV4);
     EQ(ips[0].prefix, 16);
     EQ(ips[0].bytes[1], 2);
     change.action = UNDERPASS_PEER_REMOVE;
-    OK(underpass_configure_peers(tunnel, BEGIN, &change, 1));
-    REFUSED(UNDERPASS_E_NO_PEER, again, underpass_peer_by_key(tunnel, other.public_key, &again));
-    REFUSED_STRUCT(UNDERPASS_E_NO_PEER, info, underpass_peer_info(tunnel, BEGIN, peer, &info));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1));
+    REFUSED(UNDERPASS_E_NO_PEER, again, underpass_tunnel_peer_by_key(tunnel, other.public_key, &again));
+    REFUSED_STRUCT(UNDERPASS_E_NO_PEER, info, underpass_tunnel_peer(tunnel, BEGIN, peer, &info));
     /* A peer that comes back has another name. */
     change = side_change(&other);
-    OK(underpass_configure_peers(tunnel, BEGIN, &change, 1));
-    OK(underpass_peer_by_key(tunnel, other.public_key, &again));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1));
+    OK(underpass_tunnel_peer_by_key(tunnel, other.public_key, &again));
     CHECK(again != peer);
     OK(underpass_tunnel_free(tunnel));
 }
@@ -157,11 +157,11 @@ TEST(an_update_of_a_stranger_and_ourselves_are_passed_over)
     side own = side_of(1), other = side_of(2);
     underpass_peer_change change = side_change(&other);
     change.action = UNDERPASS_PEER_UPDATE;
-    OK(underpass_configure_peers(tunnel, BEGIN, &change, 1));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1));
     change.action = UNDERPASS_PEER_REMOVE;
-    OK(underpass_configure_peers(tunnel, BEGIN, &change, 1));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1));
     change = side_change(&own);
-    OK(underpass_configure_peers(tunnel, BEGIN, &change, 1));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1));
     EQ(count_peers(tunnel), 0);
     OK(underpass_tunnel_free(tunnel));
 }
@@ -170,32 +170,32 @@ TEST(peers_are_listed)
 {
     underpass_tunnel *tunnel = bare_tunnel();
     underpass_peer_change changes[5];
-    underpass_peer info;
+    underpass_peer_info info;
     uint64_t peers[5];
     size_t at, cap, len;
     for (at = 0; at < 5; at++) {
         side other = side_of((uint8_t)(10 + at));
         changes[at] = side_change(&other);
     }
-    OK(underpass_configure_peers(tunnel, BEGIN, changes, 5));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, changes, 5));
     EQ(count_peers(tunnel), 5);
     for (cap = 0; cap < 5; cap++) {
         stain(&len, sizeof len);
-        REFUSED(UNDERPASS_E_BUFFER, peers, underpass_peers(tunnel, peers, cap, &len));
+        REFUSED(UNDERPASS_E_BUFFER, peers, underpass_tunnel_peers(tunnel, peers, cap, &len));
         CHECK(is_stained(&len, sizeof len));
     }
-    OK(underpass_peers(tunnel, peers, 5, &len));
+    OK(underpass_tunnel_peers(tunnel, peers, 5, &len));
     EQ(len, 5);
     info.size = sizeof info;
     for (at = 0; at < 5; at++) {
         size_t other;
         CHECK(peers[at] != 0);
-        OK(underpass_peer_info(tunnel, BEGIN, peers[at], &info));
+        OK(underpass_tunnel_peer(tunnel, BEGIN, peers[at], &info));
         for (other = 0; other < at; other++) CHECK(peers[other] != peers[at]);
     }
-    OK(underpass_remove_all_peers(tunnel, BEGIN));
+    OK(underpass_tunnel_remove_all_peers(tunnel, BEGIN));
     EQ(count_peers(tunnel), 0);
-    OK(underpass_peers(tunnel, peers, 0, &len));
+    OK(underpass_tunnel_peers(tunnel, peers, 0, &len));
     EQ(len, 0);
     OK(underpass_tunnel_free(tunnel));
 }
@@ -211,13 +211,13 @@ TEST(allowed_ips_are_listed_moved_and_taken_away)
     size_t len;
     changes[0] = side_change(&second);
     changes[1] = side_change(&third);
-    OK(underpass_configure_peers(tunnel, BEGIN, changes, 2));
-    OK(underpass_peer_by_key(tunnel, second.public_key, &two));
-    OK(underpass_peer_by_key(tunnel, third.public_key, &three));
-    OK(underpass_peer_allowed_ips(tunnel, two, NULL, 0, &len));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, changes, 2));
+    OK(underpass_tunnel_peer_by_key(tunnel, second.public_key, &two));
+    OK(underpass_tunnel_peer_by_key(tunnel, third.public_key, &three));
+    OK(underpass_tunnel_peer_allowed_ips(tunnel, two, NULL, 0, &len));
     EQ(len, 2);
     stain(&len, sizeof len);
-    REFUSED(UNDERPASS_E_BUFFER, ips, underpass_peer_allowed_ips(tunnel, two, ips, 1, &len));
+    REFUSED(UNDERPASS_E_BUFFER, ips, underpass_tunnel_peer_allowed_ips(tunnel, two, ips, 1, &len));
     CHECK(is_stained(&len, sizeof len));
     /* The network of one becomes that of the other. */
     memset(&ip, 0, sizeof ip);
@@ -225,17 +225,17 @@ TEST(allowed_ips_are_listed_moved_and_taken_away)
     changes[1].action = UNDERPASS_PEER_UPDATE;
     changes[1].allowed_ips = &ip;
     changes[1].allowed_ips_len = 1;
-    OK(underpass_configure_peers(tunnel, BEGIN, &changes[1], 1));
-    OK(underpass_peer_allowed_ips(tunnel, two, ips, 4, &len));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &changes[1], 1));
+    OK(underpass_tunnel_peer_allowed_ips(tunnel, two, ips, 4, &len));
     EQ(len, 1);
     EQ(ips[0].family, UNDERPASS_FAMILY_IPV6);
     EQ(ips[0].prefix, 32);
     EQ(ips[0].bytes[3], 2);
-    OK(underpass_peer_allowed_ips(tunnel, three, ips, 4, &len));
+    OK(underpass_tunnel_peer_allowed_ips(tunnel, three, ips, 4, &len));
     EQ(len, 3);
     ip.remove = 1;
-    OK(underpass_configure_peers(tunnel, BEGIN, &changes[1], 1));
-    OK(underpass_peer_allowed_ips(tunnel, three, ips, 4, &len));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &changes[1], 1));
+    OK(underpass_tunnel_peer_allowed_ips(tunnel, three, ips, 4, &len));
     EQ(len, 2);
     OK(underpass_tunnel_free(tunnel));
 }
@@ -248,7 +248,7 @@ static void refused_whole(underpass_tunnel *tunnel, const underpass_peer_change 
     changes[0] = side_change(&first);
     changes[1] = side_change(&second);
     changes[2] = *wrong;
-    STATUS(status, underpass_configure_peers(tunnel, BEGIN, changes, 3));
+    STATUS(status, underpass_tunnel_configure_peers(tunnel, BEGIN, changes, 3));
     EQ(count_peers(tunnel), 0);
 }
 
@@ -309,10 +309,10 @@ TEST(there_is_an_end_to_peers)
     }
     options.max_peers = 2;
     tunnel = tunnel_of(&options);
-    STATUS(UNDERPASS_E_TOO_MANY_PEERS, underpass_configure_peers(tunnel, BEGIN, changes, 3));
+    STATUS(UNDERPASS_E_TOO_MANY_PEERS, underpass_tunnel_configure_peers(tunnel, BEGIN, changes, 3));
     EQ(count_peers(tunnel), 0);
-    OK(underpass_configure_peers(tunnel, BEGIN, changes, 2));
-    STATUS(UNDERPASS_E_TOO_MANY_PEERS, underpass_configure_peers(tunnel, BEGIN, &changes[2], 1));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, changes, 2));
+    STATUS(UNDERPASS_E_TOO_MANY_PEERS, underpass_tunnel_configure_peers(tunnel, BEGIN, &changes[2], 1));
     EQ(count_peers(tunnel), 2);
     OK(underpass_tunnel_free(tunnel));
 }
@@ -329,7 +329,7 @@ TEST(a_session_survives_a_change_of_its_peer)
     change = side_change(&scene.right);
     change.flags = UNDERPASS_PEER_HAS_PRESHARED_KEY | UNDERPASS_PEER_REPLACE_ALLOWED_IPS;
     memset(change.preshared_key, 9, 32);
-    OK(underpass_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
     datagram = sealed(&scene.left, scene.now, 2, 100, 0, &len);
     EQ(hand_over(&scene.right, scene.now, datagram, len, 1), UNDERPASS_VERDICT_DELIVER);
     free(datagram);

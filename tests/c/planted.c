@@ -24,7 +24,7 @@ int main(int argc, char **argv)
         memmove(slot.buf + UNDERPASS_TAILROOM, slot.buf, slot.cap - UNDERPASS_TAILROOM);
         slot.cap += UNDERPASS_TAILROOM;
         slot.start += UNDERPASS_TAILROOM;
-        status = underpass_handle_packets(scene.left.tunnel, scene.now, &slot, 1);
+        status = underpass_tunnel_handle_packets(scene.left.tunnel, scene.now, &slot, 1);
     } else if (strcmp(fault, "library-overread") == 0) {
         key = realloc(key, 16);
         status = key == NULL ? 2 : underpass_key_to_base64(key, text, sizeof text);
@@ -32,7 +32,7 @@ int main(int argc, char **argv)
         scene.left.tunnel = NULL;
     } else if (strcmp(fault, "freed") == 0) {
         OK(underpass_tunnel_free(scene.left.tunnel));
-        status = underpass_connect(scene.left.tunnel, scene.now, scene.left.peer);
+        status = underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer);
         scene.left.tunnel = NULL;
     } else if (strcmp(fault, "undefined") == 0) {
         volatile int greatest = 0x7fffffff;

@@ -6,8 +6,8 @@ static void make_tunnel(side *own, const side *other, const underpass_options *o
 {
     underpass_peer_change change = side_change(other);
     OK(underpass_tunnel_new(options, now, WALL, &own->tunnel));
-    OK(underpass_configure_peers(own->tunnel, now, &change, 1));
-    OK(underpass_peer_by_key(own->tunnel, other->public_key, &own->peer));
+    OK(underpass_tunnel_configure_peers(own->tunnel, now, &change, 1));
+    OK(underpass_tunnel_peer_by_key(own->tunnel, other->public_key, &own->peer));
 }
 
 void scene_open(scene *scene)
@@ -33,7 +33,7 @@ void scene_open_with(scene *scene, underpass_options *right)
 
 void scene_shake(scene *scene)
 {
-    OK(underpass_connect(scene->left.tunnel, scene->now, scene->left.peer));
+    OK(underpass_tunnel_connect(scene->left.tunnel, scene->now, scene->left.peer));
     CHECK(scene_exchange(scene) >= 3);
 }
 
@@ -78,7 +78,7 @@ unsigned scene_pass(scene *scene, uint64_t until, int silent)
         if (due > scene->now) scene->now = due;
         for (at = 0; at < 2; at++) {
             if (deadline_of(sides[at]) > scene->now) continue;
-            OK(underpass_handle_timeout(sides[at]->tunnel, scene->now));
+            OK(underpass_tunnel_handle_timeout(sides[at]->tunnel, scene->now));
             CHECK(deadline_of(sides[at]) > scene->now);
             if (silent) drain_datagrams(sides[at], scene->now);
         }
@@ -170,7 +170,7 @@ uint8_t *next_datagram(side *side, uint64_t now, size_t *len)
     underpass_transmit transmit;
     int32_t status;
     transmit.size = sizeof transmit;
-    status = underpass_poll_transmit(side->tunnel, now, buffer, TRANSMIT_BUFFER, &transmit);
+    status = underpass_tunnel_poll_transmit(side->tunnel, now, buffer, TRANSMIT_BUFFER, &transmit);
     if (status == UNDERPASS_OK) {
         *len = transmit.len;
         datagram = copy_of(buffer, transmit.len);
@@ -197,7 +197,7 @@ int next_event(side *side, uint32_t kind, underpass_event *event)
 {
     int32_t status;
     event->size = sizeof *event;
-    while ((status = underpass_poll_event(side->tunnel, event)) == UNDERPASS_OK) {
+    while ((status = underpass_tunnel_poll_event(side->tunnel, event)) == UNDERPASS_OK) {
         if (event->kind == kind) return 1;
     }
     STATUS(UNDERPASS_NOTHING, status);
@@ -213,7 +213,7 @@ void drain_events(side *side)
 uint64_t deadline_of(const side *side)
 {
     uint64_t deadline;
-    OK(underpass_poll_timeout(side->tunnel, &deadline));
+    OK(underpass_tunnel_poll_timeout(side->tunnel, &deadline));
     return deadline;
 }
 
@@ -285,7 +285,7 @@ uint8_t *sealed(side *from, uint64_t now, uint8_t to, size_t len, uint8_t fill, 
 {
     underpass_slot slot = packet_slot(from->number, to, len, fill);
     uint8_t *datagram;
-    OK(underpass_handle_packets(from->tunnel, now, &slot, 1));
+    OK(underpass_tunnel_handle_packets(from->tunnel, now, &slot, 1));
     EQ(slot.verdict, UNDERPASS_VERDICT_SEND);
     datagram = copy_of(slot_bytes(&slot), slot.len);
     *out_len = slot.len;
@@ -296,7 +296,7 @@ uint8_t *sealed(side *from, uint64_t now, uint8_t to, size_t len, uint8_t fill, 
 int32_t hand_over(side *to, uint64_t now, const uint8_t *datagram, size_t len, uint8_t from)
 {
     underpass_slot slot = datagram_slot(datagram, len, from);
-    OK(underpass_handle_datagrams(to->tunnel, now, &slot, 1));
+    OK(underpass_tunnel_handle_datagrams(to->tunnel, now, &slot, 1));
     free(slot.buf);
     return slot.verdict;
 }

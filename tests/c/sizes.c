@@ -78,26 +78,26 @@ TEST(changes_of_another_size)
     static const uint32_t bad[] = { 0, sizeof(underpass_peer_change) - 1, 1u << 20, UINT32_MAX };
     size_t at;
     scene_open(&scene);
-    OK(underpass_remove_all_peers(scene.left.tunnel, BEGIN));
+    OK(underpass_tunnel_remove_all_peers(scene.left.tunnel, BEGIN));
     memset(changes, 0, sizeof changes);
     changes[0].known = side_change(&second);
     changes[1].known = side_change(&third);
     /* The stride is the size of the first. */
     changes[0].known.size = changes[1].known.size = sizeof changes[0];
     changes[1].more[15] = 1;
-    STATUS(UNDERPASS_E_SIZE, underpass_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2));
+    STATUS(UNDERPASS_E_SIZE, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2));
     changes[1].more[15] = 0;
     changes[1].known.size = sizeof changes[1].known;
-    STATUS(UNDERPASS_E_SIZE, underpass_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2));
+    STATUS(UNDERPASS_E_SIZE, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2));
     changes[1].known.size = sizeof changes[1];
-    OK(underpass_peers(scene.left.tunnel, NULL, 0, &len));
+    OK(underpass_tunnel_peers(scene.left.tunnel, NULL, 0, &len));
     EQ(len, 0);
-    OK(underpass_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2));
-    OK(underpass_peers(scene.left.tunnel, NULL, 0, &len));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2));
+    OK(underpass_tunnel_peers(scene.left.tunnel, NULL, 0, &len));
     EQ(len, 2);
     for (at = 0; at < COUNT(bad); at++) {
         changes[0].known.size = bad[at];
-        STATUS(UNDERPASS_E_SIZE, underpass_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 1));
+        STATUS(UNDERPASS_E_SIZE, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 1));
     }
     scene_close(&scene);
 }
@@ -113,18 +113,18 @@ typedef int32_t (*ask)(sources *from, void *out);
 
 static int32_t ask_transmit(sources *from, void *out)
 {
-    return underpass_poll_transmit(from->scene.left.tunnel, from->scene.now, from->buffer, sizeof from->buffer,
+    return underpass_tunnel_poll_transmit(from->scene.left.tunnel, from->scene.now, from->buffer, sizeof from->buffer,
                                    (underpass_transmit *)out);
 }
 
 static int32_t ask_event(sources *from, void *out)
 {
-    return underpass_poll_event(from->scene.left.tunnel, (underpass_event *)out);
+    return underpass_tunnel_poll_event(from->scene.left.tunnel, (underpass_event *)out);
 }
 
 static int32_t ask_peer(sources *from, void *out)
 {
-    return underpass_peer_info(from->scene.left.tunnel, from->scene.now, from->scene.left.peer, (underpass_peer *)out);
+    return underpass_tunnel_peer(from->scene.left.tunnel, from->scene.now, from->scene.left.peer, (underpass_peer_info *)out);
 }
 
 static int32_t ask_stats(sources *from, void *out)
@@ -149,7 +149,7 @@ static int32_t ask_config_peer(sources *from, void *out)
 
 static int32_t ask_uapi(sources *from, void *out)
 {
-    return underpass_uapi_set(from->scene.left.tunnel, from->scene.now, "fwmark=7\n", 9, (underpass_uapi_result *)out);
+    return underpass_tunnel_uapi_set(from->scene.left.tunnel, from->scene.now, "fwmark=7\n", 9, (underpass_uapi_result *)out);
 }
 
 static const struct {
@@ -159,7 +159,7 @@ static const struct {
 } questions[] = {
     { "transmit", ask_transmit, sizeof(underpass_transmit) },
     { "event", ask_event, sizeof(underpass_event) },
-    { "peer", ask_peer, sizeof(underpass_peer) },
+    { "peer", ask_peer, sizeof(underpass_peer_info) },
     { "stats", ask_stats, sizeof(underpass_stats) },
     { "diagnostic", ask_diagnostic, sizeof(underpass_diagnostic) },
     { "interface", ask_interface, sizeof(underpass_interface) },
@@ -204,12 +204,12 @@ TEST(answers_fit_the_struct_of_the_caller)
         scene_open(&from.scene);
         scene_shake(&from.scene);
         from.scene.now += 600 * SECOND;
-        OK(underpass_handle_timeout(from.scene.left.tunnel, from.scene.now));
-        OK(underpass_connect(from.scene.left.tunnel, from.scene.now, from.scene.left.peer));
+        OK(underpass_tunnel_handle_timeout(from.scene.left.tunnel, from.scene.now));
+        OK(underpass_tunnel_connect(from.scene.left.tunnel, from.scene.now, from.scene.left.peer));
         asked(&from, at, own, UNDERPASS_OK);
         from.scene.now += 10 * SECOND;
-        OK(underpass_handle_timeout(from.scene.left.tunnel, from.scene.now));
-        OK(underpass_connect(from.scene.left.tunnel, from.scene.now, from.scene.left.peer));
+        OK(underpass_tunnel_handle_timeout(from.scene.left.tunnel, from.scene.now));
+        OK(underpass_tunnel_connect(from.scene.left.tunnel, from.scene.now, from.scene.left.peer));
         asked(&from, at, own + 24, UNDERPASS_OK);
     }
     OK(underpass_config_free(from.config));
@@ -226,24 +226,24 @@ TEST(a_refused_poll_loses_nothing)
     scene_open(&scene);
     scene_shake(&scene);
     scene.now += 600 * SECOND;
-    OK(underpass_connect(scene.left.tunnel, scene.now, scene.left.peer));
+    OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
     for (cap = 0; cap < sizeof buffer; cap += 11) {
         stain(buffer, sizeof buffer);
         REFUSED_STRUCT(UNDERPASS_E_BUFFER, transmit,
-                       underpass_poll_transmit(scene.left.tunnel, scene.now, buffer, cap, &transmit));
+                       underpass_tunnel_poll_transmit(scene.left.tunnel, scene.now, buffer, cap, &transmit));
         CHECK(is_stained(buffer, sizeof buffer));
     }
     transmit.size = 3;
     STATUS(UNDERPASS_E_SIZE,
-           underpass_poll_transmit(scene.left.tunnel, scene.now, buffer, sizeof buffer, &transmit));
+           underpass_tunnel_poll_transmit(scene.left.tunnel, scene.now, buffer, sizeof buffer, &transmit));
     CHECK(is_stained(buffer, sizeof buffer));
     transmit.size = sizeof transmit;
-    OK(underpass_poll_transmit(scene.left.tunnel, scene.now, buffer, sizeof buffer, &transmit));
+    OK(underpass_tunnel_poll_transmit(scene.left.tunnel, scene.now, buffer, sizeof buffer, &transmit));
     EQ(transmit.len, 148);
     event.size = 0;
-    STATUS(UNDERPASS_E_SIZE, underpass_poll_event(scene.left.tunnel, &event));
+    STATUS(UNDERPASS_E_SIZE, underpass_tunnel_poll_event(scene.left.tunnel, &event));
     event.size = sizeof event;
-    OK(underpass_poll_event(scene.left.tunnel, &event));
+    OK(underpass_tunnel_poll_event(scene.left.tunnel, &event));
     EQ(event.kind, UNDERPASS_EVENT_SESSION_ESTABLISHED);
     scene_close(&scene);
 }

@@ -18,9 +18,9 @@ static char *answer(const underpass_tunnel *tunnel)
 {
     size_t len, written;
     char *text;
-    OK(underpass_uapi_get(tunnel, 51820, 0x1234, NULL, 0, &len));
+    OK(underpass_tunnel_uapi_get(tunnel, 51820, 0x1234, NULL, 0, &len));
     text = exactly(len + 1);
-    OK(underpass_uapi_get(tunnel, 51820, 0x1234, text, len + 1, &written));
+    OK(underpass_tunnel_uapi_get(tunnel, 51820, 0x1234, text, len + 1, &written));
     EQ(written, len);
     text[len] = '\0';
     return text;
@@ -31,7 +31,7 @@ static underpass_uapi_result set(underpass_tunnel *tunnel, const char *text)
     underpass_uapi_result result;
     char *exact = copy_of(text, strlen(text));
     result.size = sizeof result;
-    OK(underpass_uapi_set(tunnel, BEGIN, exact, strlen(text), &result));
+    OK(underpass_tunnel_uapi_set(tunnel, BEGIN, exact, strlen(text), &result));
     free(exact);
     return result;
 }
@@ -90,7 +90,7 @@ TEST(a_wrong_request_is_refused_whole)
     underpass_peer_change change = side_change(&other);
     char *before, *after;
     size_t at;
-    OK(underpass_configure_peers(tunnel, BEGIN, &change, 1));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1));
     before = answer(tunnel);
     for (at = 0; at < COUNT(wrong); at++) {
         underpass_uapi_result result = set(tunnel, wrong[at]);
@@ -112,12 +112,12 @@ TEST(a_short_buffer_gets_nothing_of_an_answer)
     underpass_tunnel *tunnel = bare_tunnel();
     size_t len, cap, written;
     char *text;
-    OK(underpass_uapi_get(tunnel, 1, 0, NULL, 0, &len));
+    OK(underpass_tunnel_uapi_get(tunnel, 1, 0, NULL, 0, &len));
     CHECK(len > 64);
     for (cap = len; cap > 0; cap -= cap < 7 ? cap : 7) { /* at first, room for all but the NUL */
         text = exactly(cap);
         stain(&written, sizeof written);
-        STATUS(UNDERPASS_E_BUFFER, underpass_uapi_get(tunnel, 1, 0, text, cap, &written));
+        STATUS(UNDERPASS_E_BUFFER, underpass_tunnel_uapi_get(tunnel, 1, 0, text, cap, &written));
         CHECK(is_stained(text, cap));
         CHECK(is_stained(&written, sizeof written));
         free(text);

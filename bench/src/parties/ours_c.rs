@@ -6,14 +6,14 @@ use std::time::Duration;
 use underpass::address::{UNDERPASS_FAMILY_IPV4, underpass_address, underpass_path};
 use underpass::batch::{
     UNDERPASS_VERDICT_CONSUMED, UNDERPASS_VERDICT_DELIVER, UNDERPASS_VERDICT_PENDING, UNDERPASS_VERDICT_SEND,
-    underpass_handle_datagrams, underpass_handle_packets, underpass_slot,
+    underpass_tunnel_handle_datagrams, underpass_tunnel_handle_packets, underpass_slot,
 };
-use underpass::commands::underpass_connect;
+use underpass::commands::underpass_tunnel_connect;
 use underpass::config::{underpass_config_free, underpass_config_parse};
-use underpass::drain::{underpass_poll_transmit, underpass_transmit};
+use underpass::drain::{underpass_tunnel_poll_transmit, underpass_transmit};
 use underpass::handle::underpass_tunnel;
 use underpass::options::{underpass_tunnel_free, underpass_tunnel_new_from_config};
-use underpass::peers::underpass_peer_by_key;
+use underpass::peers::underpass_tunnel_peer_by_key;
 use underpass_budget::{key, path, room, write_packet};
 use underpass_core::limits::HEADROOM;
 
@@ -84,12 +84,12 @@ impl Party for OursC {
 
     fn flight(&mut self) -> (Duration, Duration) {
         self.fill();
-        let seal = self.call(self.a.0, underpass_handle_packets, UNDERPASS_VERDICT_SEND);
+        let seal = self.call(self.a.0, underpass_tunnel_handle_packets, UNDERPASS_VERDICT_SEND);
         // What the network says of each: the slots keep where the datagram is.
         for slot in &mut self.slots {
             (slot.path, slot.ecn) = (path_of(0), 0);
         }
-        (seal, self.call(self.b.0, underpass_handle_datagrams, UNDERPASS_VERDICT_DELIVER))
+        (seal, self.call(self.b.0, underpass_tunnel_handle_datagrams, UNDERPASS_VERDICT_DELIVER))
     }
 }
 
@@ -124,8 +124,8 @@ fn tunnel(me: u32, other: u32) -> Tunnel {
 fn shake_hands(a: &Tunnel, b: &Tunnel) {
     let mut peer = 0;
     let known = key(1).public_key();
-    assert_eq!(underpass_peer_by_key(a.0, known.as_bytes().as_ptr(), &raw mut peer), OK);
-    assert_eq!(underpass_connect(a.0, NOW, peer), OK);
+    assert_eq!(underpass_tunnel_peer_by_key(a.0, known.as_bytes().as_ptr(), &raw mut peer), OK);
+    assert_eq!(underpass_tunnel_connect(a.0, NOW, peer), OK);
     let mut buf = vec![0; 2048];
     for (from, to, number) in [(a, b, 0), (b, a, 1), (a, b, 0)] {
         let len = poll(from, &mut buf);
@@ -137,7 +137,7 @@ fn shake_hands(a: &Tunnel, b: &Tunnel) {
 fn poll(tunnel: &Tunnel, buf: &mut [u8]) -> usize {
     let size = size_of::<underpass_transmit>() as u32;
     let mut out = underpass_transmit { size, ..Default::default() };
-    assert_eq!(underpass_poll_transmit(tunnel.0, NOW, buf.as_mut_ptr(), buf.len(), &raw mut out), OK);
+    assert_eq!(underpass_tunnel_poll_transmit(tunnel.0, NOW, buf.as_mut_ptr(), buf.len(), &raw mut out), OK);
     out.len as usize
 }
 
@@ -154,7 +154,7 @@ fn path_of(number: u8) -> underpass_path {
 /// Gives a handshake message to the tunnel.
 fn hear(tunnel: &Tunnel, buf: &mut [u8], len: usize, path: underpass_path) {
     let mut slot = slot(buf, 0, len, path);
-    assert_eq!(underpass_handle_datagrams(tunnel.0, NOW, &raw mut slot, 1), OK);
+    assert_eq!(underpass_tunnel_handle_datagrams(tunnel.0, NOW, &raw mut slot, 1), OK);
     assert_eq!(slot.verdict, UNDERPASS_VERDICT_CONSUMED);
 }
 

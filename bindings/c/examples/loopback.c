@@ -35,7 +35,7 @@ static void make_tunnel(int side, const uint8_t *private_key, const uint8_t *pee
 static void arrive(int side, uint8_t *datagram, uint32_t len) {
     underpass_slot slot = {.buf = datagram, .cap = len, .len = len};
     slot.path.remote = (underpass_address){.family = UNDERPASS_FAMILY_IPV4, .port = 7, .ip = {192, 0, 2, !side}};
-    must(underpass_handle_datagrams(tunnel[side], now, &slot, 1));
+    must(underpass_tunnel_handle_datagrams(tunnel[side], now, &slot, 1));
     printf("%s received a datagram of %u bytes\n", name[side], (unsigned)len);
     if (slot.verdict != UNDERPASS_VERDICT_DELIVER) return;
     printf("%s delivers a packet: %.*s\n", name[side], (int)slot.len - 20, (char *)slot.buf + slot.start + 20);
@@ -47,7 +47,7 @@ static int drain(int side) {
     uint8_t datagram[UNDERPASS_HEADROOM + 1420 + UNDERPASS_TAILROOM];
     underpass_transmit transmit = {.size = sizeof transmit};
     int count = 0;
-    for (; underpass_poll_transmit(tunnel[side], now, datagram, sizeof datagram, &transmit) == UNDERPASS_OK; count++)
+    for (; underpass_tunnel_poll_transmit(tunnel[side], now, datagram, sizeof datagram, &transmit) == UNDERPASS_OK; count++)
         arrive(!side, datagram, transmit.len);
     return count;
 }
@@ -59,7 +59,7 @@ static void depart(int side, const char *text) {
     underpass_slot slot = {.buf = buf, .cap = sizeof buf, .start = UNDERPASS_HEADROOM, .len = len};
     memcpy(packet, header, sizeof header);
     memcpy(packet + sizeof header, text, strlen(text));
-    must(underpass_handle_packets(tunnel[side], now, &slot, 1));
+    must(underpass_tunnel_handle_packets(tunnel[side], now, &slot, 1));
     if (slot.verdict == UNDERPASS_VERDICT_STAGED) printf("%s keeps a packet until there is a session\n", name[side]);
     if (slot.verdict == UNDERPASS_VERDICT_SEND) arrive(!side, slot.buf + slot.start, slot.len);
     while (drain(0) + drain(1) > 0) {}

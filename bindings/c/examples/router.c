@@ -160,7 +160,7 @@ static void save_floor(uint64_t t) {
     if (state_path == NULL) return;
     uint8_t floor[UNDERPASS_TIMESTAMP_LEN];
     char path[4096];
-    must(underpass_timestamp_floor(tunnel, floor), "timestamp");
+    must(underpass_tunnel_timestamp_floor(tunnel, floor), "timestamp");
     snprintf(path, sizeof path, "%s.new", state_path);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     bool saved = write(fd, floor, sizeof floor) == sizeof floor && fsync(fd) == 0 && rename(path, state_path) == 0;
@@ -276,7 +276,7 @@ static bool try_again(size_t i, underpass_slot *slot, int fd) {
     if (errno == EINTR || errno == EAGAIN)
         return poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, PATIENCE) > 0;
     if (slot->path.local.family == UNDERPASS_FAMILY_NONE) return false;
-    underpass_forget_source(tunnel, slot->peer, &slot->path);
+    underpass_tunnel_forget_source(tunnel, slot->peer, &slot->path);
     slot->path.local.family = UNDERPASS_FAMILY_NONE;
     address_message(i, slot);
     return true;
@@ -320,7 +320,7 @@ static void carry_out(uint64_t t) {
         slot->len = (uint32_t)len;
     }
     need(count == 0 && errno == EBADFD ? -1 : 0, interface_name); /* somebody deleted it */
-    must(underpass_handle_packets(tunnel, t, slots, count), "packets");
+    must(underpass_tunnel_handle_packets(tunnel, t, slots, count), "packets");
     send_datagrams(count);
     deliver_packets(count);
 }
@@ -331,7 +331,7 @@ static void carry_in(int source, uint64_t t) {
     int received = recvmmsg(watched[source].fd, messages, BATCH, 0, NULL);
     size_t count = received > 0 ? (size_t)received : 0;
     for (size_t i = 0; i < count; i++) read_message(i, &slots[i]);
-    must(underpass_handle_datagrams(tunnel, t, slots, count), "datagrams");
+    must(underpass_tunnel_handle_datagrams(tunnel, t, slots, count), "datagrams");
     deliver_packets(count);
     send_datagrams(count);
 }
@@ -343,7 +343,7 @@ static void look_up(underpass_event event) {
     char host[256];
     size_t len;
     uint16_t port;
-    int32_t status = underpass_peer_endpoint_name(tunnel, event.peer, host, sizeof host, &len, &port);
+    int32_t status = underpass_tunnel_peer_endpoint_name(tunnel, event.peer, host, sizeof host, &len, &port);
     pid_t child = status == UNDERPASS_OK && lookups < LOOKUPS ? fork() : -1;
     lookups += child > 0;
     if (child != 0) return;
@@ -372,21 +372,21 @@ static void drain(uint64_t t) {
     underpass_transmit transmit = {.size = sizeof transmit};
     underpass_event event = {.size = sizeof event};
     uint64_t deadline, count;
-    must(underpass_handle_timeout(tunnel, t), "timeout");
+    must(underpass_tunnel_handle_timeout(tunnel, t), "timeout");
     do {
         for (count = 0; count < BATCH; count++) {
             underpass_slot *slot = fresh(count, 0);
-            if (underpass_poll_transmit(tunnel, t, slot->buf, slot->cap, &transmit) != UNDERPASS_OK) break;
+            if (underpass_tunnel_poll_transmit(tunnel, t, slot->buf, slot->cap, &transmit) != UNDERPASS_OK) break;
             slot->verdict = UNDERPASS_VERDICT_SEND;
             slot->len = transmit.len, slot->path = transmit.path, slot->ecn = transmit.ecn, slot->peer = transmit.peer;
         }
         send_datagrams(count);
     } while (count == BATCH);
-    while (underpass_poll_event(tunnel, &event) == UNDERPASS_OK) {
+    while (underpass_tunnel_poll_event(tunnel, &event) == UNDERPASS_OK) {
         if (event.kind == UNDERPASS_EVENT_RESOLVE_ENDPOINT) look_up(event);
         if (event.kind == UNDERPASS_EVENT_SESSION_ESTABLISHED && t >= saved_at + MINUTE) save_floor(t);
     }
-    must(underpass_poll_timeout(tunnel, &deadline), "deadline");
+    must(underpass_tunnel_poll_timeout(tunnel, &deadline), "deadline");
     set_alarm(deadline < calm_at ? deadline : calm_at);
 }
 
@@ -394,10 +394,10 @@ static void print_statistics(uint64_t t) {
     uint64_t peers[1024], drops[UNDERPASS_DROP_REASONS] = {0};
     size_t count = 0, reasons = 0;
     char key[UNDERPASS_BASE64_LEN];
-    underpass_peers(tunnel, peers, sizeof peers / sizeof *peers, &count);
+    underpass_tunnel_peers(tunnel, peers, sizeof peers / sizeof *peers, &count);
     for (size_t i = 0; i < count; i++) {
-        underpass_peer peer = {.size = sizeof peer};
-        must(underpass_peer_info(tunnel, t, peers[i], &peer), "peer");
+        underpass_peer_info peer = {.size = sizeof peer};
+        must(underpass_tunnel_peer(tunnel, t, peers[i], &peer), "peer");
         underpass_key_to_base64(peer.public_key, key, sizeof key);
         say("peer %s: %llu handshakes, %llu bytes received, %llu sent", key, (unsigned long long)peer.handshakes,
             (unsigned long long)peer.rx_bytes, (unsigned long long)peer.tx_bytes);
@@ -414,9 +414,9 @@ static bool obey(uint64_t t) {
     if (read(watched[SIGNALS].fd, &signal, sizeof signal) > 0 && signal.ssi_signo == SIGUSR1) print_statistics(t);
     if (signal.ssi_signo == SIGHUP) {
         underpass_config *config = read_config();
-        int32_t status = underpass_apply_config(tunnel, t, config);
+        int32_t status = underpass_tunnel_apply_config(tunnel, t, config);
         say("%s: %s", config_path, underpass_strerror(status));
-        if (status >= 0) must(underpass_set_mtu(tunnel, t, mtu), "MTU"), set_routes(config);
+        if (status >= 0) must(underpass_tunnel_set_mtu(tunnel, t, mtu), "MTU"), set_routes(config);
         underpass_config_free(config);
     }
     while (waitpid(-1, NULL, WNOHANG) > 0) lookups--;
@@ -430,7 +430,7 @@ static bool turn(void) {
     need(poll(watched, SOURCES, -1) < 0 && errno != EINTR ? -1 : 0, "poll");
     uint64_t t = read_clock(CLOCK_BOOTTIME);
     if (t >= wall_read_at + MINUTE) /* somebody may set it; handshakes alone need it, and never sleep through them */
-        must(underpass_handle_wall_clock(tunnel, wall_read_at = t, read_clock(CLOCK_REALTIME)), "wall clock");
+        must(underpass_tunnel_handle_wall_clock(tunnel, wall_read_at = t, read_clock(CLOCK_REALTIME)), "wall clock");
     if (watched[INTERFACE].revents) carry_out(t);
     for (int source = UDP4; source <= UDP6; source++)
         if (watched[source].revents) carry_in(source, t);
@@ -438,9 +438,9 @@ static bool turn(void) {
     /* An address or route came or went, or too many to be told (ENOBUFS): the tunnel hears when the burst is over. */
     while (watched[NETWORK].revents && (recv(watched[NETWORK].fd, &rings, sizeof rings, 0) > 0 || errno == ENOBUFS))
         calm_at = t + CALM;
-    if (calm_at <= t) must(underpass_handle_network_change(tunnel, t), "network change"), calm_at = UNDERPASS_NEVER;
+    if (calm_at <= t) must(underpass_tunnel_handle_network_change(tunnel, t), "network change"), calm_at = UNDERPASS_NEVER;
     while (watched[ANSWERS].revents && read(watched[ANSWERS].fd, &answer, sizeof answer) == sizeof answer)
-        underpass_set_endpoint(tunnel, t, answer.peer, &answer.path.remote); /* unless the peer is gone meanwhile */
+        underpass_tunnel_set_endpoint(tunnel, t, answer.peer, &answer.path.remote); /* unless the peer is gone meanwhile */
     bool goes_on = !watched[SIGNALS].revents || obey(t);
     drain(t);
     return goes_on;

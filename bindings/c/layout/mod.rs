@@ -7,7 +7,7 @@ use underpass::configure::{underpass_allowed_ip, underpass_peer_change};
 use underpass::drain::{underpass_event, underpass_transmit};
 use underpass::job::underpass_job;
 use underpass::options::underpass_options;
-use underpass::peers::{underpass_peer, underpass_stats};
+use underpass::peers::{underpass_peer_info, underpass_stats};
 use underpass::uapi::underpass_uapi_result;
 
 /// A C program that compiles only where the header's structs lie as those of the library.
@@ -86,7 +86,7 @@ pub fn layouts() -> Vec<Layout> {
         underpass_uapi_result { size, error_number, flags, fwmark, line, listen_port, reserved }
         underpass_transmit { size, len, peer, path, ecn, reserved }
         underpass_event { size, kind, peer, path, health, lost, reserved }
-        underpass_peer {
+        underpass_peer_info {
             size, flags, public_key, path, health, persistent_keepalive, reserved, latest_handshake, tx_bytes, rx_bytes,
             tx_packets, rx_packets, handshakes, drops,
         }

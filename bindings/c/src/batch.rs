@@ -3,6 +3,7 @@ use crate::address::underpass_path;
 use crate::boundary::enter_tunnel;
 use crate::handle::underpass_tunnel;
 use crate::memory::{Slots, Which};
+use crate::words::underpass_peer_id;
 use core::array;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use underpass_core::packet::ecn::Ecn;
@@ -49,7 +50,7 @@ pub struct underpass_slot {
     /// 0.
     pub reserved: [u8; 3],
     /// Out: where it goes to or comes from; 0: no peer.
-    pub peer: u64,
+    pub peer: underpass_peer_id,
     /// In: the path a datagram came by. Out, with UNDERPASS_VERDICT_SEND: the path it takes.
     pub path: underpass_path,
 }
@@ -59,26 +60,15 @@ const FEW: usize = 16;
 
 /// Seals packets from the virtual interface, in place. Then poll.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
 /// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
 ///   each slot says what became of its packet.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: do with each slot what its verdict says.
-/// - UNDERPASS_E_NULL: slots, or the buf of a slot, is NULL. Mend the call.
 /// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
 ///   Nothing was done; mend the call.
-/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
-/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_handle_packets(
+pub extern "C" fn underpass_tunnel_handle_packets(
     tunnel: *mut underpass_tunnel,
     now: u64,
     slots: *mut underpass_slot,
@@ -96,26 +86,15 @@ pub extern "C" fn underpass_handle_packets(
 
 /// Opens datagrams from the network, in place. Then poll.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
 /// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
 ///   each slot says what became of its datagram.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: do with each slot what its verdict says.
-/// - UNDERPASS_E_NULL: slots, or the buf of a slot, is NULL. Mend the call.
 /// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
 ///   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
-/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
-/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_handle_datagrams(
+pub extern "C" fn underpass_tunnel_handle_datagrams(
     tunnel: *mut underpass_tunnel,
     now: u64,
     slots: *mut underpass_slot,

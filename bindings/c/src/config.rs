@@ -123,18 +123,13 @@ struct PeerShape {
 
 /// Reads a configuration in the dialect of wg-quick(8), of wg setconf, and of the phone applications.
 ///
-/// - text: len bytes of UTF-8, no NUL needed; borrowed for the call.
+/// - text: len bytes of UTF-8, no NUL needed.
 /// - config: out; to be released with underpass_config_free().
 ///
-/// Threads: any, at any time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
 ///   else.
 /// - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_parse(text: *const c_char, len: usize, config: *mut *mut underpass_config) -> i32 {
     enter(|caller| {
@@ -153,32 +148,12 @@ pub extern "C" fn underpass_config_parse(text: *const c_char, len: usize, config
 /// - config: NULL does nothing.
 ///
 /// Threads: none may read it meanwhile or afterwards.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: it is gone.
-/// - UNDERPASS_E_ARGUMENT: this is no configuration. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_free(config: *mut underpass_config) -> i32 {
     enter(|caller| caller.free_config(config))
 }
 
 /// Tells what is wrong or odd in the text, in the order of the text.
-///
-/// - config: the configuration; borrowed for the call.
-/// - index: from 0.
-/// - out: out; its size field is set by the caller.
-///
-/// Threads: any number may read a configuration at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: the diagnostic is there. Ask for the next.
-/// - UNDERPASS_NOTHING: there are no more.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_diagnostic(
     config: *const underpass_config,
@@ -195,18 +170,7 @@ pub extern "C" fn underpass_config_diagnostic(
 
 /// Tells what the [Interface] section says of numbers and keys.
 ///
-/// - config: the configuration; borrowed for the call.
 /// - out: out; its size field is set by the caller. It holds the private key: wipe it.
-///
-/// Threads: any number may read a configuration at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: it is there.
-/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_interface(config: *const underpass_config, out: *mut underpass_interface) -> i32 {
     enter(|caller| {
@@ -217,20 +181,6 @@ pub extern "C" fn underpass_config_interface(config: *const underpass_config, ou
 }
 
 /// Tells the addresses of the virtual interface, each with the prefix length of its network.
-///
-/// - config: the configuration; borrowed for the call.
-/// - index: from 0.
-/// - out: out.
-///
-/// Threads: any number may read a configuration at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: the address is there. Ask for the next.
-/// - UNDERPASS_NOTHING: there are no more.
-/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_address(
     config: *const underpass_config,
@@ -246,20 +196,6 @@ pub extern "C" fn underpass_config_address(
 }
 
 /// Tells the name servers.
-///
-/// - config: the configuration; borrowed for the call.
-/// - index: from 0.
-/// - out: out, without prefix.
-///
-/// Threads: any number may read a configuration at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: the address is there. Ask for the next.
-/// - UNDERPASS_NOTHING: there are no more.
-/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_dns(config: *const underpass_config, index: usize, out: *mut underpass_ip) -> i32 {
     enter(|caller| {
@@ -272,21 +208,8 @@ pub extern "C" fn underpass_config_dns(config: *const underpass_config, index: u
 
 /// Tells the texts of the [Interface] section: commands, search domains, applications.
 ///
-/// - config: the configuration; borrowed for the call.
 /// - kind: UNDERPASS_TEXT_*.
-/// - index: from 0.
 /// - out: out: text with a NUL, valid as long as the configuration.
-///
-/// Threads: any number may read a configuration at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: the text is there. Ask for the next.
-/// - UNDERPASS_NOTHING: there are no more of this kind.
-/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
-/// - UNDERPASS_E_ARGUMENT: there is no such kind. Mend the call.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_text(
     config: *const underpass_config,
@@ -304,24 +227,11 @@ pub extern "C" fn underpass_config_text(
     })
 }
 
-/// Tells the peers, as changes that underpass_configure_peers() takes: each makes a peer what the text says of it. All
-/// zeros stand for no preshared key, 0 for no persistent keepalive.
+/// Tells the peers, as changes that underpass_tunnel_configure_peers() takes: each makes a peer what the text says of
+/// it. All zeros stand for no preshared key, 0 for no persistent keepalive.
 ///
-/// - config: the configuration; borrowed for the call.
-/// - index: from 0.
-/// - out: out; its size field is set by the caller. Its pointers are valid as long as the configuration. It may hold
-///   a preshared key: wipe it.
-///
-/// Threads: any number may read a configuration at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: the peer is there. Ask for the next.
-/// - UNDERPASS_NOTHING: there are no more.
-/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
+/// - out: out; its size field is set by the caller. Its pointers are valid as long as the configuration. It may hold a
+///   preshared key: wipe it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_peer(
     config: *const underpass_config,
@@ -340,19 +250,8 @@ pub extern "C" fn underpass_config_peer(
 
 /// Writes the configuration as wg-quick text. It holds the private key: wipe it.
 ///
-/// - config: the configuration; borrowed for the call.
 /// - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
 /// - len: out, bytes of the text without its NUL.
-///
-/// Threads: any number may read a configuration at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: text and length, or the length, are there.
-/// - UNDERPASS_E_BUFFER: cap is not greater than the length. Ask for that, make room, call again.
-/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_write(
     config: *const underpass_config,

@@ -78,14 +78,8 @@ pub struct underpass_peer_change {
 /// - out: out, size bytes.
 /// - size: sizeof(underpass_peer_change).
 ///
-/// Threads: any, at any time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: the change is there. Fill in the public key, and what is to be otherwise.
-/// - UNDERPASS_E_NULL: out is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: size is not the sizeof of the struct. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_peer_change_init(out: *mut underpass_peer_change, size: u32) -> i32 {
     enter(|caller| caller.init(out, size, underpass_peer_change { size, ..Default::default() }))
@@ -93,15 +87,10 @@ pub extern "C" fn underpass_peer_change_init(out: *mut underpass_peer_change, si
 
 /// Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
 /// - changes: len of them, all of the size of the first; NULL for none. They and what they point to are borrowed for
 ///   the call.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: all are applied.
 /// - UNDERPASS_E_LOW_ORDER_KEY: a public key is none that a peer can have. Nothing was applied; say so to whoever
 ///   asked for it. All zeros is taken: the tunnel never speaks to that peer.
@@ -109,14 +98,8 @@ pub extern "C" fn underpass_peer_change_init(out: *mut underpass_peer_change, si
 /// - UNDERPASS_E_PREFIX: the prefix of an allowed IP is too long. Nothing was applied; mend the change.
 /// - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, or a host name that is none. Nothing
 ///   was applied; mend the change.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: a size is not that of the struct, or not that of the first. Nothing was applied; mend the
-///   call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_configure_peers(
+pub extern "C" fn underpass_tunnel_configure_peers(
     tunnel: *mut underpass_tunnel,
     now: u64,
     changes: *const underpass_peer_change,
@@ -135,41 +118,23 @@ pub extern "C" fn underpass_configure_peers(
 }
 
 /// Removes every peer, with its sessions and staged packets. Then poll.
-///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
-///
-/// Threads: one call on a tunnel at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: they are gone.
-/// - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_remove_all_peers(tunnel: *mut underpass_tunnel, now: u64) -> i32 {
+pub extern "C" fn underpass_tunnel_remove_all_peers(tunnel: *mut underpass_tunnel, now: u64) -> i32 {
     enter_tunnel(tunnel, |_, tunnel| Ok(tunnel.configure(Instant::from_nanos(now), &[Change::RemoveAllPeers])?))
 }
 
 /// Sets or removes the private key. Sessions end, unless it is the key that the tunnel has. Then poll.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
 /// - private_key: 32 bytes, borrowed for the call; NULL or all zeros: none.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: it is set.
-/// - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_set_private_key(tunnel: *mut underpass_tunnel, now: u64, private_key: *const u8) -> i32 {
+pub extern "C" fn underpass_tunnel_set_private_key(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    private_key: *const u8,
+) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         let key = match private_key.is_null() {
             true => None,
@@ -179,24 +144,14 @@ pub extern "C" fn underpass_set_private_key(tunnel: *mut underpass_tunnel, now: 
     })
 }
 
-/// Sets the MTU of the virtual interface. underpass_poll_transmit() needs a buffer to match.
+/// Sets the MTU of the virtual interface. underpass_tunnel_poll_transmit() needs a buffer to match.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
 /// - mtu: bytes, 68 to 65535.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: it is set.
-/// - UNDERPASS_E_MTU: it is out of its range. Ask for another.
-/// - UNDERPASS_E_NULL: tunnel is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_set_mtu(tunnel: *mut underpass_tunnel, now: u64, mtu: u32) -> i32 {
+pub extern "C" fn underpass_tunnel_set_mtu(tunnel: *mut underpass_tunnel, now: u64, mtu: u32) -> i32 {
     enter_tunnel(tunnel, |_, tunnel| {
         let mtu = u16::try_from(mtu).map_err(|_| Status::Mtu)?;
         Ok(tunnel.configure(Instant::from_nanos(now), &[Change::Mtu(mtu)])?)
@@ -204,25 +159,14 @@ pub extern "C" fn underpass_set_mtu(tunnel: *mut underpass_tunnel, now: u64, mtu
 }
 
 /// Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
-/// sessions; private key and MTU are set too. underpass_poll_transmit() needs a buffer to match the MTU. Then poll.
-///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
-/// - config: the configuration; borrowed for the call.
-///
-/// Threads: one call on a tunnel at a time.
+/// sessions; private key and MTU are set too. underpass_tunnel_poll_transmit() needs a buffer to match the MTU. Then
+/// poll.
 ///
 /// Returns:
-///
 /// - UNDERPASS_OK: all is applied.
-/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
 /// - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; say so.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_apply_config(
+pub extern "C" fn underpass_tunnel_apply_config(
     tunnel: *mut underpass_tunnel,
     now: u64,
     config: *const underpass_config,

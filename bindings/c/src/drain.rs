@@ -2,7 +2,7 @@
 use crate::address::underpass_path;
 use crate::boundary::enter_tunnel;
 use crate::handle::underpass_tunnel;
-use crate::words::UNDERPASS_NEVER;
+use crate::words::{UNDERPASS_NEVER, underpass_peer_id};
 use underpass_core::tunnel::{Event, Health, TransmitError};
 use underpass_core::{Instant, PeerId, Status};
 
@@ -14,17 +14,18 @@ pub const UNDERPASS_EVENT_HANDSHAKE_FAILED: u32 = 2;
 pub const UNDERPASS_EVENT_SESSION_EXPIRED: u32 = 3;
 /// An authenticated datagram came from elsewhere: path is where the peer is now.
 pub const UNDERPASS_EVENT_ENDPOINT_MOVED: u32 = 4;
-/// Resolve the peer's endpoint name (underpass_peer_endpoint_name()) and answer with underpass_set_endpoint().
+/// Resolve the peer's endpoint name (underpass_tunnel_peer_endpoint_name()) and answer with
+/// underpass_tunnel_set_endpoint().
 pub const UNDERPASS_EVENT_RESOLVE_ENDPOINT: u32 = 5;
 /// The peer's health changed: health is what it is now.
 pub const UNDERPASS_EVENT_HEALTH_CHANGED: u32 = 6;
-/// The peer's timestamp is more than a day ahead of our wall clock: if its clock is mended later, it will be refused until
-/// underpass_reset_peer_timestamp().
+/// The peer's timestamp is more than a day ahead of our wall clock: if its clock is mended later, it will be refused
+/// until underpass_tunnel_reset_peer_timestamp().
 pub const UNDERPASS_EVENT_TIMESTAMP_AHEAD: u32 = 7;
 /// Does not come: no event is lost. The number stays taken.
 pub const UNDERPASS_EVENT_LOST: u32 = 8;
-/// The clock given as now leapt ahead by more than a day: every session has expired. If the machine has not slept for so
-/// long, a reading of the clock failed. peer is 0.
+/// The clock given as now leapt ahead by more than a day: every session has expired. If the machine has not slept for
+/// so long, a reading of the clock failed. peer is 0.
 pub const UNDERPASS_EVENT_CLOCK_LEAPT: u32 = 9;
 /// Packets or datagrams need other room than before, since the MTU changed. peer is 0.
 pub const UNDERPASS_EVENT_LAYOUT_CHANGED: u32 = 10;
@@ -49,7 +50,7 @@ pub struct underpass_transmit {
     /// Bytes of the datagram, at the beginning of the buffer.
     pub len: u32,
     /// Where it goes to; 0: no peer.
-    pub peer: u64,
+    pub peer: underpass_peer_id,
     /// Where it goes, and from where.
     pub path: underpass_path,
     /// The ECN bits of its outer IP header, 0 to 3.
@@ -67,7 +68,7 @@ pub struct underpass_event {
     /// UNDERPASS_EVENT_*. Leave alone what you do not know.
     pub kind: u32,
     /// Whom it is about; 0: no peer.
-    pub peer: u64,
+    pub peer: underpass_peer_id,
     /// With UNDERPASS_EVENT_ENDPOINT_MOVED.
     pub path: underpass_path,
     /// With UNDERPASS_EVENT_HEALTH_CHANGED: UNDERPASS_HEALTH_*.
@@ -80,29 +81,15 @@ pub struct underpass_event {
 
 /// Writes the next datagram that is to be sent: a handshake message, a keepalive, or a packet that was staged.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
 /// - buf: out, cap bytes: at least the MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM, and at least
 ///   UNDERPASS_MIN_TRANSMIT_BUFFER.
-/// - out: out; its size field is set by the caller.
-///
-/// Threads: one call on a tunnel at a time.
 ///
 /// Returns:
-///
 /// - UNDERPASS_OK: send the datagram along its path, and call again.
-/// - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_event().
-/// - UNDERPASS_E_BUFFER: cap is too small. Make room.
-/// - UNDERPASS_E_ARGUMENT: cap is greater than any memory. Mend the call.
-/// - UNDERPASS_E_RANDOM: a handshake message could not be made for want of randomness. An initiation is tried again after
-///   5 s; for a response, the peer has to initiate again. All else has gone out.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
+/// - UNDERPASS_E_RANDOM: a handshake message could not be made for want of randomness. An initiation is tried again
+///   after 5 s; for a response, the peer has to initiate again. All else has gone out.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_poll_transmit(
+pub extern "C" fn underpass_tunnel_poll_transmit(
     tunnel: *mut underpass_tunnel,
     now: u64,
     buf: *mut u8,
@@ -134,22 +121,10 @@ pub extern "C" fn underpass_poll_transmit(
 
 /// Hands out the next event.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - out: out; its size field is set by the caller.
-///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: act on the event as its kind says, and call again.
-/// - UNDERPASS_NOTHING: there are no more. Go on with underpass_poll_timeout().
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_poll_event(tunnel: *mut underpass_tunnel, out: *mut underpass_event) -> i32 {
+pub extern "C" fn underpass_tunnel_poll_event(tunnel: *mut underpass_tunnel, out: *mut underpass_event) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         let out = caller.record_out(out)?;
         out.put(tunnel.poll_event().ok_or(Status::Nothing)?.into());
@@ -157,22 +132,15 @@ pub extern "C" fn underpass_poll_event(tunnel: *mut underpass_tunnel, out: *mut 
     })
 }
 
-/// Tells when underpass_handle_timeout() is to be called. It may move with every call that handles or configures.
+/// Tells when underpass_tunnel_handle_timeout() is to be called. It may move with every call that handles or
+/// configures.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
 /// - deadline: out, nanoseconds on the clock of the tunnel; UNDERPASS_NEVER: not before something else happens.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: sleep until then, or until there is a packet or a datagram.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_poll_timeout(tunnel: *const underpass_tunnel, deadline: *mut u64) -> i32 {
+pub extern "C" fn underpass_tunnel_poll_timeout(tunnel: *const underpass_tunnel, deadline: *mut u64) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         caller.out(deadline)?.put(tunnel.poll_timeout().map_or(UNDERPASS_NEVER, Instant::as_nanos));
         Ok(())

@@ -3,9 +3,9 @@ use core::ffi::c_void;
 use core::ptr;
 use underpass_core::{NoRandomness, Rng};
 
-/// A source of randomness: fills out with len bytes that nobody can guess, and returns 0; any other number: there is none
-/// now. It is called by whatever thread calls the tunnel, while that call runs; it calls no function of that tunnel, and
-/// neither throws nor jumps out.
+/// A source of randomness: fills out with len bytes that nobody can guess, and returns 0; any other number: there is
+/// none now. It is called by whatever thread calls the tunnel, while that call runs; it calls no function of that
+/// tunnel, and neither throws nor jumps out.
 // SAFETY: it is called with memory of `len` bytes, and with the data that came with it.
 pub type underpass_entropy = Option<unsafe extern "C" fn(data: *mut c_void, out: *mut u8, len: usize) -> i32>;
 

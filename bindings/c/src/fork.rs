@@ -1,8 +1,9 @@
 //! Whether this process is a copy of the one that made the tunnel. Both have its keys then, and only one may use them.
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// The number of the process that a tunnel belongs to. On Linux it lies in a page that the kernel empties in the child of a
-/// fork, so that asking costs one read; elsewhere, and where the kernel cannot do that (before 4.14), the system is asked.
+/// The number of the process that a tunnel belongs to. On Linux it lies in a page that the kernel empties in the child
+/// of a fork, so that asking costs one read; elsewhere, and where the kernel cannot do that (before 4.14), the system
+/// is asked.
 pub(crate) struct Owner {
     #[cfg(target_os = "linux")]
     page: Option<page::Page>,

@@ -18,8 +18,8 @@ const fn busy(process: u32) -> u32 {
 }
 
 /// A tunnel: one virtual interface with its private key, its peers and its routes. Made by underpass_tunnel_new() or
-/// underpass_tunnel_new_from_config(), released by underpass_tunnel_free(). It may be used from any thread, by one call at
-/// a time.
+/// underpass_tunnel_new_from_config(), released by underpass_tunnel_free(). It may be used from any thread, by one
+/// call at a time.
 pub struct underpass_tunnel {
     /// Who may touch the tunnel.
     state: AtomicU32,

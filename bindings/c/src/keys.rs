@@ -10,14 +10,8 @@ use zeroize::Zeroizing;
 ///
 /// - key: out, 32 bytes.
 ///
-/// Threads: any, at any time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
-/// - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
-/// - UNDERPASS_E_NULL: key is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_private_key_generate(key: *mut u8) -> i32 {
     enter(|caller| generate(caller, key, |bytes| *bytes = *PrivateKey::from_bytes(*bytes).clamped().as_bytes()))
@@ -27,14 +21,8 @@ pub extern "C" fn underpass_private_key_generate(key: *mut u8) -> i32 {
 ///
 /// - key: out, 32 bytes.
 ///
-/// Threads: any, at any time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
-/// - UNDERPASS_E_RANDOM: the system gives no randomness. Try again later.
-/// - UNDERPASS_E_NULL: key is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_preshared_key_generate(key: *mut u8) -> i32 {
     enter(|caller| generate(caller, key, |_| {}))
@@ -42,16 +30,8 @@ pub extern "C" fn underpass_preshared_key_generate(key: *mut u8) -> i32 {
 
 /// Computes the public key that belongs to a private one.
 ///
-/// - private_key: 32 bytes; borrowed for the call.
+/// - private_key: 32 bytes.
 /// - public_key: out, 32 bytes; may be the same memory.
-///
-/// Threads: any, at any time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: the public key is there.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_public_key(private_key: *const u8, public_key: *mut u8) -> i32 {
     enter(|caller| {
@@ -64,18 +44,11 @@ pub extern "C" fn underpass_public_key(private_key: *const u8, public_key: *mut 
 
 /// Reads a key from 44 base64 characters, as wg(8) writes it.
 ///
-/// - text: len bytes, no NUL needed; borrowed for the call.
+/// - text: len bytes, no NUL needed.
 /// - key: out, 32 bytes.
 ///
-/// Threads: any, at any time.
-///
 /// Returns:
-///
-/// - UNDERPASS_OK: the key is there.
 /// - UNDERPASS_E_KEY: the text is no key. Ask for another.
-/// - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_from_base64(text: *const c_char, len: usize, key: *mut u8) -> i32 {
     enter(|caller| parse(caller, text, len, key, |text| Ok(PresharedKey::from_base64(text)?)))
@@ -83,18 +56,11 @@ pub extern "C" fn underpass_key_from_base64(text: *const c_char, len: usize, key
 
 /// Reads a key from 64 hexadecimal digits of either case.
 ///
-/// - text: len bytes, no NUL needed; borrowed for the call.
+/// - text: len bytes, no NUL needed.
 /// - key: out, 32 bytes.
 ///
-/// Threads: any, at any time.
-///
 /// Returns:
-///
-/// - UNDERPASS_OK: the key is there.
 /// - UNDERPASS_E_KEY: the text is no key. Ask for another.
-/// - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_from_hex(text: *const c_char, len: usize, key: *mut u8) -> i32 {
     enter(|caller| parse(caller, text, len, key, |text| Ok(PresharedKey::from_hex(text)?)))
@@ -102,17 +68,8 @@ pub extern "C" fn underpass_key_from_hex(text: *const c_char, len: usize, key: *
 
 /// Writes a key as base64, as wg(8) does.
 ///
-/// - key: 32 bytes; borrowed for the call.
+/// - key: 32 bytes.
 /// - text: out, cap bytes, of which UNDERPASS_BASE64_LEN are written, the last one a NUL.
-///
-/// Threads: any, at any time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: the text is there.
-/// - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_BASE64_LEN. Make room.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_to_base64(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
     enter(|caller| write(caller, key, text, cap, PresharedKey::to_base64))
@@ -120,17 +77,8 @@ pub extern "C" fn underpass_key_to_base64(key: *const u8, text: *mut c_char, cap
 
 /// Writes a key as lower-case hexadecimal digits.
 ///
-/// - key: 32 bytes; borrowed for the call.
+/// - key: 32 bytes.
 /// - text: out, cap bytes, of which UNDERPASS_HEX_LEN are written, the last one a NUL.
-///
-/// Threads: any, at any time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: the text is there.
-/// - UNDERPASS_E_BUFFER: cap is less than UNDERPASS_HEX_LEN. Make room.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_to_hex(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
     enter(|caller| write(caller, key, text, cap, PresharedKey::to_hex))
@@ -139,8 +87,6 @@ pub extern "C" fn underpass_key_to_hex(key: *const u8, text: *mut c_char, cap: u
 /// Overwrites memory with zeros, in a way that no compiler leaves out: for keys that are no longer needed.
 ///
 /// - memory: out, len bytes, initialised or not; NULL does nothing.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_wipe(memory: *mut c_void, len: usize) {
     enter(|caller| caller.wipe(memory.cast(), len));

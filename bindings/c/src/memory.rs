@@ -19,8 +19,9 @@ use zeroize::Zeroize;
 /// No struct of the interface comes near this size.
 const MAX_RECORD: usize = 4096;
 
-/// The caller of one entry, and the promise of the header: what a pointer of this call points to is there, as large as the
-/// call says, and left alone by others until the call returns. Whatever is borrowed from it lives as long as the call.
+/// The caller of one entry, and the promise of the header: what a pointer of this call points to is there, as large as
+/// the call says, and left alone by others until the call returns. Whatever is borrowed from it lives as long as the
+/// call.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'c>(PhantomData<&'c mut &'c ()>);
 
@@ -50,7 +51,7 @@ records! {
     crate::uapi::underpass_uapi_result;
     crate::drain::underpass_transmit;
     crate::drain::underpass_event;
-    crate::peers::underpass_peer;
+    crate::peers::underpass_peer_info;
     crate::peers::underpass_stats;
 }
 

@@ -26,7 +26,7 @@ pub struct underpass_options {
     pub flags: u32,
     /// Without one the tunnel drops everything until it gets one.
     pub private_key: [u8; 32],
-    /// What underpass_timestamp_floor() gave in an earlier life, so that a clock set back does not lock us out. Zeros: none.
+    /// What underpass_tunnel_timestamp_floor() gave in an earlier life, so that a clock set back does not lock us out. Zeros: none.
     pub timestamp_floor: [u8; 12],
     /// Bytes of the largest packet, 68 to 65535.
     pub mtu: u32,
@@ -62,14 +62,8 @@ pub struct underpass_options {
 /// - out: out, size bytes.
 /// - size: sizeof(underpass_options).
 ///
-/// Threads: any, at any time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: the options are there. Change what should be otherwise.
-/// - UNDERPASS_E_NULL: out is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: size is not the sizeof of the struct. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_options_init(out: *mut underpass_options, size: u32) -> i32 {
     enter(|caller| caller.init(out, size, underpass_options { size, ..underpass_options::defaults() }))
@@ -77,23 +71,10 @@ pub extern "C" fn underpass_options_init(out: *mut underpass_options, size: u32)
 
 /// Makes a tunnel without peers.
 ///
-/// - options: borrowed for the call; NULL: the defaults.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
-/// - wall: nanoseconds since 1970 UTC.
 /// - out: out; to be released with underpass_tunnel_free().
 ///
-/// Threads: any, at any time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: the tunnel is there. Configure its peers.
-/// - UNDERPASS_E_MTU: the MTU of the options is outside 68 to 65535. Mend the options.
-/// - UNDERPASS_E_RANDOM: there is no randomness. Try again later.
-/// - UNDERPASS_E_LIMIT: a limit of the options is zero or too great. Mend the options.
-/// - UNDERPASS_E_ARGUMENT: an unknown flag. Mend the options.
-/// - UNDERPASS_E_NULL: a pointer other than options is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: the options were not made by underpass_options_init(). Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_new(
     options: *const underpass_options,
@@ -114,25 +95,12 @@ pub extern "C" fn underpass_tunnel_new(
 /// Makes a tunnel with the private key, the MTU and the peers of a configuration. What else that says (addresses,
 /// name servers, listen port, commands) is the host's to do.
 ///
-/// - config: the configuration; borrowed for the call.
 /// - options: borrowed for the call; its private key and MTU are not looked at; NULL: the defaults.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
-/// - wall: nanoseconds since 1970 UTC.
 /// - out: out; to be released with underpass_tunnel_free().
 ///
-/// Threads: any, at any time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: the tunnel is there. Poll it.
-/// - UNDERPASS_E_CONFIG: the text has errors. Show its diagnostics.
 /// - UNDERPASS_E_TOO_MANY_PEERS: more peers than max_peers of the options. Raise that.
-/// - UNDERPASS_E_RANDOM: there is no randomness. Try again later.
-/// - UNDERPASS_E_LIMIT: a limit of the options is zero or too great. Mend the options.
-/// - UNDERPASS_E_ARGUMENT: an unknown flag. Mend the options.
-/// - UNDERPASS_E_NULL: a pointer other than options is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: the options were not made by underpass_options_init(). Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_new_from_config(
     config: *const underpass_config,
@@ -157,13 +125,6 @@ pub extern "C" fn underpass_tunnel_new_from_config(
 /// - tunnel: NULL does nothing.
 ///
 /// Threads: none may be inside or use it afterwards.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: it is gone.
-/// - UNDERPASS_E_BUSY: another thread is inside; nothing was freed. Stop that thread, then call again.
-/// - UNDERPASS_E_ARGUMENT: this is no tunnel. Mend the call.
-/// - UNDERPASS_E_PANIC: a bug in the library. The tunnel is gone, though perhaps not all of its memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_free(tunnel: *mut underpass_tunnel) -> i32 {
     enter(|caller| caller.free_tunnel(tunnel))

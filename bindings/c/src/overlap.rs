@@ -18,8 +18,8 @@ pub(crate) fn meet(one: &Extent, other: &Extent) -> bool {
     one.start < other.end && other.start < one.end
 }
 
-/// Whether each buffer holds what its slot says, and shares nothing with the others nor with `beside`. Buffers that ascend
-/// in memory, as those of a ring do that is begun anywhere, are known to be apart after one pass.
+/// Whether each buffer holds what its slot says, and shares nothing with the others nor with `beside`. Buffers that
+/// ascend in memory, as those of a ring do that is begun anywhere, are known to be apart after one pass.
 #[inline]
 pub(crate) fn check_buffers(slots: &[underpass_slot], which: impl Which, beside: &[Extent]) -> Result<(), Status> {
     let (mut first, mut last, mut wrapped, mut ascending) = (None, 0, false, true);

@@ -3,6 +3,7 @@ use crate::address::{underpass_ip, underpass_path};
 use crate::boundary::enter_tunnel;
 use crate::drain::health_code;
 use crate::handle::underpass_tunnel;
+use crate::words::underpass_peer_id;
 use core::ffi::c_char;
 use core::fmt::Write;
 use underpass_core::tunnel::{DropCounts, PeerView};
@@ -16,14 +17,14 @@ pub const UNDERPASS_INFO_PATH: u32 = 2;
 pub const UNDERPASS_INFO_PINNED: u32 = 4;
 /// There was a handshake: latest_handshake is its time.
 pub const UNDERPASS_INFO_HANDSHAKE: u32 = 8;
-/// The endpoint was configured as a host name: see underpass_peer_endpoint_name().
+/// The endpoint was configured as a host name: see underpass_tunnel_peer_endpoint_name().
 pub const UNDERPASS_INFO_NAMED: u32 = 16;
 
 /// What is known of a peer. Counters are those since it was added.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct underpass_peer {
-    /// sizeof(underpass_peer), set by the caller.
+pub struct underpass_peer_info {
+    /// sizeof(underpass_peer_info), set by the caller.
     pub size: u32,
     /// UNDERPASS_INFO_*.
     pub flags: u32,
@@ -49,7 +50,7 @@ pub struct underpass_peer {
     pub rx_packets: u64,
     /// Handshakes completed.
     pub handshakes: u64,
-    /// Drops of all reasons: see underpass_peer_drops().
+    /// Drops of all reasons: see underpass_tunnel_peer_drops().
     pub drops: u64,
 }
 
@@ -94,22 +95,14 @@ pub struct underpass_stats {
 /// Tells the number of the peer with a public key: its name in all other calls, never 0, and never that of another
 /// peer, even after it was removed.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - public_key: 32 bytes; borrowed for the call.
-/// - peer: out.
-///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
-/// - UNDERPASS_OK: the number is there.
 /// - UNDERPASS_E_NO_PEER: there is no peer with this key. Add it first.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_peer_by_key(tunnel: *const underpass_tunnel, public_key: *const u8, peer: *mut u64) -> i32 {
+pub extern "C" fn underpass_tunnel_peer_by_key(
+    tunnel: *const underpass_tunnel,
+    public_key: *const u8,
+    peer: *mut underpass_peer_id,
+) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         let out = caller.out(peer)?;
         let key = PublicKey::from_bytes(caller.read(public_key.cast())?);
@@ -120,24 +113,12 @@ pub extern "C" fn underpass_peer_by_key(tunnel: *const underpass_tunnel, public_
 
 /// Tells the numbers of all peers.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
 /// - peers: out, cap of them; NULL and 0: only their count is asked for.
 /// - len: out, how many there are.
-///
-/// Threads: one call on a tunnel at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: numbers and count, or the count, are there.
-/// - UNDERPASS_E_BUFFER: cap is less than the count. Ask for that, make room, call again.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_peers(
+pub extern "C" fn underpass_tunnel_peers(
     tunnel: *const underpass_tunnel,
-    peers: *mut u64,
+    peers: *mut underpass_peer_id,
     cap: usize,
     len: *mut usize,
 ) -> i32 {
@@ -147,59 +128,28 @@ pub extern "C" fn underpass_peers(
 }
 
 /// Tells what is known of a peer.
-///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
-/// - peer: the number of the peer.
-/// - out: out; its size field is set by the caller.
-///
-/// Threads: one call on a tunnel at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: it is there.
-/// - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_peer_info(
+pub extern "C" fn underpass_tunnel_peer(
     tunnel: *const underpass_tunnel,
     now: u64,
-    peer: u64,
-    out: *mut underpass_peer,
+    peer: underpass_peer_id,
+    out: *mut underpass_peer_info,
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         let out = caller.record_out(out)?;
-        out.put(underpass_peer::of(&view(tunnel, peer)?, Instant::from_nanos(now)));
+        out.put(underpass_peer_info::of(&view(tunnel, peer)?, Instant::from_nanos(now)));
         Ok(())
     })
 }
 
 /// Tells the allowed IPs of a peer, each with its prefix.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - peer: the number of the peer.
 /// - allowed_ips: out, cap of them; NULL and 0: only their count is asked for.
 /// - len: out, how many there are.
-///
-/// Threads: one call on a tunnel at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: networks and count, or the count, are there.
-/// - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
-/// - UNDERPASS_E_BUFFER: cap is less than the count. Ask for that, make room, call again.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_peer_allowed_ips(
+pub extern "C" fn underpass_tunnel_peer_allowed_ips(
     tunnel: *const underpass_tunnel,
-    peer: u64,
+    peer: underpass_peer_id,
     allowed_ips: *mut underpass_ip,
     cap: usize,
     len: *mut usize,
@@ -213,29 +163,18 @@ pub extern "C" fn underpass_peer_allowed_ips(
 
 /// Tells the host name that a peer's endpoint was configured as.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - peer: the number of the peer.
 /// - host: out, cap bytes, written with a NUL at its end; 256 are always enough; NULL and 0: only length and port are
 ///   asked for.
 /// - len: out, bytes of the name without its NUL.
 /// - port: out, in host order.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
-/// - UNDERPASS_OK: name, length and port are there. Resolve it, and tell underpass_set_endpoint().
+/// - UNDERPASS_OK: name, length and port are there. Resolve it, and tell underpass_tunnel_set_endpoint().
 /// - UNDERPASS_NOTHING: it was configured as an address, or not at all.
-/// - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
-/// - UNDERPASS_E_BUFFER: cap is not greater than the length. Make room.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_peer_endpoint_name(
+pub extern "C" fn underpass_tunnel_peer_endpoint_name(
     tunnel: *const underpass_tunnel,
-    peer: u64,
+    peer: underpass_peer_id,
     host: *mut c_char,
     cap: usize,
     len: *mut usize,
@@ -254,26 +193,13 @@ pub extern "C" fn underpass_peer_endpoint_name(
 
 /// Tells how often packets and datagrams of a peer went no further, by reason.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - peer: the number of the peer.
 /// - counts: out, cap of them: the count of a reason stands at its number. UNDERPASS_DROP_REASONS are all that this
 ///   header knows.
 /// - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
-///
-/// Threads: one call on a tunnel at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: the counts are there.
-/// - UNDERPASS_E_NO_PEER: the peer was removed. Forget its number.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_peer_drops(
+pub extern "C" fn underpass_tunnel_peer_drops(
     tunnel: *const underpass_tunnel,
-    peer: u64,
+    peer: underpass_peer_id,
     counts: *mut u64,
     cap: usize,
     len: *mut usize,
@@ -287,20 +213,6 @@ pub extern "C" fn underpass_peer_drops(
 }
 
 /// Tells the counters of the tunnel, and what it holds. It visits every peer.
-///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - out: out; its size field is set by the caller.
-///
-/// Threads: one call on a tunnel at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: they are there.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_stats(tunnel: *const underpass_tunnel, out: *mut underpass_stats) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -311,20 +223,9 @@ pub extern "C" fn underpass_tunnel_stats(tunnel: *const underpass_tunnel, out: *
 
 /// Tells how often packets and datagrams went no further, by reason, those of no known peer included.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
 /// - counts: out, cap of them: the count of a reason stands at its number. UNDERPASS_DROP_REASONS are all that this
 ///   header knows.
 /// - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
-///
-/// Threads: one call on a tunnel at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: the counts are there.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_drops(
     tunnel: *const underpass_tunnel,
@@ -340,19 +241,10 @@ pub extern "C" fn underpass_tunnel_drops(
 
 /// Tells our public key.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
 /// - public_key: out, 32 bytes.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
-/// - UNDERPASS_OK: it is there.
 /// - UNDERPASS_NOTHING: the tunnel has no private key.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_public_key(tunnel: *const underpass_tunnel, public_key: *mut u8) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -364,18 +256,7 @@ pub extern "C" fn underpass_tunnel_public_key(tunnel: *const underpass_tunnel, p
 
 /// Tells the MTU of the virtual interface.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
 /// - mtu: out, bytes.
-///
-/// Threads: one call on a tunnel at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: it is there.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_mtu(tunnel: *const underpass_tunnel, mtu: *mut u32) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -387,27 +268,16 @@ pub extern "C" fn underpass_tunnel_mtu(tunnel: *const underpass_tunnel, mtu: *mu
 /// Tells the timestamp that is to be saved from time to time and when the tunnel ends, and given to its next life as
 /// timestamp_floor of the options.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
 /// - floor: out, UNDERPASS_TIMESTAMP_LEN bytes.
-///
-/// Threads: one call on a tunnel at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: it is there.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_timestamp_floor(tunnel: *const underpass_tunnel, floor: *mut u8) -> i32 {
+pub extern "C" fn underpass_tunnel_timestamp_floor(tunnel: *const underpass_tunnel, floor: *mut u8) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         caller.out(floor.cast::<[u8; 12]>())?.put(*tunnel.timestamp_floor().as_bytes());
         Ok(())
     })
 }
 
-fn view(tunnel: &Tunnel, peer: u64) -> Result<PeerView<'_>, Status> {
+fn view(tunnel: &Tunnel, peer: underpass_peer_id) -> Result<PeerView<'_>, Status> {
     tunnel.peer(PeerId::from_u64(peer)).ok_or(Status::NoPeer)
 }
 
@@ -416,7 +286,7 @@ fn by_number(drops: &DropCounts) -> impl Iterator<Item = u64> + '_ {
     DropReason::ALL.iter().map(|reason| drops.of(*reason))
 }
 
-impl underpass_peer {
+impl underpass_peer_info {
     fn of(peer: &PeerView<'_>, now: Instant) -> Self {
         let (stats, handshake) = (peer.stats(), peer.latest_handshake());
         let flags = [

@@ -7,32 +7,22 @@ use crate::memory::{Slots, Which};
 use underpass_core::tunnel::{Begin, PacketBuf};
 use underpass_core::{Instant, Status};
 
-/// The first of three steps that do what underpass_handle_packets() does, for many cores: finds the sessions, counts,
-/// writes the headers. Then poll.
+/// The first of three steps that do what underpass_tunnel_handle_packets() does, for many cores: finds the sessions,
+/// counts, writes the headers. Then poll.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
 /// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
 ///   each slot says what became of its packet.
 /// - jobs: one for each slot, zeroed before its first use. Slots, buffers and jobs stay where they are until they are
 ///   finished or discarded.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
-/// - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_crypt() is to run, and
-///   then underpass_finish_packets(), in the order of the packets. Do with the others what their verdicts say.
-/// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_jobs_crypt() is to run,
+///   and then underpass_tunnel_finish_packets(), in the order of the packets. Do with the others what their verdicts
+///   say.
 /// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
 ///   Nothing was done; mend the call.
-/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
-/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_begin_packets(
+pub extern "C" fn underpass_tunnel_begin_packets(
     tunnel: *mut underpass_tunnel,
     now: u64,
     slots: *mut underpass_slot,
@@ -55,32 +45,22 @@ pub extern "C" fn underpass_begin_packets(
     })
 }
 
-/// The first of three steps that do what underpass_handle_datagrams() does, for many cores: finds the sessions.
+/// The first of three steps that do what underpass_tunnel_handle_datagrams() does, for many cores: finds the sessions.
 /// Handshake messages are done with it. Then poll.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
 /// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
 ///   each slot says what became of its datagram.
 /// - jobs: one for each slot, zeroed before its first use. Slots, buffers and jobs stay where they are until they are
 ///   finished or discarded.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
-/// - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_crypt() is to run, and
-///   then underpass_finish_datagrams(), in the order of the datagrams. Do with the others what their verdicts say.
-/// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_jobs_crypt() is to run,
+///   and then underpass_tunnel_finish_datagrams(), in the order of the datagrams. Do with the others what their
+///   verdicts say.
 /// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
 ///   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
-/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
-/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_begin_datagrams(
+pub extern "C" fn underpass_tunnel_begin_datagrams(
     tunnel: *mut underpass_tunnel,
     now: u64,
     slots: *mut underpass_slot,
@@ -112,18 +92,13 @@ pub extern "C" fn underpass_begin_datagrams(
 /// Threads: any, in any order, with any part of a batch; but one call for a slot and its job at a time.
 ///
 /// Returns:
-///
 /// - UNDERPASS_OK: finish them.
-/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, or its buffer was filled again. Nothing was done; discard the jobs, and mend
-///   the order of the calls.
-/// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, or its buffer was filled again. Nothing was
+///   done; discard the jobs, and mend the order of the calls.
 /// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
 ///   Nothing was done; mend the call.
-/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
-/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
-/// - UNDERPASS_E_PANIC: a bug in the library. Discard the jobs.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_crypt(slots: *mut underpass_slot, jobs: *mut underpass_job, len: usize) -> i32 {
+pub extern "C" fn underpass_jobs_crypt(slots: *mut underpass_slot, jobs: *mut underpass_job, len: usize) -> i32 {
     enter(|caller| {
         let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
         check_jobs(&slots, jobs, |_| true)?;
@@ -138,28 +113,16 @@ pub extern "C" fn underpass_crypt(slots: *mut underpass_slot, jobs: *mut underpa
 /// The last of three steps for packets, in the order in which they were begun. The jobs are done and hold no keys any
 /// more. Then poll.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
 /// - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: do with each slot what its verdict says.
-/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted; or its
-///   buffer was filled again.
-///   Nothing was done; discard the jobs, and mend the order of the calls.
-/// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted; or
+///   its buffer was filled again. Nothing was done; discard the jobs, and mend the order of the calls.
 /// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
 ///   Nothing was done; mend the call.
-/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
-/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_finish_packets(
+pub extern "C" fn underpass_tunnel_finish_packets(
     tunnel: *mut underpass_tunnel,
     now: u64,
     slots: *mut underpass_slot,
@@ -172,28 +135,16 @@ pub extern "C" fn underpass_finish_packets(
 /// The last of three steps for datagrams, in the order in which they were begun. The jobs are done and hold no keys
 /// any more. Then poll.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
 /// - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
 ///
-/// Threads: one call on a tunnel at a time.
-///
 /// Returns:
-///
 /// - UNDERPASS_OK: do with each slot what its verdict says.
-/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted; or its
-///   buffer was filled again.
-///   Nothing was done; discard the jobs, and mend the order of the calls.
-/// - UNDERPASS_E_NULL: slots or jobs, or the buf of a slot, is NULL. Mend the call.
+/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted;
+///   or its buffer was filled again. Nothing was done; discard the jobs, and mend the order of the calls.
 /// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
 ///   Nothing was done; mend the call.
-/// - UNDERPASS_E_OVERLAP: memory of a slot is that of another, or of the arrays. Nothing was done; mend the call.
-/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Nothing was done; make several calls.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_finish_datagrams(
+pub extern "C" fn underpass_tunnel_finish_datagrams(
     tunnel: *mut underpass_tunnel,
     now: u64,
     slots: *mut underpass_slot,
@@ -210,14 +161,9 @@ pub extern "C" fn underpass_finish_datagrams(
 /// Threads: any, but none may crypt or finish them meanwhile.
 ///
 /// Returns:
-///
-/// - UNDERPASS_OK: they are gone.
-/// - UNDERPASS_E_NULL: jobs is NULL. Mend the call.
 /// - UNDERPASS_E_ARGUMENT: the array is not aligned as its type asks. Mend the call.
-/// - UNDERPASS_E_BATCH: len is greater than UNDERPASS_MAX_BATCH. Make several calls.
-/// - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_discard_jobs(jobs: *mut underpass_job, len: usize) -> i32 {
+pub extern "C" fn underpass_jobs_discard(jobs: *mut underpass_job, len: usize) -> i32 {
     enter(|caller| {
         caller.jobs(jobs, len)?.iter_mut().for_each(underpass_job::wipe);
         Ok(())

@@ -32,25 +32,13 @@ pub struct underpass_uapi_result {
 
 /// Applies a request of wg: the lines between set=1 and the empty line. Then poll.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
-/// - now: nanoseconds on the clock of the tunnel, see the top of this file.
-/// - text: len bytes, no NUL needed; borrowed for the call.
-/// - out: out; its size field is set by the caller.
-///
-/// Threads: one call on a tunnel at a time.
+/// - text: len bytes, no NUL needed.
 ///
 /// Returns:
-///
 /// - UNDERPASS_OK: the request was looked at. If error_number is 0, do what flags say and answer errno=0; else
 ///   nothing was applied, and it is the answer.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_SIZE: the size field of out is not set, or of another library. Set it to the sizeof of the struct.
-/// - UNDERPASS_E_ARGUMENT: len is greater than any text. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_uapi_set(
+pub extern "C" fn underpass_tunnel_uapi_set(
     tunnel: *mut underpass_tunnel,
     now: u64,
     text: *const c_char,
@@ -67,23 +55,11 @@ pub extern "C" fn underpass_uapi_set(
 
 /// Writes the answer to get=1 of wg, without the errno line that ends it. It holds the private key: wipe it.
 ///
-/// - tunnel: the tunnel; borrowed for the call.
 /// - listen_port, fwmark: what the host knows; 0: none.
 /// - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
 /// - len: out, bytes of the text without its NUL.
-///
-/// Threads: one call on a tunnel at a time.
-///
-/// Returns:
-///
-/// - UNDERPASS_OK: text and length, or the length, are there.
-/// - UNDERPASS_E_BUFFER: cap is not greater than the length. Ask for that, make room, call again.
-/// - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
-/// - UNDERPASS_E_BUSY: another thread is inside the tunnel. Call again when it is out, and keep threads apart with a
-///   lock.
-/// - UNDERPASS_E_PANIC, UNDERPASS_E_POISONED: a bug in the library. Free the tunnel and make another.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_uapi_get(
+pub extern "C" fn underpass_tunnel_uapi_get(
     tunnel: *const underpass_tunnel,
     listen_port: u16,
     fwmark: u32,

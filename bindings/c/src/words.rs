@@ -13,6 +13,10 @@ pub const UNDERPASS_VERSION_PATCH: u32 = 0;
 pub const UNDERPASS_VERSION: u32 =
     (UNDERPASS_VERSION_MAJOR << 24) | (UNDERPASS_VERSION_MINOR << 16) | (UNDERPASS_VERSION_PATCH << 8);
 
+/// The number of a peer: its name in all calls. Never 0, never that of another peer of any tunnel of this process,
+/// even after it was removed.
+pub type underpass_peer_id = u64;
+
 /// Bytes of a key.
 pub const UNDERPASS_KEY_LEN: usize = 32;
 /// Bytes of a key in base64, with its NUL.
@@ -25,7 +29,8 @@ pub const UNDERPASS_TIMESTAMP_LEN: usize = 12;
 pub const UNDERPASS_HEADROOM: u32 = 16;
 /// Bytes that must be free behind a packet, in its buffer.
 pub const UNDERPASS_TAILROOM: u32 = 32;
-/// underpass_poll_transmit() needs at least this many bytes, and at least MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM.
+/// underpass_tunnel_poll_transmit() needs at least this many bytes, and at least MTU + UNDERPASS_HEADROOM +
+/// UNDERPASS_TAILROOM.
 pub const UNDERPASS_MIN_TRANSMIT_BUFFER: u32 = 148;
 /// Slots that a batch may have.
 pub const UNDERPASS_MAX_BATCH: u32 = 256;
@@ -38,8 +43,9 @@ pub const UNDERPASS_OK: i32 = 0;
 pub const UNDERPASS_NOTHING: i32 = 1;
 /// A pointer that must not be NULL is. Mend the call.
 pub const UNDERPASS_E_NULL: i32 = -1;
-/// The size field of a struct is not one that this library knows. Set it to the sizeof of the struct; if it is, the header
-/// is newer than the library and uses what that does not have: compare UNDERPASS_VERSION with underpass_version().
+/// The size field of a struct is not one that this library knows. Set it to the sizeof of the struct; if it is, the
+/// header is newer than the library and uses what that does not have: compare UNDERPASS_VERSION with
+/// underpass_version().
 pub const UNDERPASS_E_SIZE: i32 = -2;
 /// A number out of its range, an unknown flag, text that is not UTF-8, or an array that is not aligned. Mend the call.
 pub const UNDERPASS_E_ARGUMENT: i32 = -3;
@@ -65,9 +71,8 @@ pub const UNDERPASS_E_MTU: i32 = -12;
 pub const UNDERPASS_E_LIMIT: i32 = -13;
 /// No peer has this name or key, or not any more. Forget it.
 pub const UNDERPASS_E_NO_PEER: i32 = -14;
-/// A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was filled
-/// again since. Discard the jobs of the batch and
-/// drop its packets; mend the order of the calls.
+/// A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was
+/// filled again since. Discard the jobs of the batch and drop its packets; mend the order of the calls.
 pub const UNDERPASS_E_JOB: i32 = -15;
 /// There is no randomness, from the system or from entropy of the options. Try again later.
 pub const UNDERPASS_E_RANDOM: i32 = -16;
@@ -163,24 +168,18 @@ static REASONS: Words<{ DropReason::ALL.len() }> = {
 
 /// The version of the library, to be compared with UNDERPASS_VERSION of the header: a program works with a library of
 /// the same first two numbers while the first is 0, and of the same first number from 1 on.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_version() -> u32 {
     UNDERPASS_VERSION
 }
 
 /// The version of the library as text, such as "0.1.0". It is static: valid for ever, not to be freed.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_version_string() -> *const c_char {
     static_word(VERSION).as_ptr()
 }
 
 /// Which cryptography is built in: "fast" or "portable". It is static: valid for ever, not to be freed.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_backend() -> *const c_char {
     let is_fast = cfg!(all(feature = "fast", any(target_arch = "x86_64", target_arch = "aarch64")));
@@ -191,8 +190,6 @@ pub extern "C" fn underpass_backend() -> *const c_char {
 /// be freed.
 ///
 /// - status: what a function returned.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_strerror(status: i32) -> *const c_char {
     status_text(status).as_ptr()
@@ -202,8 +199,6 @@ pub extern "C" fn underpass_strerror(status: i32) -> *const c_char {
 /// never NULL. It is static: valid for ever, not to be freed.
 ///
 /// - reason: UNDERPASS_DROP_*.
-///
-/// Threads: any, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_drop_reason_name(reason: u32) -> *const c_char {
     drop_reason_name(reason).as_ptr()

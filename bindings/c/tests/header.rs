@@ -46,6 +46,12 @@ fn tidy(text: &str) -> String {
             _ => lines.push(number(&untagged(line))),
         }
     }
+    // Every C has these comments.
+    for line in &mut lines {
+        if let Some((code, said)) = line.split_once("  // ").or_else(|| line.split_once(" // ")) {
+            *line = format!("{code} /* {said} */");
+        }
+    }
     let includes = lines.iter().rposition(|line| line.starts_with("#include")).expect("there are includes");
     lines.insert(includes + 1, String::new());
     let mut tidied = String::new();

@@ -11,18 +11,18 @@ use underpass::config::{
 };
 use underpass::drain::{
     UNDERPASS_EVENT_LAYOUT_CHANGED, UNDERPASS_EVENT_SESSION_ESTABLISHED, UNDERPASS_HEALTH_IDLE, underpass_event,
-    underpass_poll_event, underpass_poll_timeout,
+    underpass_tunnel_poll_event, underpass_tunnel_poll_timeout,
 };
 use underpass::keys::{
     underpass_key_from_base64, underpass_key_from_hex, underpass_key_to_base64, underpass_key_to_hex,
     underpass_public_key,
 };
 use underpass::peers::{
-    underpass_peer, underpass_peer_allowed_ips, underpass_peer_drops, underpass_peer_endpoint_name,
-    underpass_peer_info, underpass_peers, underpass_stats, underpass_timestamp_floor, underpass_tunnel_drops,
-    underpass_tunnel_mtu, underpass_tunnel_public_key, underpass_tunnel_stats,
+    underpass_peer_info, underpass_stats, underpass_tunnel_drops, underpass_tunnel_mtu, underpass_tunnel_peer,
+    underpass_tunnel_peer_allowed_ips, underpass_tunnel_peer_drops, underpass_tunnel_peer_endpoint_name,
+    underpass_tunnel_peers, underpass_tunnel_public_key, underpass_tunnel_stats, underpass_tunnel_timestamp_floor,
 };
-use underpass::uapi::underpass_uapi_get;
+use underpass::uapi::underpass_tunnel_uapi_get;
 use underpass::words::{underpass_drop_reason_name, underpass_strerror};
 
 /// Reads a text that the library handed out.
@@ -41,7 +41,7 @@ impl World {
     pub(super) fn event(&mut self, who: usize, word: u64) {
         let size = size(size_of::<underpass_event>(), word);
         let mut event = underpass_event { size, ..Default::default() };
-        if self.judge_out(&mut event, |world, out| underpass_poll_event(world.tunnels[who], out)) {
+        if self.judge_out(&mut event, |world, out| underpass_tunnel_poll_event(world.tunnels[who], out)) {
             let kinds = UNDERPASS_EVENT_SESSION_ESTABLISHED..=UNDERPASS_EVENT_LAYOUT_CHANGED;
             assert!(kinds.contains(&event.kind) && event.health <= UNDERPASS_HEALTH_IDLE, "{event:?}");
             assert_eq!(event.size, size);
@@ -54,27 +54,27 @@ impl World {
         let cap = usize::try_from(word).unwrap_or(0) % 24;
         match which % 4 {
             0 => {
-                let size = size(size_of::<underpass_peer>(), word);
-                let mut info = underpass_peer { size, ..Default::default() };
-                self.judge_out(&mut info, |world, out| underpass_peer_info(world.tunnels[who], world.now, peer, out));
+                let size = size(size_of::<underpass_peer_info>(), word);
+                let mut info = underpass_peer_info { size, ..Default::default() };
+                self.judge_out(&mut info, |world, out| underpass_tunnel_peer(world.tunnels[who], world.now, peer, out));
             }
             1 => {
                 let mut out = (vec![underpass_ip::default(); cap], usize::MAX);
                 let is_done = self.judge_out(&mut out, |world, (ips, len)| {
-                    underpass_peer_allowed_ips(world.tunnels[who], peer, memory(ips), cap, len)
+                    underpass_tunnel_peer_allowed_ips(world.tunnels[who], peer, memory(ips), cap, len)
                 });
                 assert!(!is_done || cap == 0 || out.1 <= cap, "more than there is room for");
             }
             2 => {
                 let mut out = (vec![7_u64; cap], usize::MAX);
                 self.judge_out(&mut out, |world, (counts, len)| {
-                    underpass_peer_drops(world.tunnels[who], peer, memory(counts), cap, len)
+                    underpass_tunnel_peer_drops(world.tunnels[who], peer, memory(counts), cap, len)
                 });
             }
             _ => {
                 let mut out = (vec![7_u8; cap], usize::MAX, 7);
                 self.judge_out(&mut out, |world, (host, len, port)| {
-                    underpass_peer_endpoint_name(world.tunnels[who], peer, memory(host).cast(), cap, len, port)
+                    underpass_tunnel_peer_endpoint_name(world.tunnels[who], peer, memory(host).cast(), cap, len, port)
                 });
             }
         }
@@ -98,20 +98,22 @@ impl World {
             }
             2 => {
                 let mut out = (vec![7_u64; cap % 8], usize::MAX);
-                let is_done =
-                    self.judge_out(&mut out, |_, (all, len)| underpass_peers(tunnel, memory(all), all.len(), len));
+                let is_done = self
+                    .judge_out(&mut out, |_, (all, len)| underpass_tunnel_peers(tunnel, memory(all), all.len(), len));
                 assert!(!is_done || out.0.is_empty() || out.1 <= out.0.len(), "more than there is room for");
             }
             3 => {
                 let mut out = (vec![7_u8; cap], usize::MAX);
                 self.judge_out(&mut out, |_, (text, len)| {
-                    underpass_uapi_get(tunnel, 1, 2, memory(text).cast(), text.len(), len)
+                    underpass_tunnel_uapi_get(tunnel, 1, 2, memory(text).cast(), text.len(), len)
                 });
             }
-            4 => drop(self.judge_out(&mut [7_u8; 12], |_, out| underpass_timestamp_floor(tunnel, out.as_mut_ptr()))),
+            4 => drop(
+                self.judge_out(&mut [7_u8; 12], |_, out| underpass_tunnel_timestamp_floor(tunnel, out.as_mut_ptr())),
+            ),
             5 => drop(self.judge_out(&mut [7_u8; 32], |_, out| underpass_tunnel_public_key(tunnel, out.as_mut_ptr()))),
             6 => drop(self.judge_out(&mut 7, |_, out| underpass_tunnel_mtu(tunnel, out))),
-            _ => drop(self.judge_out(&mut 7, |_, out| underpass_poll_timeout(tunnel, out))),
+            _ => drop(self.judge_out(&mut 7, |_, out| underpass_tunnel_poll_timeout(tunnel, out))),
         }
     }
 

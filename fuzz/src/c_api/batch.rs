@@ -5,13 +5,13 @@ use crate::tunnel_ops::script::Script;
 use std::ptr;
 use underpass::batch::{
     UNDERPASS_VERDICT_BOUNCE, UNDERPASS_VERDICT_DELIVER, UNDERPASS_VERDICT_PENDING, UNDERPASS_VERDICT_REPLY,
-    UNDERPASS_VERDICT_SEND, underpass_handle_datagrams, underpass_handle_packets, underpass_slot,
+    UNDERPASS_VERDICT_SEND, underpass_slot, underpass_tunnel_handle_datagrams, underpass_tunnel_handle_packets,
 };
 use underpass::handle::underpass_tunnel;
 use underpass::job::underpass_job;
 use underpass::steps::{
-    underpass_begin_datagrams, underpass_begin_packets, underpass_crypt, underpass_discard_jobs,
-    underpass_finish_datagrams, underpass_finish_packets,
+    underpass_jobs_crypt, underpass_jobs_discard, underpass_tunnel_begin_datagrams, underpass_tunnel_begin_packets,
+    underpass_tunnel_finish_datagrams, underpass_tunnel_finish_packets,
 };
 use underpass::words::{UNDERPASS_DROP_REASONS, UNDERPASS_MAX_BATCH, UNDERPASS_OK};
 
@@ -94,37 +94,37 @@ impl World {
     }
 
     pub(super) fn handle_packets(&mut self, who: usize, script: &mut Script<'_>) {
-        self.whole(who, script, underpass_handle_packets);
+        self.whole(who, script, underpass_tunnel_handle_packets);
     }
 
     pub(super) fn handle_datagrams(&mut self, who: usize, script: &mut Script<'_>) {
-        self.whole(who, script, underpass_handle_datagrams);
+        self.whole(who, script, underpass_tunnel_handle_datagrams);
     }
 
     pub(super) fn begin_packets(&mut self, who: usize, script: &mut Script<'_>) {
-        self.begin(who, script, underpass_begin_packets);
+        self.begin(who, script, underpass_tunnel_begin_packets);
     }
 
     pub(super) fn begin_datagrams(&mut self, who: usize, script: &mut Script<'_>) {
-        self.begin(who, script, underpass_begin_datagrams);
+        self.begin(who, script, underpass_tunnel_begin_datagrams);
     }
 
     pub(super) fn finish_packets(&mut self, who: usize, script: &mut Script<'_>) {
-        self.finish(who, script, underpass_finish_packets);
+        self.finish(who, script, underpass_tunnel_finish_packets);
     }
 
     pub(super) fn finish_datagrams(&mut self, who: usize, script: &mut Script<'_>) {
-        self.finish(who, script, underpass_finish_datagrams);
+        self.finish(who, script, underpass_tunnel_finish_datagrams);
     }
 
     pub(super) fn crypt(&mut self, script: &mut Script<'_>) {
         let part = part(script);
-        self.run(0, &part, |_, slots, jobs, len| underpass_crypt(slots, jobs, len));
+        self.run(0, &part, |_, slots, jobs, len| underpass_jobs_crypt(slots, jobs, len));
     }
 
     pub(super) fn discard(&mut self, script: &mut Script<'_>) {
         let part = part(script);
-        self.run(0, &part, |_, _, jobs, len| underpass_discard_jobs(jobs, len));
+        self.run(0, &part, |_, _, jobs, len| underpass_jobs_discard(jobs, len));
     }
 
     fn whole(&mut self, who: usize, script: &mut Script<'_>, call: Whole) {

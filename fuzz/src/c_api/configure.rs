@@ -3,19 +3,22 @@ use super::world::{Later, World, allowed_ip, blank_change, c_address, number, pa
 use crate::pair::{address, private_key};
 use crate::tunnel_ops::script::Script;
 use std::ptr;
-use underpass::batch::underpass_handle_packets;
+use underpass::batch::underpass_tunnel_handle_packets;
 use underpass::commands::{
-    underpass_connect, underpass_forget_source, underpass_reset_peer_timestamp, underpass_set_endpoint,
+    underpass_tunnel_connect, underpass_tunnel_forget_source, underpass_tunnel_reset_peer_timestamp,
+    underpass_tunnel_set_endpoint,
 };
 use underpass::config::{underpass_config_free, underpass_config_parse};
 use underpass::configure::{
-    underpass_apply_config, underpass_configure_peers, underpass_remove_all_peers, underpass_set_mtu,
-    underpass_set_private_key,
+    underpass_tunnel_apply_config, underpass_tunnel_configure_peers, underpass_tunnel_remove_all_peers,
+    underpass_tunnel_set_mtu, underpass_tunnel_set_private_key,
 };
-use underpass::drain::underpass_poll_timeout;
-use underpass::facts::{underpass_handle_network_change, underpass_handle_timeout, underpass_handle_wall_clock};
+use underpass::drain::underpass_tunnel_poll_timeout;
+use underpass::facts::{
+    underpass_tunnel_handle_network_change, underpass_tunnel_handle_timeout, underpass_tunnel_handle_wall_clock,
+};
 use underpass::options::{underpass_options, underpass_tunnel_new_from_config};
-use underpass::uapi::{underpass_uapi_get, underpass_uapi_result, underpass_uapi_set};
+use underpass::uapi::{underpass_tunnel_uapi_get, underpass_tunnel_uapi_set, underpass_uapi_result};
 use underpass::words::{UNDERPASS_E_NULL, UNDERPASS_OK};
 
 const HOUR: u64 = 3_600_000_000_000;
@@ -80,12 +83,12 @@ impl World {
         self.now = self.now.saturating_add(step).min(u64::MAX / 2);
         match how {
             254 => self.now = self.now.saturating_sub(HOUR),
-            255 => drop(self.judge(underpass_handle_timeout(self.tunnels[who], u64::MAX))),
+            255 => drop(self.judge(underpass_tunnel_handle_timeout(self.tunnels[who], u64::MAX))),
             _ => {}
         }
-        self.judge(underpass_handle_timeout(self.tunnels[who], self.now));
+        self.judge(underpass_tunnel_handle_timeout(self.tunnels[who], self.now));
         let mut due = 0;
-        assert_eq!(underpass_poll_timeout(self.tunnels[who], &mut due), UNDERPASS_OK);
+        assert_eq!(underpass_tunnel_poll_timeout(self.tunnels[who], &mut due), UNDERPASS_OK);
         assert!(due > self.now, "a deadline stays due");
     }
 
@@ -97,15 +100,15 @@ impl World {
         let mut path = path_from(1 - who);
         path.remote.family = if sign % 8 == 7 { sign } else { path.remote.family };
         let status = match which % 9 {
-            0 => underpass_connect(tunnel, now, peer),
-            1 => underpass_set_endpoint(tunnel, now, peer, &path.remote),
-            2 => underpass_forget_source(tunnel, peer, &path),
-            3 => underpass_reset_peer_timestamp(tunnel, peer),
-            4 => underpass_handle_network_change(tunnel, now),
-            5 => underpass_handle_wall_clock(tunnel, now, u64::from(sign) << 56),
-            6 => underpass_set_endpoint(tunnel, now, peer, ptr::null()),
-            7 => underpass_connect(ptr::null_mut(), now, peer),
-            _ => underpass_handle_packets(tunnel, now, ptr::null_mut(), usize::from(sign & 1)),
+            0 => underpass_tunnel_connect(tunnel, now, peer),
+            1 => underpass_tunnel_set_endpoint(tunnel, now, peer, &path.remote),
+            2 => underpass_tunnel_forget_source(tunnel, peer, &path),
+            3 => underpass_tunnel_reset_peer_timestamp(tunnel, peer),
+            4 => underpass_tunnel_handle_network_change(tunnel, now),
+            5 => underpass_tunnel_handle_wall_clock(tunnel, now, u64::from(sign) << 56),
+            6 => underpass_tunnel_set_endpoint(tunnel, now, peer, ptr::null()),
+            7 => underpass_tunnel_connect(ptr::null_mut(), now, peer),
+            _ => underpass_tunnel_handle_packets(tunnel, now, ptr::null_mut(), usize::from(sign & 1)),
         };
         self.judge(status);
         assert!(!matches!(which % 9, 6 | 7) || status == UNDERPASS_E_NULL);
@@ -143,7 +146,7 @@ impl World {
         let len = usize::from(size) % 4;
         let (tunnel, now) = (self.tunnels[who], self.now);
         let before = self.described(who);
-        let status = underpass_configure_peers(tunnel, now, ptr::from_ref(&changes).cast(), len);
+        let status = underpass_tunnel_configure_peers(tunnel, now, ptr::from_ref(&changes).cast(), len);
         if self.judge(status) != UNDERPASS_OK {
             assert_eq!(self.described(who), before, "status {status}, and a change");
         }
@@ -154,12 +157,12 @@ impl World {
         let (which, value) = (script.byte().unwrap_or(0), script.number());
         let (tunnel, now) = (self.tunnels[who], self.now);
         let status = match which % 8 {
-            0 => underpass_remove_all_peers(tunnel, now),
-            1 => underpass_set_private_key(tunnel, now, ptr::null()),
-            2 | 3 => underpass_set_private_key(tunnel, now, private_key(number(who)).as_bytes().as_ptr()),
+            0 => underpass_tunnel_remove_all_peers(tunnel, now),
+            1 => underpass_tunnel_set_private_key(tunnel, now, ptr::null()),
+            2 | 3 => underpass_tunnel_set_private_key(tunnel, now, private_key(number(who)).as_bytes().as_ptr()),
             // The scripts' buffers are for MTUs up to the usual one.
-            4 => underpass_set_mtu(tunnel, now, u32::try_from(value % 1421).expect("16 bits")),
-            5 => underpass_set_mtu(tunnel, now, 70_000),
+            4 => underpass_tunnel_set_mtu(tunnel, now, u32::try_from(value % 1421).expect("16 bits")),
+            5 => underpass_tunnel_set_mtu(tunnel, now, 70_000),
             _ => UNDERPASS_OK,
         };
         self.judge(status);
@@ -178,7 +181,7 @@ impl World {
         }
         let before = self.described(who);
         let is_done = self.judge_out(&mut result, |world, out| {
-            underpass_uapi_set(world.tunnels[who], world.now, text.as_ptr().cast(), text.len(), out)
+            underpass_tunnel_uapi_set(world.tunnels[who], world.now, text.as_ptr().cast(), text.len(), out)
         });
         if !is_done || result.error_number != 0 {
             assert_eq!(self.described(who), before, "a refused request left something behind");
@@ -189,10 +192,10 @@ impl World {
     /// What a tunnel says of itself.
     fn described(&mut self, who: usize) -> Vec<u8> {
         let mut len = 0;
-        assert_eq!(underpass_uapi_get(self.tunnels[who], 1, 2, ptr::null_mut(), 0, &mut len), UNDERPASS_OK);
+        assert_eq!(underpass_tunnel_uapi_get(self.tunnels[who], 1, 2, ptr::null_mut(), 0, &mut len), UNDERPASS_OK);
         let mut text = vec![0xa5; len + 1];
         let mut again = 0;
-        let status = underpass_uapi_get(self.tunnels[who], 1, 2, text.as_mut_ptr().cast(), len + 1, &mut again);
+        let status = underpass_tunnel_uapi_get(self.tunnels[who], 1, 2, text.as_mut_ptr().cast(), len + 1, &mut again);
         assert!((status, again, text.last()) == (UNDERPASS_OK, len, Some(&0)), "{len} bytes, then {again}");
         text
     }
@@ -212,7 +215,7 @@ impl World {
     pub(super) fn apply(&mut self, who: usize, script: &mut Script<'_>) {
         if script.byte().unwrap_or(0) & 1 == 0 {
             let before = self.described(who);
-            if self.judge(underpass_apply_config(self.tunnels[who], self.now, self.config)) != UNDERPASS_OK {
+            if self.judge(underpass_tunnel_apply_config(self.tunnels[who], self.now, self.config)) != UNDERPASS_OK {
                 assert_eq!(self.described(who), before);
             }
         } else {

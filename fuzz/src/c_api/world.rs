@@ -5,21 +5,21 @@ use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::ptr;
 use underpass::address::{UNDERPASS_FAMILY_IPV4, underpass_address, underpass_ip, underpass_path};
-use underpass::batch::{UNDERPASS_VERDICT_DELIVER, underpass_handle_datagrams, underpass_slot};
-use underpass::commands::underpass_connect;
+use underpass::batch::{UNDERPASS_VERDICT_DELIVER, underpass_slot, underpass_tunnel_handle_datagrams};
+use underpass::commands::underpass_tunnel_connect;
 use underpass::config::{underpass_config, underpass_config_free};
 use underpass::configure::{
-    UNDERPASS_PEER_HAS_ENDPOINT, underpass_allowed_ip, underpass_configure_peers, underpass_peer_change,
-    underpass_peer_change_init,
+    UNDERPASS_PEER_HAS_ENDPOINT, underpass_allowed_ip, underpass_peer_change, underpass_peer_change_init,
+    underpass_tunnel_configure_peers,
 };
-use underpass::drain::{underpass_poll_transmit, underpass_transmit};
+use underpass::drain::{underpass_transmit, underpass_tunnel_poll_transmit};
 use underpass::handle::underpass_tunnel;
 use underpass::job::underpass_job;
 use underpass::options::{
     UNDERPASS_OPTION_PRIVATE_KEY, underpass_options, underpass_options_init, underpass_tunnel_free,
     underpass_tunnel_new,
 };
-use underpass::peers::underpass_peer_by_key;
+use underpass::peers::underpass_tunnel_peer_by_key;
 use underpass::words::{UNDERPASS_E_JOB, UNDERPASS_NOTHING, UNDERPASS_OK};
 
 /// Slots and jobs of a script, and the bytes that their buffers are cut from.
@@ -119,7 +119,7 @@ impl World {
         change.flags = UNDERPASS_PEER_HAS_ENDPOINT;
         change.endpoint = c_address(address(other));
         (change.allowed_ips, change.allowed_ips_len) = (allowed.as_ptr(), allowed.len());
-        self.judge(underpass_configure_peers(self.tunnels[who], self.now, &change, 1));
+        self.judge(underpass_tunnel_configure_peers(self.tunnels[who], self.now, &change, 1));
         self.find_peer(who);
     }
 
@@ -127,7 +127,7 @@ impl World {
     pub(super) fn find_peer(&mut self, who: usize) {
         let key = *private_key(number(1 - who)).public_key().as_bytes();
         let mut peer = 0;
-        if self.judge(underpass_peer_by_key(self.tunnels[who], key.as_ptr(), &mut peer)) == UNDERPASS_OK {
+        if self.judge(underpass_tunnel_peer_by_key(self.tunnels[who], key.as_ptr(), &mut peer)) == UNDERPASS_OK {
             assert_ne!(peer, 0);
             self.peers[who] = peer;
         }
@@ -166,7 +166,7 @@ impl World {
     /// Both connect, and each gets what the other sends, until both are silent.
     pub(super) fn exchange(&mut self) {
         for who in 0..2 {
-            self.judge(underpass_connect(self.tunnels[who], self.now, self.peers[who]));
+            self.judge(underpass_tunnel_connect(self.tunnels[who], self.now, self.peers[who]));
         }
         for _ in 0..32 {
             for who in 0..2 {
@@ -176,7 +176,7 @@ impl World {
             let mut slot = underpass_slot::default();
             (slot.buf, slot.cap, slot.len) = (datagram.as_mut_ptr(), datagram.len() as u32, datagram.len() as u32);
             slot.path = path_from(1 - to);
-            let status = underpass_handle_datagrams(self.tunnels[to], self.now, &mut slot, 1);
+            let status = underpass_tunnel_handle_datagrams(self.tunnels[to], self.now, &mut slot, 1);
             assert_eq!(self.judge(status), UNDERPASS_OK);
             self.delivered += usize::from(slot.verdict == UNDERPASS_VERDICT_DELIVER);
         }
@@ -188,7 +188,7 @@ impl World {
         let size = size_of::<underpass_transmit>() as u32;
         let mut out = (vec![0xa5_u8; cap], underpass_transmit { size, ..Default::default() });
         let is_there = self.judge_out(&mut out, |world, (buf, transmit)| {
-            underpass_poll_transmit(world.tunnels[who], world.now, buf.as_mut_ptr(), cap, transmit)
+            underpass_tunnel_poll_transmit(world.tunnels[who], world.now, buf.as_mut_ptr(), cap, transmit)
         });
         let (mut datagram, transmit) = out;
         if is_there {

@@ -31,36 +31,36 @@ fn answers(tunnel: *mut underpass_tunnel) -> Vec<(&'static str, i32)> {
         };
     }
     answers! {
-        configure::underpass_configure_peers(0, null(), 0);
-        configure::underpass_remove_all_peers(0);
-        configure::underpass_set_private_key(0, null());
-        configure::underpass_set_mtu(0, 1420);
-        configure::underpass_apply_config(0, null());
-        uapi::underpass_uapi_set(0, text, 0, null_mut());
-        uapi::underpass_uapi_get(0, 0, null_mut(), 0, len);
-        batch::underpass_handle_packets(0, null_mut(), 0);
-        batch::underpass_handle_datagrams(0, null_mut(), 0);
-        steps::underpass_begin_packets(0, null_mut(), null_mut(), 0);
-        steps::underpass_begin_datagrams(0, null_mut(), null_mut(), 0);
-        steps::underpass_finish_packets(0, null_mut(), null_mut(), 0);
-        steps::underpass_finish_datagrams(0, null_mut(), null_mut(), 0);
-        facts::underpass_handle_timeout(0);
-        facts::underpass_handle_network_change(0);
-        facts::underpass_handle_wall_clock(0, 0);
-        drain::underpass_poll_transmit(0, buffer.as_mut_ptr(), buffer.len(), null_mut());
-        drain::underpass_poll_event(null_mut());
-        drain::underpass_poll_timeout(&mut number);
-        commands::underpass_set_endpoint(0, 1, &address);
-        commands::underpass_connect(0, 1);
-        commands::underpass_forget_source(1, &path);
-        commands::underpass_reset_peer_timestamp(1);
-        peers::underpass_timestamp_floor(key);
-        peers::underpass_peer_by_key(key, &mut number);
-        peers::underpass_peers(null_mut(), 0, len);
-        peers::underpass_peer_info(0, 1, null_mut());
-        peers::underpass_peer_allowed_ips(1, null_mut::<underpass_ip>(), 0, len);
-        peers::underpass_peer_endpoint_name(1, null_mut(), 0, len, &mut short);
-        peers::underpass_peer_drops(1, null_mut(), 0, len);
+        configure::underpass_tunnel_configure_peers(0, null(), 0);
+        configure::underpass_tunnel_remove_all_peers(0);
+        configure::underpass_tunnel_set_private_key(0, null());
+        configure::underpass_tunnel_set_mtu(0, 1420);
+        configure::underpass_tunnel_apply_config(0, null());
+        uapi::underpass_tunnel_uapi_set(0, text, 0, null_mut());
+        uapi::underpass_tunnel_uapi_get(0, 0, null_mut(), 0, len);
+        batch::underpass_tunnel_handle_packets(0, null_mut(), 0);
+        batch::underpass_tunnel_handle_datagrams(0, null_mut(), 0);
+        steps::underpass_tunnel_begin_packets(0, null_mut(), null_mut(), 0);
+        steps::underpass_tunnel_begin_datagrams(0, null_mut(), null_mut(), 0);
+        steps::underpass_tunnel_finish_packets(0, null_mut(), null_mut(), 0);
+        steps::underpass_tunnel_finish_datagrams(0, null_mut(), null_mut(), 0);
+        facts::underpass_tunnel_handle_timeout(0);
+        facts::underpass_tunnel_handle_network_change(0);
+        facts::underpass_tunnel_handle_wall_clock(0, 0);
+        drain::underpass_tunnel_poll_transmit(0, buffer.as_mut_ptr(), buffer.len(), null_mut());
+        drain::underpass_tunnel_poll_event(null_mut());
+        drain::underpass_tunnel_poll_timeout(&mut number);
+        commands::underpass_tunnel_set_endpoint(0, 1, &address);
+        commands::underpass_tunnel_connect(0, 1);
+        commands::underpass_tunnel_forget_source(1, &path);
+        commands::underpass_tunnel_reset_peer_timestamp(1);
+        peers::underpass_tunnel_timestamp_floor(key);
+        peers::underpass_tunnel_peer_by_key(key, &mut number);
+        peers::underpass_tunnel_peers(null_mut(), 0, len);
+        peers::underpass_tunnel_peer(0, 1, null_mut());
+        peers::underpass_tunnel_peer_allowed_ips(1, null_mut::<underpass_ip>(), 0, len);
+        peers::underpass_tunnel_peer_endpoint_name(1, null_mut(), 0, len, &mut short);
+        peers::underpass_tunnel_peer_drops(1, null_mut(), 0, len);
         peers::underpass_tunnel_stats(null_mut());
         peers::underpass_tunnel_drops(null_mut(), 0, len);
         peers::underpass_tunnel_public_key(key);
@@ -96,7 +96,7 @@ fn lesson_24_a_panic_becomes_a_status_and_poisons_the_tunnel() {
     assert_eq!(panicking(broken), UNDERPASS_E_POISONED);
     assert_eq!(options::underpass_tunnel_free(broken), UNDERPASS_OK);
     // Nobody else is hurt.
-    assert_eq!(configure::underpass_set_mtu(sound, 0, 1280), UNDERPASS_OK);
+    assert_eq!(configure::underpass_tunnel_set_mtu(sound, 0, 1280), UNDERPASS_OK);
     assert_eq!(options::underpass_tunnel_free(sound), UNDERPASS_OK);
 }
 
@@ -112,7 +112,10 @@ fn no_entry_looks_into_a_tunnel_that_is_not_there() {
     assert_eq!(options::underpass_tunnel_free(null_mut()), UNDERPASS_OK);
     assert_eq!(config::underpass_config_free(null_mut()), UNDERPASS_OK);
     // Where no handle can lie.
-    assert_eq!(facts::underpass_handle_timeout(null_mut::<u8>().wrapping_add(1).cast(), 0), UNDERPASS_E_ARGUMENT);
+    assert_eq!(
+        facts::underpass_tunnel_handle_timeout(null_mut::<u8>().wrapping_add(1).cast(), 0),
+        UNDERPASS_E_ARGUMENT
+    );
 }
 
 #[test]
@@ -123,13 +126,13 @@ fn two_calls_at_a_time_are_told_apart() {
         assert_eq!(options::underpass_tunnel_free(tunnel), UNDERPASS_E_BUSY);
         let exposed = tunnel.expose_provenance();
         let other = std::thread::spawn(move || {
-            facts::underpass_handle_timeout(core::ptr::with_exposed_provenance_mut(exposed), 0)
+            facts::underpass_tunnel_handle_timeout(core::ptr::with_exposed_provenance_mut(exposed), 0)
         });
         assert_eq!(other.join().expect("a panic would stay inside"), UNDERPASS_E_BUSY);
         Ok(())
     });
     assert_eq!(answer, UNDERPASS_OK, "a check above failed");
-    assert_eq!(facts::underpass_handle_timeout(tunnel, 0), UNDERPASS_OK);
+    assert_eq!(facts::underpass_tunnel_handle_timeout(tunnel, 0), UNDERPASS_OK);
     assert_eq!(options::underpass_tunnel_free(tunnel), UNDERPASS_OK);
 }
 
@@ -137,9 +140,9 @@ fn two_calls_at_a_time_are_told_apart() {
 #[test]
 fn a_refusal_is_no_poison() {
     let tunnel = tunnel();
-    assert_eq!(configure::underpass_set_mtu(tunnel, 0, 67), UNDERPASS_E_MTU);
-    assert_eq!(configure::underpass_set_mtu(tunnel, 0, 65536), UNDERPASS_E_MTU);
-    assert_eq!(commands::underpass_connect(tunnel, 0, 0), UNDERPASS_E_NO_PEER);
-    assert_eq!(configure::underpass_set_mtu(tunnel, 0, 68), UNDERPASS_OK);
+    assert_eq!(configure::underpass_tunnel_set_mtu(tunnel, 0, 67), UNDERPASS_E_MTU);
+    assert_eq!(configure::underpass_tunnel_set_mtu(tunnel, 0, 65536), UNDERPASS_E_MTU);
+    assert_eq!(commands::underpass_tunnel_connect(tunnel, 0, 0), UNDERPASS_E_NO_PEER);
+    assert_eq!(configure::underpass_tunnel_set_mtu(tunnel, 0, 68), UNDERPASS_OK);
     assert_eq!(options::underpass_tunnel_free(tunnel), UNDERPASS_OK);
 }

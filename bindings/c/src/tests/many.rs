@@ -1,6 +1,6 @@
 //! Many peers: no call looks at each of them for each of them.
 use crate::config::{underpass_config, underpass_config_free, underpass_config_parse, underpass_config_peer};
-use crate::configure::{missing, underpass_apply_config, underpass_peer_change};
+use crate::configure::{missing, underpass_peer_change, underpass_tunnel_apply_config};
 use crate::options::{underpass_tunnel_free, underpass_tunnel_new_from_config};
 use crate::words::{UNDERPASS_NOTHING, UNDERPASS_OK};
 use core::cell::Cell;
@@ -59,7 +59,7 @@ fn many_peers_are_applied_and_listed() {
     assert_eq!(underpass_config_parse(text.as_ptr().cast(), text.len(), from_mut(&mut config)), UNDERPASS_OK);
     let made = underpass_tunnel_new_from_config(config, null(), 0, 0, from_mut(&mut tunnel));
     assert_eq!(made, UNDERPASS_OK);
-    assert_eq!(underpass_apply_config(tunnel, 0, config), UNDERPASS_OK);
+    assert_eq!(underpass_tunnel_apply_config(tunnel, 0, config), UNDERPASS_OK);
     let mut peer = underpass_peer_change { size: size_of::<underpass_peer_change>() as u32, ..Default::default() };
     let told = |index: &usize| underpass_config_peer(config, *index, from_mut(&mut peer)) == UNDERPASS_OK;
     assert_eq!((0..usize::MAX).take_while(told).count(), MANY as usize);

@@ -101,11 +101,11 @@ fn changes_of_a_list_have_one_size() {
         change.public_key = [byte * 3; 32];
     }
     let apply = |changes: &[underpass_peer_change; 3]| {
-        configure::underpass_configure_peers(tunnel, 0, changes.as_ptr(), changes.len())
+        configure::underpass_tunnel_configure_peers(tunnel, 0, changes.as_ptr(), changes.len())
     };
     let count = || {
         let mut count = 0;
-        assert_eq!(crate::peers::underpass_peers(tunnel, null_mut(), 0, &mut count), UNDERPASS_OK);
+        assert_eq!(crate::peers::underpass_tunnel_peers(tunnel, null_mut(), 0, &mut count), UNDERPASS_OK);
         count
     };
     changes[2].size += 8;
@@ -115,7 +115,10 @@ fn changes_of_a_list_have_one_size() {
     assert_eq!((apply(&changes), count()), (UNDERPASS_E_ARGUMENT, 0));
     changes[2].action = configure::UNDERPASS_PEER_SET;
     assert_eq!((apply(&changes), count()), (UNDERPASS_OK, 3));
-    assert_eq!(configure::underpass_configure_peers(tunnel, 0, changes.as_ptr(), usize::MAX), UNDERPASS_E_ARGUMENT);
+    assert_eq!(
+        configure::underpass_tunnel_configure_peers(tunnel, 0, changes.as_ptr(), usize::MAX),
+        UNDERPASS_E_ARGUMENT
+    );
     assert_eq!(options::underpass_tunnel_free(tunnel), UNDERPASS_OK);
 }
 
@@ -132,7 +135,7 @@ fn the_first_version_of_each_struct_is_still_known() {
         (underpass_uapi_result::FIRST, 24),
         (crate::drain::underpass_transmit::FIRST, 64),
         (crate::drain::underpass_event::FIRST, 72),
-        (crate::peers::underpass_peer::FIRST, 152),
+        (crate::peers::underpass_peer_info::FIRST, 152),
         (crate::peers::underpass_stats::FIRST, 120),
     ];
     for (row, (first, published)) in first.into_iter().enumerate() {

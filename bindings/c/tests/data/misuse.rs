@@ -22,7 +22,7 @@ fn refused(pair: &Pair, status: i32, change: impl FnOnce(&mut Room)) {
     assert_eq!(pair.left.seal(&mut room), status);
     let mut jobs: Vec<underpass_job> = (0..4).map(|_| underpass_job { opaque: [0; 24] }).collect();
     let (slots, len) = (room.slots.as_mut_ptr(), room.slots.len());
-    assert_eq!(underpass_begin_packets(pair.left.tunnel, 0, slots, jobs.as_mut_ptr(), len), status);
+    assert_eq!(underpass_tunnel_begin_packets(pair.left.tunnel, 0, slots, jobs.as_mut_ptr(), len), status);
     assert!(jobs.iter().all(|job| job.opaque == [0; 24]));
     assert!(room.slots.iter().all(|slot| (slot.verdict, slot.reason, slot.peer) == (-1, 77, 77)));
     assert_eq!((memory, count()), (room.memory, before));
@@ -86,22 +86,22 @@ fn arrays_that_cannot_be_are_refused() {
     room.packets(&[packet(1, 2, 80, 0)]);
     let slots = room.slots.as_mut_ptr();
     let mut job = underpass_job { opaque: [0; 24] };
-    assert_eq!(underpass_handle_packets(tunnel, 0, null_mut(), 0), UNDERPASS_OK);
-    assert_eq!(underpass_handle_packets(tunnel, 0, null_mut(), 1), UNDERPASS_E_NULL);
-    assert_eq!(underpass_handle_packets(tunnel, 0, slots, 257), UNDERPASS_E_BATCH);
-    assert_eq!(underpass_handle_packets(tunnel, 0, slots, usize::MAX), UNDERPASS_E_BATCH);
+    assert_eq!(underpass_tunnel_handle_packets(tunnel, 0, null_mut(), 0), UNDERPASS_OK);
+    assert_eq!(underpass_tunnel_handle_packets(tunnel, 0, null_mut(), 1), UNDERPASS_E_NULL);
+    assert_eq!(underpass_tunnel_handle_packets(tunnel, 0, slots, 257), UNDERPASS_E_BATCH);
+    assert_eq!(underpass_tunnel_handle_packets(tunnel, 0, slots, usize::MAX), UNDERPASS_E_BATCH);
     let odd = slots.cast::<u8>().wrapping_add(1).cast();
-    assert_eq!(underpass_handle_packets(tunnel, 0, odd, 1), UNDERPASS_E_ARGUMENT);
-    assert_eq!(underpass_begin_packets(tunnel, 0, slots, null_mut(), 1), UNDERPASS_E_NULL);
+    assert_eq!(underpass_tunnel_handle_packets(tunnel, 0, odd, 1), UNDERPASS_E_ARGUMENT);
+    assert_eq!(underpass_tunnel_begin_packets(tunnel, 0, slots, null_mut(), 1), UNDERPASS_E_NULL);
     let odd = (&raw mut job).cast::<u8>().wrapping_add(1).cast();
-    assert_eq!(underpass_begin_packets(tunnel, 0, slots, odd, 1), UNDERPASS_E_ARGUMENT);
-    assert_eq!(underpass_begin_packets(tunnel, 0, slots, slots.cast(), 1), UNDERPASS_E_OVERLAP);
+    assert_eq!(underpass_tunnel_begin_packets(tunnel, 0, slots, odd, 1), UNDERPASS_E_ARGUMENT);
+    assert_eq!(underpass_tunnel_begin_packets(tunnel, 0, slots, slots.cast(), 1), UNDERPASS_E_OVERLAP);
     (room.slots[0].buf, room.slots[0].cap) = ((&raw mut job).cast(), size_of::<underpass_job>() as u32);
-    assert_eq!(underpass_begin_packets(tunnel, 0, slots, &mut job, 1), UNDERPASS_E_OVERLAP);
-    assert_eq!(underpass_crypt(null_mut(), null_mut(), 0), UNDERPASS_OK);
-    assert_eq!(underpass_crypt(null_mut(), &mut job, 1), UNDERPASS_E_NULL);
-    assert_eq!(underpass_crypt(null_mut(), null_mut(), 1), UNDERPASS_E_NULL, "what is not there does not overlap");
-    assert_eq!(underpass_crypt(slots, &mut job, usize::MAX), UNDERPASS_E_BATCH, "nor does what is too long");
+    assert_eq!(underpass_tunnel_begin_packets(tunnel, 0, slots, &mut job, 1), UNDERPASS_E_OVERLAP);
+    assert_eq!(underpass_jobs_crypt(null_mut(), null_mut(), 0), UNDERPASS_OK);
+    assert_eq!(underpass_jobs_crypt(null_mut(), &mut job, 1), UNDERPASS_E_NULL);
+    assert_eq!(underpass_jobs_crypt(null_mut(), null_mut(), 1), UNDERPASS_E_NULL, "what is not there does not overlap");
+    assert_eq!(underpass_jobs_crypt(slots, &mut job, usize::MAX), UNDERPASS_E_BATCH, "nor does what is too long");
 }
 
 #[test]

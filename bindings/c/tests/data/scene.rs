@@ -79,26 +79,26 @@ impl Side {
         change.flags = UNDERPASS_PEER_HAS_ENDPOINT;
         change.endpoint = address(other);
         (change.allowed_ips, change.allowed_ips_len) = (allowed.as_ptr(), allowed.len());
-        assert_eq!(underpass_configure_peers(tunnel, 0, &change, 1), UNDERPASS_OK);
+        assert_eq!(underpass_tunnel_configure_peers(tunnel, 0, &change, 1), UNDERPASS_OK);
         let mut peer = 0;
-        assert_eq!(underpass_peer_by_key(tunnel, change.public_key.as_ptr(), &mut peer), UNDERPASS_OK);
+        assert_eq!(underpass_tunnel_peer_by_key(tunnel, change.public_key.as_ptr(), &mut peer), UNDERPASS_OK);
         assert_ne!(peer, 0);
         Self { tunnel, peer, address: address(own) }
     }
 
     pub fn seal(&self, room: &mut Room) -> i32 {
-        underpass_handle_packets(self.tunnel, 0, room.slots.as_mut_ptr(), room.slots.len())
+        underpass_tunnel_handle_packets(self.tunnel, 0, room.slots.as_mut_ptr(), room.slots.len())
     }
 
     pub fn open(&self, room: &mut Room) -> i32 {
-        underpass_handle_datagrams(self.tunnel, 0, room.slots.as_mut_ptr(), room.slots.len())
+        underpass_tunnel_handle_datagrams(self.tunnel, 0, room.slots.as_mut_ptr(), room.slots.len())
     }
 
     fn transmit(&self) -> Option<Vec<u8>> {
         let mut buf = vec![0; CAP];
         let size = size_of::<underpass_transmit>() as u32;
         let mut out = underpass_transmit { size, ..Default::default() };
-        match underpass_poll_transmit(self.tunnel, 0, buf.as_mut_ptr(), buf.len(), &mut out) {
+        match underpass_tunnel_poll_transmit(self.tunnel, 0, buf.as_mut_ptr(), buf.len(), &mut out) {
             UNDERPASS_OK => {
                 assert_eq!(out.peer, self.peer);
                 buf.truncate(out.len as usize);

@@ -15,23 +15,23 @@ fn is_wiped(job: &underpass_job) -> bool {
 }
 
 fn begin_packets(side: &Side, room: &mut Room, jobs: &mut [underpass_job]) -> i32 {
-    underpass_begin_packets(side.tunnel, 0, room.slots.as_mut_ptr(), jobs.as_mut_ptr(), room.slots.len())
+    underpass_tunnel_begin_packets(side.tunnel, 0, room.slots.as_mut_ptr(), jobs.as_mut_ptr(), room.slots.len())
 }
 
 fn begin_datagrams(side: &Side, room: &mut Room, jobs: &mut [underpass_job]) -> i32 {
-    underpass_begin_datagrams(side.tunnel, 0, room.slots.as_mut_ptr(), jobs.as_mut_ptr(), room.slots.len())
+    underpass_tunnel_begin_datagrams(side.tunnel, 0, room.slots.as_mut_ptr(), jobs.as_mut_ptr(), room.slots.len())
 }
 
 fn crypt(room: &mut Room, jobs: &mut [underpass_job]) -> i32 {
-    underpass_crypt(room.slots.as_mut_ptr(), jobs.as_mut_ptr(), room.slots.len())
+    underpass_jobs_crypt(room.slots.as_mut_ptr(), jobs.as_mut_ptr(), room.slots.len())
 }
 
 fn finish_packets(side: &Side, room: &mut Room, jobs: &mut [underpass_job]) -> i32 {
-    underpass_finish_packets(side.tunnel, 0, room.slots.as_mut_ptr(), jobs.as_mut_ptr(), room.slots.len())
+    underpass_tunnel_finish_packets(side.tunnel, 0, room.slots.as_mut_ptr(), jobs.as_mut_ptr(), room.slots.len())
 }
 
 fn finish_datagrams(side: &Side, room: &mut Room, jobs: &mut [underpass_job]) -> i32 {
-    underpass_finish_datagrams(side.tunnel, 0, room.slots.as_mut_ptr(), jobs.as_mut_ptr(), room.slots.len())
+    underpass_tunnel_finish_datagrams(side.tunnel, 0, room.slots.as_mut_ptr(), jobs.as_mut_ptr(), room.slots.len())
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn crypt_on_threads(room: &mut Room, jobs: &mut [underpass_job]) {
         let slots = room.slots[from..from + len].as_mut_ptr().expose_provenance();
         let jobs = jobs[from..from + len].as_mut_ptr().expose_provenance();
         let crypted = std::thread::spawn(move || {
-            underpass_crypt(
+            underpass_jobs_crypt(
                 std::ptr::with_exposed_provenance_mut(slots),
                 std::ptr::with_exposed_provenance_mut(jobs),
                 len,
@@ -112,13 +112,13 @@ fn what_is_discarded_leaves_nothing() {
     room.packets(&[packet(1, 2, 100, 1), packet(1, 2, 100, 2), packet(1, 2, 100, 3)]);
     assert_eq!(begin_packets(&pair.left, &mut room, &mut jobs), UNDERPASS_OK);
     assert!(jobs.iter().all(|job| !is_wiped(job)));
-    assert_eq!(underpass_discard_jobs(jobs.as_mut_ptr(), 3), UNDERPASS_OK);
+    assert_eq!(underpass_jobs_discard(jobs.as_mut_ptr(), 3), UNDERPASS_OK);
     assert!(jobs.iter().all(is_wiped));
     assert_eq!(crypt(&mut room, &mut jobs), UNDERPASS_E_JOB);
-    assert_eq!(underpass_discard_jobs(jobs.as_mut_ptr(), 3), UNDERPASS_OK, "again");
-    assert_eq!(underpass_discard_jobs(std::ptr::null_mut(), 0), UNDERPASS_OK);
-    assert_eq!(underpass_discard_jobs(std::ptr::null_mut(), 1), UNDERPASS_E_NULL);
-    assert_eq!(underpass_discard_jobs(jobs.as_mut_ptr(), 257), UNDERPASS_E_BATCH);
+    assert_eq!(underpass_jobs_discard(jobs.as_mut_ptr(), 3), UNDERPASS_OK, "again");
+    assert_eq!(underpass_jobs_discard(std::ptr::null_mut(), 0), UNDERPASS_OK);
+    assert_eq!(underpass_jobs_discard(std::ptr::null_mut(), 1), UNDERPASS_E_NULL);
+    assert_eq!(underpass_jobs_discard(jobs.as_mut_ptr(), 257), UNDERPASS_E_BATCH);
 }
 
 /// A peer that is removed between begin and finish gets nothing.
@@ -129,7 +129,7 @@ fn a_peer_that_went_meanwhile_gets_nothing() {
     room.packets(&[packet(1, 2, 100, 1)]);
     assert_eq!(begin_packets(&pair.left, &mut room, &mut jobs), UNDERPASS_OK);
     assert_eq!(crypt(&mut room, &mut jobs), UNDERPASS_OK);
-    assert_eq!(underpass::configure::underpass_remove_all_peers(pair.left.tunnel, 0), UNDERPASS_OK);
+    assert_eq!(underpass::configure::underpass_tunnel_remove_all_peers(pair.left.tunnel, 0), UNDERPASS_OK);
     assert_eq!(finish_packets(&pair.left, &mut room, &mut jobs), UNDERPASS_OK);
     assert_eq!((room.slots[0].verdict, room.slots[0].len), (UNDERPASS_VERDICT_DROPPED, 0));
 }
