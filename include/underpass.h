@@ -18,9 +18,10 @@
  *   configuration: UNDERPASS_E_CONFIG; of batches: UNDERPASS_E_BATCH and UNDERPASS_E_OVERLAP.
  * - Memory is the caller's, and is borrowed until the function returns; where it is not, that is said. Parameters that
  *   are handed out come last. An array or a text is handed out into memory of cap elements, and len becomes how many
- *   there are; NULL and 0 as memory asks for len alone. Texts that are handed out end with a NUL, which len does not
- *   count; texts that are handed in have len bytes and need none. Functions with an index, from 0, return
- *   UNDERPASS_NOTHING behind the last element.
+ *   there are; NULL and 0 as memory asks for len alone. With UNDERPASS_E_BUFFER len becomes what is needed, too, the
+ *   one parameter that a refusal writes to. Texts that are handed out end with a NUL, which len does not count; texts
+ *   that are handed in have len bytes and need none. Functions with an index, from 0, return UNDERPASS_NOTHING behind
+ *   the last element.
  * - Structs that begin with size may grow. Set size to the sizeof of the struct, by its _init function where it has
  *   one: old programs work with new libraries, and new programs with old libraries that have what they use. Fields
  *   called reserved are 0.
@@ -59,33 +60,24 @@
 #endif
 #endif
 
-/** The version of this header: the first of three numbers. */
-#define UNDERPASS_VERSION_MAJOR 0
-/** The version of this header: the second. */
-#define UNDERPASS_VERSION_MINOR 1
-/** The version of this header: the third. */
-#define UNDERPASS_VERSION_PATCH 0
+#define UNDERPASS_VERSION_MAJOR 0 /**< The version of this header: the first of three numbers. */
+#define UNDERPASS_VERSION_MINOR 1 /**< The version of this header: the second. */
+#define UNDERPASS_VERSION_PATCH 0 /**< The version of this header: the third. */
 
 /** The version of this header as one number, to be compared with underpass_version(). */
 #define UNDERPASS_VERSION (((UNDERPASS_VERSION_MAJOR << 24) | (UNDERPASS_VERSION_MINOR << 16)) | (UNDERPASS_VERSION_PATCH << 8))
 
-/** Bytes of a key. */
-#define UNDERPASS_KEY_LEN 32u
+#define UNDERPASS_KEY_LEN 32u /**< Bytes of a key. */
 
-/** Bytes of a key in base64, with its NUL. */
-#define UNDERPASS_BASE64_LEN 45u
+#define UNDERPASS_BASE64_LEN 45u /**< Bytes of a key in base64, with its NUL. */
 
-/** Bytes of a key in hexadecimal, with its NUL. */
-#define UNDERPASS_HEX_LEN 65u
+#define UNDERPASS_HEX_LEN 65u /**< Bytes of a key in hexadecimal, with its NUL. */
 
-/** Bytes of a saved timestamp. */
-#define UNDERPASS_TIMESTAMP_LEN 12u
+#define UNDERPASS_TIMESTAMP_LEN 12u /**< Bytes of a saved timestamp. */
 
-/** Bytes that must be free before a packet, in its buffer. */
-#define UNDERPASS_HEADROOM 16u
+#define UNDERPASS_HEADROOM 16u /**< Bytes that must be free before a packet, in its buffer. */
 
-/** Bytes that must be free behind a packet, in its buffer. */
-#define UNDERPASS_TAILROOM 32u
+#define UNDERPASS_TAILROOM 32u /**< Bytes that must be free behind a packet, in its buffer. */
 
 /**
  * underpass_tunnel_poll_transmit() needs at least this many bytes, and at least MTU + UNDERPASS_HEADROOM +
@@ -93,20 +85,16 @@
  */
 #define UNDERPASS_MIN_TRANSMIT_BUFFER 148u
 
-/** Slots that a batch may have. */
-#define UNDERPASS_MAX_BATCH 256u
+#define UNDERPASS_MAX_BATCH 256u /**< Slots that a batch may have. */
 
-/** A deadline that never comes: sleep until there is a packet or a datagram. */
-#define UNDERPASS_NEVER UINT64_MAX
+#define UNDERPASS_NEVER UINT64_MAX /**< A deadline that never comes: sleep until there is a packet or a datagram. */
 
-/** Done. */
-#define UNDERPASS_OK 0
+#define UNDERPASS_OK 0 /**< Done. */
 
 /** Done, and there is nothing (more) to hand out: out-parameters are untouched. Go on with what comes next. */
 #define UNDERPASS_NOTHING 1
 
-/** A pointer that must not be NULL is. Mend the call. */
-#define UNDERPASS_E_NULL (-1)
+#define UNDERPASS_E_NULL (-1) /**< A pointer that must not be NULL is. Mend the call. */
 
 /**
  * The size field of a struct is not one that this library knows. Set it to the sizeof of the struct; if it is, the
@@ -120,24 +108,17 @@
 #define UNDERPASS_E_BUFFER (-4)
 /** Buffers of a batch overlap each other, or the slots, or the jobs. Mend the call. */
 #define UNDERPASS_E_OVERLAP (-5)
-/** More than UNDERPASS_MAX_BATCH slots. Make several calls. */
-#define UNDERPASS_E_BATCH (-6)
-/** The text is no key. Ask for another. */
-#define UNDERPASS_E_KEY (-7)
-/** The configuration has errors. Show its diagnostics. */
-#define UNDERPASS_E_CONFIG (-8)
-/** A public key is a point of low order: whoever gave it cannot be a peer. */
-#define UNDERPASS_E_LOW_ORDER_KEY (-9)
+#define UNDERPASS_E_BATCH (-6) /**< More than UNDERPASS_MAX_BATCH slots. Make several calls. */
+#define UNDERPASS_E_KEY (-7) /**< The text is no key. Ask for another. */
+#define UNDERPASS_E_CONFIG (-8) /**< The configuration has errors. Show its diagnostics. */
+#define UNDERPASS_E_LOW_ORDER_KEY (-9) /**< A public key is a point of low order: whoever gave it cannot be a peer. */
 /** More peers than max_peers of the options. Remove some, or make the tunnel with a greater limit. */
 #define UNDERPASS_E_TOO_MANY_PEERS (-10)
 /** The prefix length of a network is beyond 32 (IPv4) or 128 (IPv6). Mend the call. */
 #define UNDERPASS_E_PREFIX (-11)
-/** The MTU is outside 68 to 65535. Mend the call. */
-#define UNDERPASS_E_MTU (-12)
-/** A limit of the options is zero or too great. Mend the call. */
-#define UNDERPASS_E_LIMIT (-13)
-/** No peer has this name or key, or not any more. Forget it. */
-#define UNDERPASS_E_NO_PEER (-14)
+#define UNDERPASS_E_MTU (-12) /**< The MTU is outside 68 to 65535. Mend the call. */
+#define UNDERPASS_E_LIMIT (-13) /**< A limit of the options is zero or too great. Mend the call. */
+#define UNDERPASS_E_NO_PEER (-14) /**< No peer has this name or key, or not any more. Forget it. */
 
 /**
  * A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was
@@ -146,159 +127,95 @@
 #define UNDERPASS_E_JOB (-15)
 /** There is no randomness, from the system or from entropy of the options. Try again later. */
 #define UNDERPASS_E_RANDOM (-16)
-/** Another thread is inside this handle. Keep threads apart with a lock of your own. */
-#define UNDERPASS_E_BUSY (-17)
+#define UNDERPASS_E_BUSY (-17) /**< Another thread is inside this handle. Keep threads apart with a lock of your own. */
 /** A bug in the library stopped the call. The tunnel is poisoned: free it, make another, and report what led here. */
 #define UNDERPASS_E_PANIC (-18)
-/** A bug stopped an earlier call on this tunnel. Free it and make another. */
-#define UNDERPASS_E_POISONED (-19)
+#define UNDERPASS_E_POISONED (-19) /**< A bug stopped an earlier call on this tunnel. Free it and make another. */
 
-/** Not a WireGuard datagram: wrong type, reserved bytes or length. */
-#define UNDERPASS_DROP_MALFORMED 0u
-/** The first MAC of a handshake message does not verify: not meant for us. */
-#define UNDERPASS_DROP_BAD_MAC 1u
-/** No session or handshake has this receiver index. */
-#define UNDERPASS_DROP_UNKNOWN_INDEX 2u
-/** The handshake names a static key that is no peer of ours. */
-#define UNDERPASS_DROP_UNKNOWN_PEER 3u
-/** Authentication failed: forged, corrupted, or sealed under other keys. */
-#define UNDERPASS_DROP_BAD_TAG 4u
-/** A low-order point in a handshake: the shared secret would be zero. */
-#define UNDERPASS_DROP_LOW_ORDER_KEY 5u
-/** The counter was seen already or lies behind the replay window. */
-#define UNDERPASS_DROP_REPLAY 6u
-/** The initiation's timestamp is not later than the last one accepted. */
-#define UNDERPASS_DROP_OLD_TIMESTAMP 7u
-/** The keypair is too old or has sealed or opened too many messages. */
-#define UNDERPASS_DROP_KEY_EXPIRED 8u
-/** Initiations of one peer came faster than 50 per second. */
-#define UNDERPASS_DROP_INITIATION_FLOOD 9u
-/** Under load and without a valid cookie, or over the rate of its source. */
-#define UNDERPASS_DROP_UNDER_LOAD 10u
-/** A cookie reply that answers nothing we sent. */
-#define UNDERPASS_DROP_UNEXPECTED_COOKIE 11u
-/** The inner packet is not IP, or shorter than it says. */
-#define UNDERPASS_DROP_MALFORMED_PACKET 12u
-/** The inner source address belongs to another peer or to none. */
-#define UNDERPASS_DROP_SOURCE_NOT_ALLOWED 13u
-/** The outer header says "congestion experienced", the inner packet cannot. */
-#define UNDERPASS_DROP_CONGESTION 14u
-/** No peer owns the destination address. */
-#define UNDERPASS_DROP_NO_ROUTE 15u
-/** The peer has no endpoint and none can be resolved. */
-#define UNDERPASS_DROP_NO_ENDPOINT 16u
-/** The packet exceeds the MTU. */
-#define UNDERPASS_DROP_TOO_BIG 17u
-/** The buffer lacks headroom, tailroom or length. */
-#define UNDERPASS_DROP_NO_ROOM 18u
-/** A staged packet gave way to a newer one, or its peer went away. */
-#define UNDERPASS_DROP_STAGED_OVERFLOW 19u
-/** The handshake was given up while the packet was staged. */
-#define UNDERPASS_DROP_HANDSHAKE_FAILED 20u
-/** The tunnel has no private key. */
-#define UNDERPASS_DROP_NO_PRIVATE_KEY 21u
-/** The packet is a datagram of ours that was routed back into the tunnel. */
-#define UNDERPASS_DROP_LOOP 22u
-/** The peer is refused by the host. */
-#define UNDERPASS_DROP_REFUSED 23u
-/** How many reasons this header knows. */
-#define UNDERPASS_DROP_REASONS 24u
+#define UNDERPASS_DROP_MALFORMED 0u /**< Not a WireGuard datagram: wrong type, reserved bytes or length. */
+#define UNDERPASS_DROP_BAD_MAC 1u /**< The first MAC of a handshake message does not verify: not meant for us. */
+#define UNDERPASS_DROP_UNKNOWN_INDEX 2u /**< No session or handshake has this receiver index. */
+#define UNDERPASS_DROP_UNKNOWN_PEER 3u /**< The handshake names a static key that is no peer of ours. */
+#define UNDERPASS_DROP_BAD_TAG 4u /**< Authentication failed: forged, corrupted, or sealed under other keys. */
+#define UNDERPASS_DROP_LOW_ORDER_KEY 5u /**< A low-order point in a handshake: the shared secret would be zero. */
+#define UNDERPASS_DROP_REPLAY 6u /**< The counter was seen already or lies behind the replay window. */
+#define UNDERPASS_DROP_OLD_TIMESTAMP 7u /**< The initiation's timestamp is not later than the last one accepted. */
+#define UNDERPASS_DROP_KEY_EXPIRED 8u /**< The keypair is too old or has sealed or opened too many messages. */
+#define UNDERPASS_DROP_INITIATION_FLOOD 9u /**< Initiations of one peer came faster than 50 per second. */
+#define UNDERPASS_DROP_UNDER_LOAD 10u /**< Under load and without a valid cookie, or over the rate of its source. */
+#define UNDERPASS_DROP_UNEXPECTED_COOKIE 11u /**< A cookie reply that answers nothing we sent. */
+#define UNDERPASS_DROP_MALFORMED_PACKET 12u /**< The inner packet is not IP, or shorter than it says. */
+#define UNDERPASS_DROP_SOURCE_NOT_ALLOWED 13u /**< The inner source address belongs to another peer or to none. */
+#define UNDERPASS_DROP_CONGESTION 14u /**< The outer header says "congestion experienced", the inner packet cannot. */
+#define UNDERPASS_DROP_NO_ROUTE 15u /**< No peer owns the destination address. */
+#define UNDERPASS_DROP_NO_ENDPOINT 16u /**< The peer has no endpoint and none can be resolved. */
+#define UNDERPASS_DROP_TOO_BIG 17u /**< The packet exceeds the MTU. */
+#define UNDERPASS_DROP_NO_ROOM 18u /**< The buffer lacks headroom, tailroom or length. */
+#define UNDERPASS_DROP_STAGED_OVERFLOW 19u /**< A staged packet gave way to a newer one, or its peer went away. */
+#define UNDERPASS_DROP_HANDSHAKE_FAILED 20u /**< The handshake was given up while the packet was staged. */
+#define UNDERPASS_DROP_NO_PRIVATE_KEY 21u /**< The tunnel has no private key. */
+#define UNDERPASS_DROP_LOOP 22u /**< The packet is a datagram of ours that was routed back into the tunnel. */
+#define UNDERPASS_DROP_REFUSED 23u /**< The peer is refused by the host. */
+#define UNDERPASS_DROP_REASONS 24u /**< How many reasons this header knows. */
 
-/** No address. */
-#define UNDERPASS_FAMILY_NONE 0u
-/** IPv4. */
-#define UNDERPASS_FAMILY_IPV4 4u
-/** IPv6. */
-#define UNDERPASS_FAMILY_IPV6 6u
+#define UNDERPASS_FAMILY_NONE 0u /**< No address. */
+#define UNDERPASS_FAMILY_IPV4 4u /**< IPv4. */
+#define UNDERPASS_FAMILY_IPV6 6u /**< IPv6. */
 
-/** The configuration works, but perhaps not as meant. */
-#define UNDERPASS_SEVERITY_WARNING 0u
-/** There is no configuration. */
-#define UNDERPASS_SEVERITY_ERROR 1u
+#define UNDERPASS_SEVERITY_WARNING 0u /**< The configuration works, but perhaps not as meant. */
+#define UNDERPASS_SEVERITY_ERROR 1u /**< There is no configuration. */
 
-/** Routes go to the main table, with special treatment of default routes. */
-#define UNDERPASS_TABLE_AUTO 0u
-/** No routes are added. */
-#define UNDERPASS_TABLE_OFF 1u
-/** Routes go to the table of table_number. */
-#define UNDERPASS_TABLE_NUMBER 2u
-/** Routes go to the table of table_name. */
-#define UNDERPASS_TABLE_NAME 3u
+#define UNDERPASS_TABLE_AUTO 0u /**< Routes go to the main table, with special treatment of default routes. */
+#define UNDERPASS_TABLE_OFF 1u /**< No routes are added. */
+#define UNDERPASS_TABLE_NUMBER 2u /**< Routes go to the table of table_number. */
+#define UNDERPASS_TABLE_NAME 3u /**< Routes go to the table of table_name. */
 
-/** private_key is set. */
-#define UNDERPASS_INTERFACE_HAS_PRIVATE_KEY 1u
-/** The text gives an MTU; else mtu is the usual one. */
-#define UNDERPASS_INTERFACE_HAS_MTU 2u
-/** The text gives a listen port. */
-#define UNDERPASS_INTERFACE_HAS_LISTEN_PORT 4u
-/** The text gives a firewall mark. */
-#define UNDERPASS_INTERFACE_HAS_FWMARK 8u
+#define UNDERPASS_INTERFACE_HAS_PRIVATE_KEY 1u /**< private_key is set. */
+#define UNDERPASS_INTERFACE_HAS_MTU 2u /**< The text gives an MTU; else mtu is the usual one. */
+#define UNDERPASS_INTERFACE_HAS_LISTEN_PORT 4u /**< The text gives a listen port. */
+#define UNDERPASS_INTERFACE_HAS_FWMARK 8u /**< The text gives a firewall mark. */
 
-/** Domains to search. */
-#define UNDERPASS_TEXT_SEARCH_DOMAIN 0u
-/** Shell commands to run before the interface is up; %i stands for its name. */
-#define UNDERPASS_TEXT_PRE_UP 1u
-/** Shell commands to run after it. */
-#define UNDERPASS_TEXT_POST_UP 2u
-/** Shell commands to run before the interface goes down. */
-#define UNDERPASS_TEXT_PRE_DOWN 3u
-/** Shell commands to run after it. */
-#define UNDERPASS_TEXT_POST_DOWN 4u
-/** Applications that use the tunnel; none: all do. */
-#define UNDERPASS_TEXT_INCLUDED_APPLICATION 5u
-/** Applications that do not use the tunnel. */
-#define UNDERPASS_TEXT_EXCLUDED_APPLICATION 6u
+#define UNDERPASS_TEXT_SEARCH_DOMAIN 0u /**< Domains to search. */
+#define UNDERPASS_TEXT_PRE_UP 1u /**< Shell commands to run before the interface is up; %i stands for its name. */
+#define UNDERPASS_TEXT_POST_UP 2u /**< Shell commands to run after it. */
+#define UNDERPASS_TEXT_PRE_DOWN 3u /**< Shell commands to run before the interface goes down. */
+#define UNDERPASS_TEXT_POST_DOWN 4u /**< Shell commands to run after it. */
+#define UNDERPASS_TEXT_INCLUDED_APPLICATION 5u /**< Applications that use the tunnel; none: all do. */
+#define UNDERPASS_TEXT_EXCLUDED_APPLICATION 6u /**< Applications that do not use the tunnel. */
 
-/** private_key is set. */
-#define UNDERPASS_OPTION_PRIVATE_KEY 1u
+#define UNDERPASS_OPTION_PRIVATE_KEY 1u /**< private_key is set. */
 
-/** The peer is added if it is not there, then changed. */
-#define UNDERPASS_PEER_SET 0u
-/** The peer is changed if it is there; else nothing happens. */
-#define UNDERPASS_PEER_UPDATE 1u
-/** The peer is removed if it is there. */
-#define UNDERPASS_PEER_REMOVE 2u
-/** preshared_key is set; all zeros removes it. */
-#define UNDERPASS_PEER_HAS_PRESHARED_KEY 1u
-/** endpoint, or endpoint_host and endpoint_port, are set. */
-#define UNDERPASS_PEER_HAS_ENDPOINT 2u
-/** persistent_keepalive is set. */
-#define UNDERPASS_PEER_HAS_KEEPALIVE 4u
-/** The endpoint stays as configured although datagrams come from elsewhere. */
-#define UNDERPASS_PEER_PIN 8u
-/** The endpoint follows the peer again. */
-#define UNDERPASS_PEER_UNPIN 16u
+#define UNDERPASS_PEER_SET 0u /**< The peer is added if it is not there, then changed. */
+#define UNDERPASS_PEER_UPDATE 1u /**< The peer is changed if it is there; else nothing happens. */
+#define UNDERPASS_PEER_REMOVE 2u /**< The peer is removed if it is there. */
+#define UNDERPASS_PEER_HAS_PRESHARED_KEY 1u /**< preshared_key is set; all zeros removes it. */
+#define UNDERPASS_PEER_HAS_ENDPOINT 2u /**< endpoint, or endpoint_host and endpoint_port, are set. */
+#define UNDERPASS_PEER_HAS_KEEPALIVE 4u /**< persistent_keepalive is set. */
+#define UNDERPASS_PEER_PIN 8u /**< The endpoint stays as configured although datagrams come from elsewhere. */
+#define UNDERPASS_PEER_UNPIN 16u /**< The endpoint follows the peer again. */
 /** The allowed IPs are emptied before those of this change are added. */
 #define UNDERPASS_PEER_REPLACE_ALLOWED_IPS 32u
+#define UNDERPASS_PEER_HAS_USER 64u /**< user is set. */
+#define UNDERPASS_PEER_HAS_TIMESTAMP_FLOOR 128u /**< timestamp_floor is set, unless the peer has a higher one. */
 
-/** The request sets the port to listen on. */
-#define UNDERPASS_UAPI_HAS_LISTEN_PORT 1u
-/** The request sets the firewall mark. */
-#define UNDERPASS_UAPI_HAS_FWMARK 2u
+#define UNDERPASS_PADDING_MTU 65535u /**< Padding to the MTU: every packet has the same length. */
 
-/** Begun, and not finished: crypt and finish it. */
-#define UNDERPASS_VERDICT_PENDING 0
-/** buf[start] and the len bytes from there are a datagram: send it along path. */
-#define UNDERPASS_VERDICT_SEND 1
-/** They are a packet from peer: give it to the virtual interface. */
-#define UNDERPASS_VERDICT_DELIVER 2
-/** They are a cookie reply: send it back along path. */
-#define UNDERPASS_VERDICT_REPLY 3
+#define UNDERPASS_UAPI_HAS_LISTEN_PORT 1u /**< The request sets the port to listen on. */
+#define UNDERPASS_UAPI_HAS_FWMARK 2u /**< The request sets the firewall mark. */
+
+#define UNDERPASS_VERDICT_PENDING 0 /**< Begun, and not finished: crypt and finish it. */
+#define UNDERPASS_VERDICT_SEND 1 /**< buf[start] and the len bytes from there are a datagram: send it along path. */
+#define UNDERPASS_VERDICT_DELIVER 2 /**< They are a packet from peer: give it to the virtual interface. */
+#define UNDERPASS_VERDICT_REPLY 3 /**< They are a cookie reply: send it back along path. */
 /** They are an ICMP error: give it to the virtual interface. reason says what happened to the packet. */
 #define UNDERPASS_VERDICT_BOUNCE 4
-/** Taken in (handshake, keepalive): poll. */
-#define UNDERPASS_VERDICT_CONSUMED 5
-/** Copied, until there is a session: poll. */
-#define UNDERPASS_VERDICT_STAGED 6
-/** Gone, and counted; reason says why. */
-#define UNDERPASS_VERDICT_DROPPED 7
+#define UNDERPASS_VERDICT_CONSUMED 5 /**< Taken in (handshake, keepalive): poll. */
+#define UNDERPASS_VERDICT_STAGED 6 /**< Copied, until there is a session: poll. */
+#define UNDERPASS_VERDICT_DROPPED 7 /**< Gone, and counted; reason says why. */
 
-/** A handshake completed: a new session is live. */
-#define UNDERPASS_EVENT_SESSION_ESTABLISHED 1u
-/** The handshake was given up after 90 s without an answer. */
-#define UNDERPASS_EVENT_HANDSHAKE_FAILED 2u
-/** The last session ended without a successor, and its keys were wiped. */
-#define UNDERPASS_EVENT_SESSION_EXPIRED 3u
+#define UNDERPASS_EVENT_SESSION_ESTABLISHED 1u /**< A handshake completed: a new session is live. */
+#define UNDERPASS_EVENT_HANDSHAKE_FAILED 2u /**< The handshake was given up after 90 s without an answer. */
+#define UNDERPASS_EVENT_SESSION_EXPIRED 3u /**< The last session ended without a successor, and its keys were wiped. */
 /** An authenticated datagram came from elsewhere: path is where the peer is now. */
 #define UNDERPASS_EVENT_ENDPOINT_MOVED 4u
 
@@ -307,16 +224,14 @@
  * underpass_tunnel_set_endpoint().
  */
 #define UNDERPASS_EVENT_RESOLVE_ENDPOINT 5u
-/** The peer's health changed: health is what it is now. */
-#define UNDERPASS_EVENT_HEALTH_CHANGED 6u
+#define UNDERPASS_EVENT_HEALTH_CHANGED 6u /**< The peer's health changed: health is what it is now. */
 
 /**
  * The peer's timestamp is more than a day ahead of our wall clock: if its clock is mended later, it will be refused
  * until underpass_tunnel_reset_peer_timestamp().
  */
 #define UNDERPASS_EVENT_TIMESTAMP_AHEAD 7u
-/** Does not come: no event is lost. The number stays taken. */
-#define UNDERPASS_EVENT_LOST 8u
+#define UNDERPASS_EVENT_LOST 8u /**< Does not come: no event is lost. The number stays taken. */
 
 /**
  * The clock given as now leapt ahead by more than a day: every session has expired. If the machine has not slept for
@@ -328,8 +243,7 @@
 
 /** No session yet under our present key: a handshake is to come or under way. */
 #define UNDERPASS_HEALTH_CONNECTING 0u
-/** A session is live, and nothing that we sent is unanswered. */
-#define UNDERPASS_HEALTH_UP 1u
+#define UNDERPASS_HEALTH_UP 1u /**< A session is live, and nothing that we sent is unanswered. */
 /** What we sent is unanswered: a packet for 15 s, or, since the last session ended, an initiation for 5 s. */
 #define UNDERPASS_HEALTH_STALE 2u
 /** A handshake was given up after 90 s, and the peer was not heard since; traffic starts another. */
@@ -337,16 +251,23 @@
 /** The last session ended for its age, 180 s, and nothing that we sent is unanswered; traffic starts another. */
 #define UNDERPASS_HEALTH_IDLE 4u
 
-/** The peer has a preshared key. */
-#define UNDERPASS_INFO_PRESHARED_KEY 1u
-/** path is where the peer is reached. */
-#define UNDERPASS_INFO_PATH 2u
-/** The endpoint stays as configured. */
-#define UNDERPASS_INFO_PINNED 4u
-/** There was a handshake: latest_handshake is its time. */
-#define UNDERPASS_INFO_HANDSHAKE 8u
+#define UNDERPASS_SEND_ERROR_UNREACHABLE 0u /**< There is no route to the endpoint. */
+#define UNDERPASS_SEND_ERROR_FAMILY_GONE 1u /**< There is no network of the endpoint's address family. */
+#define UNDERPASS_SEND_ERROR_NO_SOURCE 2u /**< The local address of the path is no longer the machine's. */
+#define UNDERPASS_SEND_ERROR_TOO_BIG 3u /**< The datagram is too long for the path. */
+#define UNDERPASS_SEND_ERROR_REFUSED 4u /**< The other side refuses: an ICMP error that anyone could have sent. */
+#define UNDERPASS_SEND_ERROR_DENIED 5u /**< A firewall or the system does not allow it. */
+#define UNDERPASS_SEND_ERROR_OTHER 6u /**< Something else. */
+
+#define UNDERPASS_INFO_PRESHARED_KEY 1u /**< The peer has a preshared key. */
+#define UNDERPASS_INFO_PATH 2u /**< path is where the peer is reached. */
+#define UNDERPASS_INFO_PINNED 4u /**< The endpoint stays as configured. */
+#define UNDERPASS_INFO_HANDSHAKE 8u /**< There was a handshake: latest_handshake is its time. */
 /** The endpoint was configured as a host name: see underpass_tunnel_peer_endpoint_name(). */
 #define UNDERPASS_INFO_NAMED 16u
+#define UNDERPASS_INFO_HEARD 32u /**< It was heard: last_heard is when. */
+#define UNDERPASS_INFO_SEND_ERROR 64u /**< Sending to it failed since it was heard last: last_send_error is why. */
+#define UNDERPASS_INFO_REFUSED 128u /**< It is refused, see underpass_tunnel_set_refused(). */
 
 /**
  * A configuration that was read from text. It does not change, so any number of threads may read it at a time. Made by
@@ -366,106 +287,73 @@ typedef struct underpass_tunnel underpass_tunnel;
  * pointers are valid as long as the configuration.
  */
 typedef struct underpass_diagnostic {
-    /** sizeof(underpass_diagnostic), set by the caller. */
-    uint32_t size;
-    /** UNDERPASS_SEVERITY_*. */
-    uint32_t severity;
-    /** From 1. */
-    uint32_t line;
-    /** From 1, in characters. */
-    uint32_t column;
-    /** "Interface", "Peer" or "". */
-    const char *section;
-    /** The key of the line in its usual spelling, or "". */
-    const char *key;
-    /** What it is, in English. */
-    const char *reason;
+    uint32_t size; /**< sizeof(underpass_diagnostic), set by the caller. */
+    uint32_t severity; /**< UNDERPASS_SEVERITY_*. */
+    uint32_t line; /**< From 1. */
+    uint32_t column; /**< From 1, in characters. */
+    const char *section; /**< "Interface", "Peer" or "". */
+    const char *key; /**< The key of the line in its usual spelling, or "". */
+    const char *reason; /**< What it is, in English. */
 } underpass_diagnostic;
 
 /** What the [Interface] section says of numbers and keys. */
 typedef struct underpass_interface {
-    /** sizeof(underpass_interface), set by the caller. */
-    uint32_t size;
-    /** UNDERPASS_INTERFACE_HAS_*. */
-    uint32_t flags;
-    /** The firewall mark of outgoing datagrams; 0: none. */
-    uint32_t fwmark;
-    /** UNDERPASS_TABLE_*. */
-    uint32_t table_kind;
-    /** With UNDERPASS_TABLE_NUMBER. */
-    uint32_t table_number;
-    /** Bytes of the largest packet. */
-    uint16_t mtu;
-    /** The UDP port to listen on; 0: any. */
-    uint16_t listen_port;
-    /** With UNDERPASS_TABLE_NAME, else "". Valid as long as the configuration. */
-    const char *table_name;
-    /** Wipe it when you are done with it. */
-    uint8_t private_key[32];
-    /** Not 0: the running configuration is to be written back when the interface goes down. */
-    uint32_t save_config;
-    /** 0. */
-    uint32_t reserved;
+    uint32_t size; /**< sizeof(underpass_interface), set by the caller. */
+    uint32_t flags; /**< UNDERPASS_INTERFACE_HAS_*. */
+    uint32_t fwmark; /**< The firewall mark of outgoing datagrams; 0: none. */
+    uint32_t table_kind; /**< UNDERPASS_TABLE_*. */
+    uint32_t table_number; /**< With UNDERPASS_TABLE_NUMBER. */
+    uint16_t mtu; /**< Bytes of the largest packet. */
+    uint16_t listen_port; /**< The UDP port to listen on; 0: any. */
+    const char *table_name; /**< With UNDERPASS_TABLE_NAME, else "". Valid as long as the configuration. */
+    uint8_t private_key[32]; /**< Wipe it when you are done with it. */
+    uint32_t save_config; /**< Not 0: the running configuration is to be written back when the interface goes down. */
+    uint32_t reserved; /**< 0. */
 } underpass_interface;
 
 /** An IP address, or a network. */
 typedef struct underpass_ip {
-    /** UNDERPASS_FAMILY_*. */
-    uint8_t family;
-    /** The length of the network's prefix, where a network is meant; else 0 and not looked at. */
-    uint8_t prefix;
-    /** 0. */
-    uint8_t reserved[2];
-    /** In network order; IPv4 in the first four. */
-    uint8_t bytes[16];
+    uint8_t family; /**< UNDERPASS_FAMILY_*. */
+    uint8_t prefix; /**< The length of the network's prefix, where a network is meant; else 0 and not looked at. */
+    uint8_t reserved[2]; /**< 0. */
+    uint8_t bytes[16]; /**< In network order; IPv4 in the first four. */
 } underpass_ip;
 
 /** An IP address and a UDP port. */
 typedef struct underpass_address {
-    /** UNDERPASS_FAMILY_*. */
-    uint8_t family;
-    /** 0. */
-    uint8_t reserved;
-    /** In host order. */
-    uint16_t port;
-    /** The interface of an IPv6 link-local address, else 0. */
-    uint32_t scope_id;
-    /** In network order; IPv4 in the first four. */
-    uint8_t ip[16];
+    uint8_t family; /**< UNDERPASS_FAMILY_*. */
+    uint8_t reserved; /**< 0. */
+    uint16_t port; /**< In host order. */
+    uint32_t scope_id; /**< The interface of an IPv6 link-local address, else 0. */
+    uint8_t ip[16]; /**< In network order; IPv4 in the first four. */
 } underpass_address;
 
 /** An allowed IP to add or take away. Never grows. */
 typedef struct underpass_allowed_ip {
-    /** With its prefix; bits behind the prefix are ignored. */
-    underpass_ip network;
-    /** Not 0: take it away. */
-    uint32_t remove;
+    underpass_ip network; /**< With its prefix; bits behind the prefix are ignored. */
+    uint32_t remove; /**< Not 0: take it away. */
 } underpass_allowed_ip;
 
 /** A change of one peer. Begin with underpass_peer_change_init(); what no flag speaks of stays as it is. */
 typedef struct underpass_peer_change {
-    /** sizeof(underpass_peer_change), set by underpass_peer_change_init(). */
-    uint32_t size;
-    /** UNDERPASS_PEER_SET, UNDERPASS_PEER_UPDATE or UNDERPASS_PEER_REMOVE. */
-    uint32_t action;
+    uint32_t size; /**< sizeof(underpass_peer_change), set by underpass_peer_change_init(). */
+    uint32_t action; /**< UNDERPASS_PEER_SET, UNDERPASS_PEER_UPDATE or UNDERPASS_PEER_REMOVE. */
     /** UNDERPASS_PEER_HAS_*, UNDERPASS_PEER_PIN, UNDERPASS_PEER_UNPIN, UNDERPASS_PEER_REPLACE_ALLOWED_IPS. */
     uint32_t flags;
-    /** Seconds between persistent keepalives; 0: none. */
-    uint16_t persistent_keepalive;
-    /** The port of endpoint_host, in host order. */
-    uint16_t endpoint_port;
-    /** Which peer. */
-    uint8_t public_key[32];
-    /** All zeros: none. Used from the next handshake on. */
-    uint8_t preshared_key[32];
-    /** Where the peer is reached, unless endpoint_host is given. */
-    underpass_address endpoint;
+    uint16_t persistent_keepalive; /**< Seconds between persistent keepalives; 0: none. */
+    uint16_t endpoint_port; /**< The port of endpoint_host, in host order. */
+    uint8_t public_key[32]; /**< Which peer. */
+    uint8_t preshared_key[32]; /**< All zeros: none. Used from the next handshake on. */
+    underpass_address endpoint; /**< Where the peer is reached, unless endpoint_host is given. */
     /** A host name with a NUL that the host is to resolve, see UNDERPASS_EVENT_RESOLVE_ENDPOINT; or NULL. */
     const char *endpoint_host;
-    /** Allowed IPs to add or take away; borrowed for the call. */
-    const underpass_allowed_ip *allowed_ips;
-    /** How many. */
-    size_t allowed_ips_len;
+    const underpass_allowed_ip *allowed_ips; /**< Allowed IPs to add or take away; borrowed for the call. */
+    size_t allowed_ips_len; /**< How many. */
+    /** A number of the host's own, or a pointer as uintptr_t: verdicts, events and underpass_peer_info hand it back. */
+    uint64_t user;
+    /** What underpass_peer_info told in an earlier life, so that no initiation from before is taken for a new one. */
+    uint8_t timestamp_floor[12];
+    uint32_t reserved; /**< 0. */
 } underpass_peer_change;
 
 /**
@@ -477,62 +365,31 @@ typedef int32_t (*underpass_entropy)(void *data, uint8_t *out, size_t len);
 
 /** What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise. */
 typedef struct underpass_options {
-    /** sizeof(underpass_options), set by underpass_options_init(). */
-    uint32_t size;
-    /** UNDERPASS_OPTION_*. */
-    uint32_t flags;
-    /** Without one the tunnel drops everything until it gets one. */
-    uint8_t private_key[32];
+    uint32_t size; /**< sizeof(underpass_options), set by underpass_options_init(). */
+    uint32_t flags; /**< UNDERPASS_OPTION_*. */
+    uint8_t private_key[32]; /**< Without one the tunnel drops everything until it gets one. */
     /** What underpass_tunnel_timestamp_floor() gave in an earlier life, so that a clock set back does not lock us out. Zeros: none. */
     uint8_t timestamp_floor[12];
-    /** Bytes of the largest packet, 68 to 65535. */
-    uint32_t mtu;
-    /** Peers the tunnel accepts. */
-    uint32_t max_peers;
+    uint32_t mtu; /**< Bytes of the largest packet, 68 to 65535. */
+    uint32_t max_peers; /**< Peers the tunnel accepts. */
     /** Packets staged per peer while a handshake is under way, up to 65535; the oldest is dropped beyond it. */
     uint32_t staged_packets_per_peer;
-    /** Bytes staged per peer. */
-    uint32_t staged_bytes_per_peer;
-    /** Bytes staged by the whole tunnel. */
-    uint32_t staged_bytes;
-    /** Without effect: no event is lost, and what waits is bounded by the peers. */
-    uint32_t events;
+    uint32_t staged_bytes_per_peer; /**< Bytes staged per peer. */
+    uint32_t staged_bytes; /**< Bytes staged by the whole tunnel. */
+    uint32_t events; /**< Without effect: no event is lost, and what waits is bounded by the peers. */
     /** Initiations per second answered without a cookie before the tunnel counts as under load. */
     uint32_t handshakes_per_second;
-    /** Cookie-verified initiations per second, a lane of their own. */
-    uint32_t verified_handshakes_per_second;
-    /** Handshakes per second from one source (IPv4 /32, IPv6 /64). */
-    uint32_t handshakes_per_source;
-    /** Handshakes one source may send at once. */
-    uint32_t handshake_burst_per_source;
-    /** 0. */
-    uint32_t reserved;
+    uint32_t verified_handshakes_per_second; /**< Cookie-verified initiations per second, a lane of their own. */
+    uint32_t handshakes_per_source; /**< Handshakes per second from one source (IPv4 /32, IPv6 /64). */
+    uint32_t handshake_burst_per_source; /**< Handshakes one source may send at once. */
+    uint32_t padding; /**< How packets are padded, see underpass_tunnel_set_padding(); 0: to 16 bytes. */
     /**
      * Where randomness comes from; NULL: the system, whose getrandom() waits, early after the start of a machine, until
      * there is enough.
      */
     underpass_entropy entropy;
-    /** What entropy is given as data. It lives as long as the tunnel. */
-    void *entropy_data;
+    void *entropy_data; /**< What entropy is given as data. It lives as long as the tunnel. */
 } underpass_options;
-
-/** What came of a request of wg. */
-typedef struct underpass_uapi_result {
-    /** sizeof(underpass_uapi_result), set by the caller. */
-    uint32_t size;
-    /** 0: applied. Else nothing was, and this is the number to answer with, with a minus sign: errno=-22. */
-    int32_t error_number;
-    /** UNDERPASS_UAPI_HAS_*: what is the host's to apply. */
-    uint32_t flags;
-    /** With UNDERPASS_UAPI_HAS_FWMARK; 0: none. */
-    uint32_t fwmark;
-    /** The line that was refused, from 1; 0: none in particular. */
-    uint32_t line;
-    /** With UNDERPASS_UAPI_HAS_LISTEN_PORT; 0: any. */
-    uint16_t listen_port;
-    /** 0. */
-    uint16_t reserved;
-} underpass_uapi_result;
 
 /**
  * The number of a peer: its name in all calls. Never 0, never that of another peer of any tunnel of this process,
@@ -540,20 +397,40 @@ typedef struct underpass_uapi_result {
  */
 typedef uint64_t underpass_peer_id;
 
+/** The room that packets and datagrams need. It changes with the MTU and with padding: UNDERPASS_EVENT_LAYOUT_CHANGED. */
+typedef struct underpass_layout {
+    uint32_t size; /**< sizeof(underpass_layout), set by the caller. */
+    uint32_t mtu; /**< Bytes of the largest packet. */
+    uint32_t headroom; /**< Bytes that must be free before a packet, in its buffer. */
+    /** Bytes that must be free behind a packet, in its buffer. A buffer of transmit_buffer bytes has room for every packet. */
+    uint32_t tailroom;
+    uint32_t transmit_buffer; /**< Bytes of the buffer for underpass_tunnel_poll_transmit(). */
+    uint32_t reserved; /**< 0. */
+} underpass_layout;
+
+/** What came of a request of wg. */
+typedef struct underpass_uapi_result {
+    uint32_t size; /**< sizeof(underpass_uapi_result), set by the caller. */
+    /** 0: applied. Else nothing was, and this is the number to answer with, with a minus sign: errno=-22. */
+    int32_t error_number;
+    uint32_t flags; /**< UNDERPASS_UAPI_HAS_*: what is the host's to apply. */
+    uint32_t fwmark; /**< With UNDERPASS_UAPI_HAS_FWMARK; 0: none. */
+    uint32_t line; /**< The line that was refused, from 1; 0: none in particular. */
+    uint16_t listen_port; /**< With UNDERPASS_UAPI_HAS_LISTEN_PORT; 0: any. */
+    uint16_t reserved; /**< 0. */
+} underpass_uapi_result;
+
 /** The two ends of a datagram. */
 typedef struct underpass_path {
-    /** The other side. */
-    underpass_address remote;
+    underpass_address remote; /**< The other side. */
     /** Our own address: where a datagram arrived, or where one should leave from. UNDERPASS_FAMILY_NONE: not known, or any. */
     underpass_ip local;
 } underpass_path;
 
 /** One packet or datagram of a batch. The memory of slot and buffer is the caller's. Never grows. */
 typedef struct underpass_slot {
-    /** In: memory that no other slot shares. */
-    uint8_t *buf;
-    /** In: its bytes. */
-    uint32_t cap;
+    uint8_t *buf; /**< In: memory that no other slot shares. */
+    uint32_t cap; /**< In: its bytes. */
     /**
      * In: where in it the packet (with UNDERPASS_HEADROOM bytes before it and UNDERPASS_TAILROOM behind) or the datagram
      * begins. Out: where that begins which is to be sent or delivered.
@@ -561,21 +438,17 @@ typedef struct underpass_slot {
     uint32_t start;
     /** In: bytes of the packet or datagram. Out: bytes of what is to be sent or delivered; 0 where nothing is. */
     uint32_t len;
-    /** Out: UNDERPASS_VERDICT_*. */
-    int32_t verdict;
-    /** Out, with UNDERPASS_VERDICT_DROPPED and UNDERPASS_VERDICT_BOUNCE: UNDERPASS_DROP_*. */
-    uint32_t reason;
+    int32_t verdict; /**< Out: UNDERPASS_VERDICT_*. */
+    uint32_t reason; /**< Out, with UNDERPASS_VERDICT_DROPPED and UNDERPASS_VERDICT_BOUNCE: UNDERPASS_DROP_*. */
     /**
      * The ECN bits of the outer IP header, 0 to 3. In: of a datagram. Out, with UNDERPASS_VERDICT_SEND and
      * UNDERPASS_VERDICT_REPLY: for it.
      */
     uint8_t ecn;
-    /** 0. */
-    uint8_t reserved[3];
-    /** Out: where it goes to or comes from; 0: no peer. */
-    underpass_peer_id peer;
-    /** In: the path a datagram came by. Out, with UNDERPASS_VERDICT_SEND: the path it takes. */
-    underpass_path path;
+    uint8_t reserved[3]; /**< 0. */
+    underpass_peer_id peer; /**< Out: where it goes to or comes from; 0: no peer. */
+    uint64_t user; /**< Out: what the host calls that peer, see underpass_peer_change. */
+    underpass_path path; /**< In: the path a datagram came by. Out, with UNDERPASS_VERDICT_SEND: the path it takes. */
 } underpass_slot;
 
 /**
@@ -583,110 +456,80 @@ typedef struct underpass_slot {
  * moved while a job is in it. It holds a key until the job is finished or discarded.
  */
 typedef struct underpass_job {
-    /** Not for the caller. */
-    uint64_t opaque[24];
+    uint64_t opaque[24]; /**< Not for the caller. */
 } underpass_job;
 
 /** A datagram to send. */
 typedef struct underpass_transmit {
-    /** sizeof(underpass_transmit), set by the caller. */
-    uint32_t size;
-    /** Bytes of the datagram, at the beginning of the buffer. */
-    uint32_t len;
-    /** Where it goes to; 0: no peer. */
-    underpass_peer_id peer;
-    /** Where it goes, and from where. */
-    underpass_path path;
-    /** The ECN bits of its outer IP header, 0 to 3. */
-    uint8_t ecn;
-    /** 0. */
-    uint8_t reserved[3];
+    uint32_t size; /**< sizeof(underpass_transmit), set by the caller. */
+    uint32_t len; /**< Bytes of the datagram, at the beginning of the buffer. */
+    underpass_peer_id peer; /**< Where it goes to; 0: no peer. */
+    underpass_path path; /**< Where it goes, and from where. */
+    uint8_t ecn; /**< The ECN bits of its outer IP header, 0 to 3. */
+    uint8_t reserved[3]; /**< 0. */
+    uint64_t user; /**< What the host calls that peer, see underpass_peer_change. */
 } underpass_transmit;
 
 /** A fact the host may want to show or act on. What the kind does not speak of is 0. */
 typedef struct underpass_event {
-    /** sizeof(underpass_event), set by the caller. */
-    uint32_t size;
-    /** UNDERPASS_EVENT_*. Leave alone what you do not know. */
-    uint32_t kind;
-    /** Whom it is about; 0: no peer. */
-    underpass_peer_id peer;
-    /** With UNDERPASS_EVENT_ENDPOINT_MOVED. */
-    underpass_path path;
-    /** With UNDERPASS_EVENT_HEALTH_CHANGED: UNDERPASS_HEALTH_*. */
-    uint32_t health;
-    /** 0. */
-    uint32_t lost;
-    /** 0. */
-    uint32_t reserved;
+    uint32_t size; /**< sizeof(underpass_event), set by the caller. */
+    uint32_t kind; /**< UNDERPASS_EVENT_*. Leave alone what you do not know. */
+    underpass_peer_id peer; /**< Whom it is about; 0: no peer. */
+    underpass_path path; /**< With UNDERPASS_EVENT_ENDPOINT_MOVED. */
+    uint32_t health; /**< With UNDERPASS_EVENT_HEALTH_CHANGED: UNDERPASS_HEALTH_*. */
+    uint32_t lost; /**< 0. */
+    uint32_t reserved; /**< 0. */
+    uint64_t user; /**< What the host calls that peer, see underpass_peer_change. */
 } underpass_event;
 
 /** What is known of a peer. Counters are those since it was added. */
 typedef struct underpass_peer_info {
-    /** sizeof(underpass_peer_info), set by the caller. */
-    uint32_t size;
-    /** UNDERPASS_INFO_*. */
-    uint32_t flags;
-    /** Its public key. */
-    uint8_t public_key[32];
-    /** With UNDERPASS_INFO_PATH. */
-    underpass_path path;
-    /** UNDERPASS_HEALTH_*. */
-    uint32_t health;
-    /** Seconds; 0: none. */
-    uint32_t persistent_keepalive;
-    /** 0. */
-    uint32_t reserved;
-    /** Nanoseconds since 1970 UTC, with UNDERPASS_INFO_HANDSHAKE. */
-    uint64_t latest_handshake;
-    /** Bytes of datagrams sent to it, as wg counts them. */
-    uint64_t tx_bytes;
-    /** Bytes of authenticated datagrams received from it. */
-    uint64_t rx_bytes;
-    /** Packets sealed. */
-    uint64_t tx_packets;
-    /** Packets delivered. */
-    uint64_t rx_packets;
-    /** Handshakes completed. */
-    uint64_t handshakes;
-    /** Drops of all reasons: see underpass_tunnel_peer_drops(). */
-    uint64_t drops;
+    uint32_t size; /**< sizeof(underpass_peer_info), set by the caller. */
+    uint32_t flags; /**< UNDERPASS_INFO_*. */
+    uint8_t public_key[32]; /**< Its public key. */
+    underpass_path path; /**< With UNDERPASS_INFO_PATH. */
+    uint32_t health; /**< UNDERPASS_HEALTH_*. */
+    uint32_t persistent_keepalive; /**< Seconds; 0: none. */
+    uint32_t reserved; /**< 0. */
+    uint64_t latest_handshake; /**< Nanoseconds since 1970 UTC, with UNDERPASS_INFO_HANDSHAKE. */
+    uint64_t tx_bytes; /**< Bytes of datagrams sent to it, as wg counts them. */
+    uint64_t rx_bytes; /**< Bytes of authenticated datagrams received from it. */
+    uint64_t tx_packets; /**< Packets sealed. */
+    uint64_t rx_packets; /**< Packets delivered. */
+    uint64_t handshakes; /**< Handshakes completed. */
+    uint64_t drops; /**< Drops of all reasons: see underpass_tunnel_peer_drops(). */
+    uint64_t user; /**< What the host calls it, see underpass_peer_change. */
+    /** When an authentic datagram of it came last, on the clock of the tunnel, with UNDERPASS_INFO_HEARD. */
+    uint64_t last_heard;
+    uint64_t send_errors; /**< Datagrams that could not be sent, see underpass_tunnel_handle_send_error(). */
+    /** Why the last one could not: UNDERPASS_SEND_ERROR_*, with UNDERPASS_INFO_SEND_ERROR. */
+    uint32_t last_send_error;
+    /**
+     * To be saved and given to underpass_peer_change in the next life, so that no initiation from before is taken for a new
+     * one.
+     */
+    uint8_t timestamp_floor[12];
 } underpass_peer_info;
 
 /** Counters of a tunnel since it was made, and what it holds at present. */
 typedef struct underpass_stats {
-    /** sizeof(underpass_stats), set by the caller. */
-    uint32_t size;
-    /** 0. */
-    uint32_t reserved;
-    /** Bytes of datagrams sent. */
-    uint64_t tx_bytes;
-    /** Bytes of authenticated datagrams received. */
-    uint64_t rx_bytes;
-    /** Packets sealed. */
-    uint64_t tx_packets;
-    /** Packets delivered. */
-    uint64_t rx_packets;
-    /** Handshakes completed. */
-    uint64_t handshakes;
-    /** Cookie replies written. */
-    uint64_t cookie_replies;
-    /** Drops of all reasons: see underpass_tunnel_drops(). */
-    uint64_t drops;
-    /** Held: peers. */
-    uint64_t peers;
-    /** Held: prefixes in the routing table. */
-    uint64_t allowed_ips;
-    /** Held: staged packets of all peers. */
-    uint64_t staged_packets;
-    /** Held: their bytes. */
-    uint64_t staged_bytes;
-    /** Held: session indices in use. */
-    uint64_t session_indices;
-    /** Held: keypairs of all peers. */
-    uint64_t keypairs;
-    /** Held: handshakes under way, ours and the peers'. */
-    uint64_t handshakes_under_way;
+    uint32_t size; /**< sizeof(underpass_stats), set by the caller. */
+    uint32_t reserved; /**< 0. */
+    uint64_t tx_bytes; /**< Bytes of datagrams sent. */
+    uint64_t rx_bytes; /**< Bytes of authenticated datagrams received. */
+    uint64_t tx_packets; /**< Packets sealed. */
+    uint64_t rx_packets; /**< Packets delivered. */
+    uint64_t handshakes; /**< Handshakes completed. */
+    uint64_t cookie_replies; /**< Cookie replies written. */
+    uint64_t drops; /**< Drops of all reasons: see underpass_tunnel_drops(). */
+    uint64_t peers; /**< Held: peers. */
+    uint64_t allowed_ips; /**< Held: prefixes in the routing table. */
+    uint64_t staged_packets; /**< Held: staged packets of all peers. */
+    uint64_t staged_bytes; /**< Held: their bytes. */
+    uint64_t session_indices; /**< Held: session indices in use. */
+    uint64_t keypairs; /**< Held: keypairs of all peers. */
+    uint64_t handshakes_under_way; /**< Held: handshakes under way, ours and the peers'. */
+    uint64_t send_errors; /**< Failures to send, as told by underpass_tunnel_handle_send_error(). */
 } underpass_stats;
 
 #ifdef __cplusplus
@@ -720,6 +563,27 @@ UNDERPASS_API const char *underpass_strerror(int32_t status);
  * - reason: UNDERPASS_DROP_*.
  */
 UNDERPASS_API const char *underpass_drop_reason_name(uint32_t reason);
+
+/**
+ * The name of an event for programs, as of a drop reason. It is static: valid for ever, not to be freed.
+ *
+ * - kind: UNDERPASS_EVENT_*.
+ */
+UNDERPASS_API const char *underpass_event_name(uint32_t kind);
+
+/**
+ * The name of a health for programs, as of a drop reason. It is static: valid for ever, not to be freed.
+ *
+ * - health: UNDERPASS_HEALTH_*.
+ */
+UNDERPASS_API const char *underpass_health_name(uint32_t health);
+
+/**
+ * The name of a failure to send for programs, as of a drop reason. It is static: valid for ever, not to be freed.
+ *
+ * - kind: UNDERPASS_SEND_ERROR_*.
+ */
+UNDERPASS_API const char *underpass_send_error_name(uint32_t kind);
 
 /**
  * Makes a private key.
@@ -918,8 +782,9 @@ UNDERPASS_API int32_t underpass_peer_change_init(underpass_peer_change *out, uin
 /**
  * Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
  *
- * - changes: len of them, all of the size of the first; NULL for none. They and what they point to are borrowed for
- *   the call.
+ * - changes: len of them, all of the size of the first; NULL for none.
+ * - peers: out, len of them: the number of the peer of each change, 0 where it is not there afterwards; NULL: not asked
+ *   for.
  *
  * Returns:
  * - UNDERPASS_OK: all are applied.
@@ -931,7 +796,7 @@ UNDERPASS_API int32_t underpass_peer_change_init(underpass_peer_change *out, uin
  *   was applied; mend the change.
  */
 UNDERPASS_API int32_t underpass_tunnel_configure_peers(underpass_tunnel *tunnel, uint64_t now,
-    const underpass_peer_change *changes, size_t len);
+    const underpass_peer_change *changes, size_t len, underpass_peer_id *peers);
 
 /** Removes every peer, with its sessions and staged packets. Then poll. */
 UNDERPASS_API int32_t underpass_tunnel_remove_all_peers(underpass_tunnel *tunnel, uint64_t now);
@@ -956,6 +821,39 @@ UNDERPASS_API int32_t underpass_tunnel_set_private_key(underpass_tunnel *tunnel,
  * - UNDERPASS_OK: it is set.
  */
 UNDERPASS_API int32_t underpass_tunnel_set_mtu(underpass_tunnel *tunnel, uint64_t now, uint32_t mtu);
+
+/**
+ * Sets how packets are padded before they are sealed, so that lengths tell less to whoever watches the network. Any
+ * WireGuard peer takes padded packets; nothing is padded beyond the MTU. Datagrams need other room then: see
+ * underpass_tunnel_layout().
+ *
+ * - padding: to a multiple of so many bytes: 16, which is what every implementation does, or a power of two from 32 to
+ *   32768; UNDERPASS_PADDING_MTU; 0: 16.
+ */
+UNDERPASS_API int32_t underpass_tunnel_set_padding(underpass_tunnel *tunnel, uint64_t now, uint32_t padding);
+
+/**
+ * Raises or lowers the bounds on memory and work of a running tunnel. What is staged beyond them is dropped, the oldest
+ * first.
+ *
+ * - options: its limits, from max_peers on; the rest is not looked at. Fewer peers than there are: none more are added.
+ *
+ * Returns:
+ * - UNDERPASS_E_LIMIT: a limit is zero or too great.
+ */
+UNDERPASS_API int32_t underpass_tunnel_set_limits(underpass_tunnel *tunnel, uint64_t now,
+    const underpass_options *options);
+
+/** Tells the room that packets and datagrams need at present. */
+UNDERPASS_API int32_t underpass_tunnel_layout(const underpass_tunnel *tunnel, underpass_layout *out);
+
+/**
+ * Tells how long the datagram is that a packet becomes.
+ *
+ * - packet: bytes of the packet.
+ * - datagram: out, bytes.
+ */
+UNDERPASS_API int32_t underpass_tunnel_datagram_len(const underpass_tunnel *tunnel, size_t packet, size_t *datagram);
 
 /**
  * Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
@@ -1147,6 +1045,20 @@ UNDERPASS_API int32_t underpass_tunnel_poll_transmit(underpass_tunnel *tunnel, u
     underpass_transmit *out);
 
 /**
+ * Writes as many of the datagrams that are to be sent as there are slots: one call instead of one for each.
+ *
+ * - slots: len of them, UNDERPASS_MAX_BATCH at most. Of each, buf and cap are looked at, which is as much as
+ *   underpass_tunnel_poll_transmit() needs. Those that were filled are UNDERPASS_VERDICT_SEND, from start 0.
+ * - count: out, how many were filled, from the first on. Fewer than len: there are no more.
+ *
+ * Returns:
+ * - UNDERPASS_NOTHING: there is nothing to send.
+ * - UNDERPASS_E_RANDOM: as of underpass_tunnel_poll_transmit(), if nothing else was there to be sent.
+ */
+UNDERPASS_API int32_t underpass_tunnel_poll_transmits(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
+    size_t len, size_t *count);
+
+/**
  * Hands out the next event.
  *
  * Returns:
@@ -1181,13 +1093,31 @@ UNDERPASS_API int32_t underpass_tunnel_set_endpoint(underpass_tunnel *tunnel, ui
 UNDERPASS_API int32_t underpass_tunnel_connect(underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer);
 
 /**
- * Tells that datagrams could not leave from the local address of a path: from now on the host picks one, until the
- * peer is heard from again. Nothing happens when the peer is reached over another path by now.
+ * Tells that datagrams of a peer could not leave: they are counted apart from what was sent. An address of ours that does
+ * not work is left to the host until the peer is heard from again; an endpoint that cannot be reached is looked for
+ * elsewhere, if it has a name. Neither happens when the peer is reached over another path by now. Then poll.
  *
  * - path: what the slot or the transmit said.
+ * - len: bytes of those datagrams; 0: they left after all, from another address than that of the path.
+ * - kind: UNDERPASS_SEND_ERROR_*.
  */
-UNDERPASS_API int32_t underpass_tunnel_forget_source(underpass_tunnel *tunnel, underpass_peer_id peer,
-    const underpass_path *path);
+UNDERPASS_API int32_t underpass_tunnel_handle_send_error(underpass_tunnel *tunnel, underpass_peer_id peer,
+    const underpass_path *path, size_t len, uint32_t kind);
+
+/**
+ * Ends the sessions and handshakes of a peer at once, wipes their keys and drops what is staged for it. The peer stays; the
+ * next packet or initiation begins a new session, unless it is refused.
+ */
+UNDERPASS_API int32_t underpass_tunnel_end_sessions(underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer);
+
+/**
+ * Refuses a peer, or no longer: a user who was suspended or logged out. Its sessions end, its initiations are dropped, and
+ * so are packets to it, as UNDERPASS_DROP_REFUSED. Its configuration stays. Then poll.
+ *
+ * - refused: 0: no longer.
+ */
+UNDERPASS_API int32_t underpass_tunnel_set_refused(underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer,
+    uint32_t refused);
 
 /**
  * Forgets the last timestamp accepted from a peer, whose clock was once far ahead and has been mended. Until its

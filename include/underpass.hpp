@@ -5,8 +5,13 @@
 // function there without its prefix. The structs are used as they are; their `size` is filled in here.
 //
 //     auto config = underpass::Config::parse(text);
-//     auto tunnel = config ? underpass::Tunnel::from_config(*config, now, wall) : config.status();
+//     if (!config) return fail(config.status());
+//     auto tunnel = underpass::Tunnel::from_config(*config, now, wall);
+//     if (!tunnel) return fail(tunnel.status());
 //     while (auto event = tunnel->poll_event()) note(*event);
+//
+// A Result that holds no value ends the program (std::abort) when it is used as if it did; so does a View that is read
+// behind its end.
 //
 // Memory: the data plane allocates nothing. What returns a std::vector or std::string allocates, and where there is no
 // memory and there are no exceptions, the program ends, as always in C++.
@@ -18,6 +23,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +41,7 @@ using Event = underpass_event;
 using Interface = underpass_interface;
 using Ip = underpass_ip;
 using Job = underpass_job;
+using Layout = underpass_layout;
 using Options = underpass_options;
 using Path = underpass_path;
 using Peer = underpass_peer_info;
@@ -45,7 +52,7 @@ using Transmit = underpass_transmit;
 using UapiResult = underpass_uapi_result;
 
 /// Names a peer of one tunnel; never 0, never given to another peer.
-using PeerId = std::uint64_t;
+using PeerId = underpass_peer_id;
 /// Nanoseconds of a clock that counts while the machine sleeps.
 using Instant = std::uint64_t;
 /// Nanoseconds since 1970, UTC.
@@ -74,7 +81,7 @@ private:
     std::int32_t code_;
 };
 
-/// A value, or the Status that says why there is none. Look before you dereference.
+/// A value, or the Status that says why there is none. Look before you dereference: without a value that ends the program.
 template <class T> class [[nodiscard]] Result {
 public:
     Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>) : value_(std::move(value)) {}
@@ -82,36 +89,44 @@ public:
     Status status() const noexcept { return status_; }
     /// Whether there is a value.
     explicit operator bool() const noexcept { return value_.has_value(); }
-    T &operator*() & noexcept { return *value_; }
-    const T &operator*() const & noexcept { return *value_; }
-    T &&operator*() && noexcept { return *std::move(value_); }
-    T *operator->() noexcept { return &*value_; }
-    const T *operator->() const noexcept { return &*value_; }
+    T &operator*() & noexcept { return check(), *value_; }
+    const T &operator*() const & noexcept { return check(), *value_; }
+    T &&operator*() && noexcept { return check(), *std::move(value_); }
+    T *operator->() noexcept { return check(), &*value_; }
+    const T *operator->() const noexcept { return check(), &*value_; }
 
 private:
+    void check() const noexcept {
+        if (!value_.has_value()) std::abort();
+    }
     Status status_;
     std::optional<T> value_;
 };
 
-/// Memory that belongs to somebody else: where it begins and how many elements it has. Made from arrays and from
-/// whatever has data() and size().
+/// Memory that belongs to somebody else: where it begins and how many elements it has. Made from arrays, from other Views,
+/// and from whatever has data() and size() and lives on: not from a temporary, whose memory would be gone.
 template <class T> class View {
 public:
     constexpr View() noexcept = default;
     constexpr View(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
     template <std::size_t N> constexpr View(T (&array)[N]) noexcept : data_(array), size_(N) {}
     template <class C, class = std::enable_if_t<std::is_convertible_v<decltype(std::declval<C &>().data()), T *>>>
-    constexpr View(C &&container) noexcept : data_(container.data()), size_(container.size()) {}
+    constexpr View(C &container) noexcept : data_(container.data()), size_(container.size()) {}
+    template <class U, class = std::enable_if_t<std::is_convertible_v<U *, T *>>>
+    constexpr View(View<U> &&other) noexcept : data_(other.data()), size_(other.size()) {}
     constexpr T *data() const noexcept { return data_; }
     constexpr std::size_t size() const noexcept { return size_; }
     constexpr bool empty() const noexcept { return size_ == 0; }
     constexpr T *begin() const noexcept { return data_; }
     constexpr T *end() const noexcept { return data_ + size_; }
-    constexpr T &operator[](std::size_t i) const noexcept { return data_[i]; }
+    constexpr T &operator[](std::size_t i) const noexcept { return check(i < size_), data_[i]; }
     /// The first `count` elements; `count` is at most size().
-    constexpr View first(std::size_t count) const noexcept { return {data_, count}; }
+    constexpr View first(std::size_t count) const noexcept { return check(count <= size_), View(data_, count); }
 
 private:
+    static constexpr void check(bool within) noexcept {
+        if (!within) std::abort();
+    }
     T *data_ = nullptr;
     std::size_t size_ = 0;
 };
@@ -215,6 +230,9 @@ inline std::uint32_t version() noexcept { return underpass_version(); }
 inline std::string_view version_string() noexcept { return underpass_version_string(); }
 /// "fast" or "portable".
 inline std::string_view backend() noexcept { return underpass_backend(); }
+inline std::string_view event_name(std::uint32_t kind) noexcept { return underpass_event_name(kind); }
+inline std::string_view health_name(std::uint32_t health) noexcept { return underpass_health_name(health); }
+inline std::string_view send_error_name(std::uint32_t kind) noexcept { return underpass_send_error_name(kind); }
 inline std::string_view drop_reason_name(std::uint32_t reason) noexcept { return underpass_drop_reason_name(reason); }
 
 /// Reads a key of 44 (base64) or 64 (hexadecimal) characters into 32 bytes.
@@ -316,7 +334,20 @@ public:
 
     // A. configure: all or nothing
     Status configure_peers(Instant now, View<const PeerChange> changes) {
-        return underpass_tunnel_configure_peers(get(), now, changes.data(), changes.size());
+        return underpass_tunnel_configure_peers(get(), now, changes.data(), changes.size(), nullptr);
+    }
+    /// The same, with the numbers of the peers, as many as there are changes.
+    Status configure_peers(Instant now, View<const PeerChange> changes, View<PeerId> peers) {
+        if (changes.size() != peers.size()) return UNDERPASS_E_ARGUMENT;
+        return underpass_tunnel_configure_peers(get(), now, changes.data(), changes.size(), peers.data());
+    }
+    Status set_padding(Instant now, std::uint32_t padding) { return underpass_tunnel_set_padding(get(), now, padding); }
+    Status set_limits(Instant now, const Options &options) { return underpass_tunnel_set_limits(get(), now, &options); }
+    Result<Layout> layout() const {
+        return detail::ask(detail::sized<Layout>(), [&](auto *out) { return underpass_tunnel_layout(get(), out); });
+    }
+    Result<std::size_t> datagram_len(std::size_t packet) const {
+        return detail::ask(std::size_t{}, [&](auto *out) { return underpass_tunnel_datagram_len(get(), packet, out); });
     }
     Status remove_all_peers(Instant now) { return underpass_tunnel_remove_all_peers(get(), now); }
     /// nullptr: none, the tunnel falls silent.
@@ -371,6 +402,12 @@ public:
             return underpass_tunnel_poll_transmit(get(), now, buf.data(), buf.size(), out);
         });
     }
+    /// Fills slots with datagrams from the first on: how many.
+    Result<std::size_t> poll_transmits(Instant now, View<Slot> slots) {
+        return detail::ask(std::size_t{}, [&](auto *out) {
+            return underpass_tunnel_poll_transmits(get(), now, slots.data(), slots.size(), out);
+        });
+    }
     Result<Event> poll_event() {
         return detail::ask(detail::sized<Event>(), [&](auto *out) { return underpass_tunnel_poll_event(get(), out); });
     }
@@ -384,7 +421,14 @@ public:
         return underpass_tunnel_set_endpoint(get(), now, peer, &endpoint);
     }
     Status connect(Instant now, PeerId peer) { return underpass_tunnel_connect(get(), now, peer); }
-    Status forget_source(PeerId peer, const Path &path) { return underpass_tunnel_forget_source(get(), peer, &path); }
+    /// `kind`: an UNDERPASS_SEND_ERROR_*.
+    Status handle_send_error(PeerId peer, const Path &path, std::size_t len, std::uint32_t kind) {
+        return underpass_tunnel_handle_send_error(get(), peer, &path, len, kind);
+    }
+    Status end_sessions(Instant now, PeerId peer) { return underpass_tunnel_end_sessions(get(), now, peer); }
+    Status set_refused(Instant now, PeerId peer, bool refused) {
+        return underpass_tunnel_set_refused(get(), now, peer, refused);
+    }
     Status reset_peer_timestamp(PeerId peer) { return underpass_tunnel_reset_peer_timestamp(get(), peer); }
     Result<Timestamp> timestamp_floor() const {
         return detail::ask(Timestamp{}, [&](auto *out) { return underpass_tunnel_timestamp_floor(get(), out->data()); });

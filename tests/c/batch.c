@@ -45,7 +45,7 @@ TEST(each_packet_has_its_own_verdict)
     size_t at;
     scene_open(&scene);
     scene_shake(&scene);
-    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1, NULL));
     slots[0] = packet_slot(1, 2, 100, 0);
     slots[1] = packet_slot(1, 3, 100, 0);
     slots[2] = packet_slot(1, 9, 100, 0);
@@ -132,7 +132,7 @@ TEST(empty_batches_do_nothing)
     OK(underpass_tunnel_finish_packets(scene.left.tunnel, scene.now, NULL, NULL, 0));
     OK(underpass_tunnel_finish_datagrams(scene.left.tunnel, scene.now, NULL, NULL, 0));
     OK(underpass_jobs_discard(NULL, 0));
-    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, NULL, 0));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, NULL, 0, NULL));
     EQ(deadline_of(&scene.left), before);
     scene_close(&scene);
 }

@@ -126,7 +126,7 @@ TEST(options_of_a_program_without_a_source_are_taken)
 {
     underpass_options options, stained;
     underpass_tunnel *tunnel;
-    uint32_t before = (uint32_t)offsetof(underpass_options, reserved);
+    uint32_t before = (uint32_t)offsetof(underpass_options, padding);
     stain(&options, sizeof options);
     stained = options;
     OK(underpass_options_init(&options, before));

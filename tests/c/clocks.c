@@ -46,7 +46,7 @@ TEST(a_persistent_keepalive_is_exactly_when_due)
     change.action = UNDERPASS_PEER_UPDATE;
     change.flags = UNDERPASS_PEER_HAS_KEEPALIVE;
     change.persistent_keepalive = 25;
-    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1, NULL));
     scene_exchange(&scene);
     due = deadline_of(&scene.left);
     CHECK(due <= scene.now + 25 * SECOND);
@@ -140,7 +140,7 @@ static int32_t restarted(scene *scene, const uint8_t *floor, uint64_t wall)
     OK(underpass_tunnel_free(scene->left.tunnel));
     if (floor != NULL) memcpy(options.timestamp_floor, floor, sizeof options.timestamp_floor);
     OK(underpass_tunnel_new(&options, scene->now, wall, &scene->left.tunnel));
-    OK(underpass_tunnel_configure_peers(scene->left.tunnel, scene->now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene->left.tunnel, scene->now, &change, 1, NULL));
     OK(underpass_tunnel_peer_by_key(scene->left.tunnel, scene->right.public_key, &scene->left.peer));
     OK(underpass_tunnel_connect(scene->left.tunnel, scene->now, scene->left.peer));
     datagram = next_datagram(&scene->left, scene->now, &len);

@@ -160,7 +160,7 @@ TEST(what_nobody_wants_is_answered_by_icmp)
     bounces(&scene, packet_slot(1, 9, 100, 0), UNDERPASS_DROP_NO_ROUTE, UNREACHABLE);
     bounces(&scene, packet_slot(1, 2, 1421, 0), UNDERPASS_DROP_TOO_BIG, UNREACHABLE);
     change.flags = 0;
-    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1, NULL));
     bounces(&scene, packet_slot(1, 3, 100, 0), UNDERPASS_DROP_NO_ENDPOINT, UNREACHABLE);
     scene_close(&scene);
 }
@@ -356,7 +356,7 @@ TEST(one_peer_cannot_flood)
         underpass_peer_change change = side_change(&scene.right);
         OK(underpass_tunnel_free(scene.left.tunnel));
         OK(underpass_tunnel_new(&options, scene.now, WALL + at * SECOND, &scene.left.tunnel));
-        OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+        OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1, NULL));
         OK(underpass_tunnel_peer_by_key(scene.left.tunnel, scene.right.public_key, &scene.left.peer));
         OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
         datagrams[at] = next_datagram(&scene.left, scene.now, &len);

@@ -103,7 +103,7 @@ TEST(a_pinned_endpoint_stays)
     change = side_change(&scene.left);
     change.action = UNDERPASS_PEER_UPDATE;
     change.flags = UNDERPASS_PEER_PIN;
-    OK(underpass_tunnel_configure_peers(scene.right.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.right.tunnel, scene.now, &change, 1, NULL));
     datagram = sealed(&scene.left, scene.now, 2, 100, 0, &len);
     EQ(hand_over(&scene.right, scene.now, datagram, len, 77), UNDERPASS_VERDICT_DELIVER);
     free(datagram);
@@ -113,7 +113,7 @@ TEST(a_pinned_endpoint_stays)
     EQ(info.path.remote.ip[3], 1);
     CHECK((info.flags & UNDERPASS_INFO_PINNED) != 0);
     change.flags = UNDERPASS_PEER_UNPIN;
-    OK(underpass_tunnel_configure_peers(scene.right.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.right.tunnel, scene.now, &change, 1, NULL));
     datagram = sealed(&scene.left, scene.now, 2, 100, 0, &len);
     EQ(hand_over(&scene.right, scene.now, datagram, len, 77), UNDERPASS_VERDICT_DELIVER);
     free(datagram);
@@ -139,7 +139,7 @@ TEST(a_name_is_resolved_by_the_host)
     change = side_change(&scene.right);
     change.endpoint_host = "vpn.example.com";
     change.endpoint_port = 4500;
-    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1, NULL));
     OK(underpass_tunnel_peer_by_key(scene.left.tunnel, scene.right.public_key, &scene.left.peer));
     info.size = sizeof info;
     OK(underpass_tunnel_peer(scene.left.tunnel, scene.now, scene.left.peer, &info));
@@ -177,7 +177,7 @@ TEST(a_name_fits_its_buffer_or_is_not_written)
     change = side_change(&scene.right);
     change.endpoint_host = "vpn.example.com";
     change.endpoint_port = 1;
-    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1, NULL));
     for (cap = 0; cap < sizeof host; cap++) {
         stain(&port, sizeof port);
         REFUSED(UNDERPASS_E_BUFFER, host,
@@ -207,7 +207,7 @@ TEST(a_timestamp_far_ahead_is_told_and_can_be_forgotten)
         underpass_options options = side_options(&scene.left);
         underpass_peer_change change = side_change(&scene.right);
         OK(underpass_tunnel_new(&options, scene.now, WALL, &scene.left.tunnel));
-        OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1));
+        OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1, NULL));
         OK(underpass_tunnel_peer_by_key(scene.left.tunnel, scene.right.public_key, &scene.left.peer));
     }
     scene.now += SECOND;
@@ -287,11 +287,11 @@ TEST(a_source_address_is_forgotten)
     EQ(info.path.local.bytes[3], 9);
     path = info.path;
     path.remote.port++;
-    OK(underpass_tunnel_forget_source(scene.right.tunnel, scene.right.peer, &path));
+    OK(underpass_tunnel_handle_send_error(scene.right.tunnel, scene.right.peer, &path, 0, UNDERPASS_SEND_ERROR_NO_SOURCE));
     OK(underpass_tunnel_peer(scene.right.tunnel, scene.now, scene.right.peer, &info));
     EQ(info.path.local.family, UNDERPASS_FAMILY_IPV4);
     path.remote.port--;
-    OK(underpass_tunnel_forget_source(scene.right.tunnel, scene.right.peer, &path));
+    OK(underpass_tunnel_handle_send_error(scene.right.tunnel, scene.right.peer, &path, 0, UNDERPASS_SEND_ERROR_NO_SOURCE));
     OK(underpass_tunnel_peer(scene.right.tunnel, scene.now, scene.right.peer, &info));
     EQ(info.path.local.family, UNDERPASS_FAMILY_NONE);
     EQ(info.path.remote.ip[3], 1);

@@ -54,7 +54,8 @@ check "CMake" by_cmake
 guide_compiles() {
     {
         printf '#include <underpass.h>\n'
-        printf 'void send_datagram(const underpass_path *, uint8_t, const uint8_t *, size_t);\n'
+        printf 'void send_datagram(underpass_peer_id, const underpass_path *, uint8_t, const uint8_t *, size_t);\n'
+        printf 'void report(const char *);\n'
         printf 'void write_packet(const uint8_t *, size_t);\nvoid act_on(const underpass_event *);\n'
         printf 'void use(underpass_tunnel *, underpass_slot *, uint8_t *);\n'
         blocks c '^## The loop' | sed '/^    options\./d'

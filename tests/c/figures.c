@@ -147,7 +147,7 @@ TEST(a_stranger_has_no_figures)
         REFUSED(UNDERPASS_E_NO_PEER, host, underpass_tunnel_peer_endpoint_name(tunnel, peer, host, sizeof host, &len, &port));
         STATUS(UNDERPASS_E_NO_PEER, underpass_tunnel_set_endpoint(tunnel, scene.now, peer, &address));
         STATUS(UNDERPASS_E_NO_PEER, underpass_tunnel_connect(tunnel, scene.now, peer));
-        STATUS(UNDERPASS_E_NO_PEER, underpass_tunnel_forget_source(tunnel, peer, &path));
+        STATUS(UNDERPASS_E_NO_PEER, underpass_tunnel_handle_send_error(tunnel, peer, &path, 0, UNDERPASS_SEND_ERROR_NO_SOURCE));
         STATUS(UNDERPASS_E_NO_PEER, underpass_tunnel_reset_peer_timestamp(tunnel, peer));
     }
     EQ(drain_datagrams(&scene.left, scene.now), 0);

@@ -11,6 +11,7 @@ extern const check_test data_tests[];
 extern const check_test batch_tests[];
 extern const check_test steps_tests[];
 extern const check_test events_tests[];
+extern const check_test contract_tests[];
 extern const check_test clocks_tests[];
 extern const check_test figures_tests[];
 extern const check_test nulls_tests[];
@@ -31,6 +32,7 @@ static const check_test *const tables[] = {
     batch_tests,
     steps_tests,
     events_tests,
+    contract_tests,
     clocks_tests,
     figures_tests,
     nulls_tests,

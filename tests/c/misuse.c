@@ -175,10 +175,10 @@ TEST(addresses_that_do_not_exist_are_refused)
     address.family = 3;
     STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_set_endpoint(scene.left.tunnel, BEGIN, scene.left.peer, &address));
     path.remote.family = 200;
-    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_forget_source(scene.left.tunnel, scene.left.peer, &path));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_handle_send_error(scene.left.tunnel, scene.left.peer, &path, 0, UNDERPASS_SEND_ERROR_NO_SOURCE));
     path = path_of(2);
     path.local.family = 200;
-    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_forget_source(scene.left.tunnel, scene.left.peer, &path));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_handle_send_error(scene.left.tunnel, scene.left.peer, &path, 0, UNDERPASS_SEND_ERROR_NO_SOURCE));
     scene_close(&scene);
 }
 
@@ -246,7 +246,7 @@ TEST(no_length_is_too_great_to_be_answered)
     REFUSED_STRUCT(UNDERPASS_E_ARGUMENT, transmit,
                    underpass_tunnel_poll_transmit(scene.left.tunnel, scene.now, key, SIZE_MAX, &transmit));
     OK(underpass_peer_change_init(&change, sizeof change));
-    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &change, SIZE_MAX));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &change, SIZE_MAX, NULL));
     STATUS(UNDERPASS_E_BATCH, underpass_jobs_discard(NULL, SIZE_MAX));
     scene_close(&scene);
 }

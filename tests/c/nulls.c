@@ -89,8 +89,8 @@ TEST(changes_and_null)
     scene_open(&scene);
     change = side_change(&scene.right);
     OK(underpass_config_parse(NULL, 0, &config));
-    IS_NULL(underpass_tunnel_configure_peers(NULL, BEGIN, &change, 1));
-    IS_NULL(underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, NULL, 1));
+    IS_NULL(underpass_tunnel_configure_peers(NULL, BEGIN, &change, 1, NULL));
+    IS_NULL(underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, NULL, 1, NULL));
     IS_NULL(underpass_tunnel_remove_all_peers(NULL, BEGIN));
     IS_NULL(underpass_tunnel_set_private_key(NULL, BEGIN, key));
     IS_NULL(underpass_tunnel_set_mtu(NULL, BEGIN, 1400));
@@ -161,6 +161,7 @@ TEST(facts_and_drains_and_null)
     underpass_event event;
     uint8_t buffer[TRANSMIT_BUFFER];
     uint64_t deadline;
+    size_t len;
     scene_open(&scene);
     OK(underpass_tunnel_connect(scene.left.tunnel, scene.now, scene.left.peer));
     IS_NULL(underpass_tunnel_handle_timeout(NULL, BEGIN));
@@ -176,6 +177,9 @@ TEST(facts_and_drains_and_null)
     IS_NULL(underpass_tunnel_poll_event(scene.left.tunnel, NULL));
     REFUSED(UNDERPASS_E_NULL, deadline, underpass_tunnel_poll_timeout(NULL, &deadline));
     IS_NULL(underpass_tunnel_poll_timeout(scene.left.tunnel, NULL));
+    IS_NULL(underpass_tunnel_poll_transmits(scene.left.tunnel, BEGIN, NULL, 1, &len));
+    IS_NULL(underpass_tunnel_poll_transmits(scene.left.tunnel, BEGIN, NULL, 0, NULL));
+    REFUSED(UNDERPASS_E_NULL, len, underpass_tunnel_poll_transmits(NULL, BEGIN, NULL, 0, &len));
     /* The initiation is still there. */
     EQ(drain_datagrams(&scene.left, scene.now), 1);
     scene_close(&scene);
@@ -195,8 +199,15 @@ TEST(commands_and_null)
     IS_NULL(underpass_tunnel_set_endpoint(NULL, BEGIN, peer, &address));
     IS_NULL(underpass_tunnel_set_endpoint(tunnel, BEGIN, peer, NULL));
     IS_NULL(underpass_tunnel_connect(NULL, BEGIN, peer));
-    IS_NULL(underpass_tunnel_forget_source(NULL, peer, &path));
-    IS_NULL(underpass_tunnel_forget_source(tunnel, peer, NULL));
+    IS_NULL(underpass_tunnel_handle_send_error(NULL, peer, &path, 0, UNDERPASS_SEND_ERROR_NO_SOURCE));
+    IS_NULL(underpass_tunnel_handle_send_error(tunnel, peer, NULL, 0, UNDERPASS_SEND_ERROR_NO_SOURCE));
+    IS_NULL(underpass_tunnel_end_sessions(NULL, BEGIN, peer));
+    IS_NULL(underpass_tunnel_set_refused(NULL, BEGIN, peer, 1));
+    IS_NULL(underpass_tunnel_set_padding(NULL, BEGIN, 16));
+    IS_NULL(underpass_tunnel_set_limits(NULL, BEGIN, NULL));
+    IS_NULL(underpass_tunnel_set_limits(tunnel, BEGIN, NULL));
+    IS_NULL(underpass_tunnel_layout(tunnel, NULL));
+    IS_NULL(underpass_tunnel_datagram_len(tunnel, 1, NULL));
     IS_NULL(underpass_tunnel_reset_peer_timestamp(NULL, peer));
     REFUSED(UNDERPASS_E_NULL, floor, underpass_tunnel_timestamp_floor(NULL, floor));
     IS_NULL(underpass_tunnel_timestamp_floor(tunnel, NULL));

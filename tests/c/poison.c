@@ -47,7 +47,7 @@ static int call_all(const scene *scene, underpass_tunnel *tunnel, int32_t answer
     out.stats.size = sizeof out.stats;
     slot.path = slot_before.path = path;
     memcpy(&before, &out, sizeof out);
-    answers[at++] = underpass_tunnel_configure_peers(tunnel, now, &change, 1);
+    answers[at++] = underpass_tunnel_configure_peers(tunnel, now, &change, 1, NULL);
     answers[at++] = underpass_tunnel_remove_all_peers(tunnel, now);
     answers[at++] = underpass_tunnel_set_private_key(tunnel, now, NULL);
     answers[at++] = underpass_tunnel_set_mtu(tunnel, now, 1400);
@@ -68,7 +68,7 @@ static int call_all(const scene *scene, underpass_tunnel *tunnel, int32_t answer
     answers[at++] = underpass_tunnel_poll_timeout(tunnel, &out.deadline);
     answers[at++] = underpass_tunnel_set_endpoint(tunnel, now, peer, &address);
     answers[at++] = underpass_tunnel_connect(tunnel, now, peer);
-    answers[at++] = underpass_tunnel_forget_source(tunnel, peer, &path);
+    answers[at++] = underpass_tunnel_handle_send_error(tunnel, peer, &path, 0, UNDERPASS_SEND_ERROR_NO_SOURCE);
     answers[at++] = underpass_tunnel_reset_peer_timestamp(tunnel, peer);
     answers[at++] = underpass_tunnel_timestamp_floor(tunnel, out.floor);
     answers[at++] = underpass_tunnel_peer_by_key(tunnel, scene->right.public_key, &out.peer);

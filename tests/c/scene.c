@@ -6,7 +6,7 @@ static void make_tunnel(side *own, const side *other, const underpass_options *o
 {
     underpass_peer_change change = side_change(other);
     OK(underpass_tunnel_new(options, now, WALL, &own->tunnel));
-    OK(underpass_tunnel_configure_peers(own->tunnel, now, &change, 1));
+    OK(underpass_tunnel_configure_peers(own->tunnel, now, &change, 1, NULL));
     OK(underpass_tunnel_peer_by_key(own->tunnel, other->public_key, &own->peer));
 }
 

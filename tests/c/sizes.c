@@ -11,6 +11,14 @@
         uint8_t more[16]; \
     } name
 
+/* Bytes of the first version of each struct. What it had is still taken. */
+#define FIRST_OPTIONS offsetof(underpass_options, padding)
+#define FIRST_CHANGE offsetof(underpass_peer_change, user)
+#define FIRST_TRANSMIT offsetof(underpass_transmit, user)
+#define FIRST_EVENT offsetof(underpass_event, user)
+#define FIRST_INFO offsetof(underpass_peer_info, user)
+#define FIRST_STATS offsetof(underpass_stats, send_errors)
+
 static int is_zero(const uint8_t *bytes, size_t len)
 {
     size_t at;
@@ -25,10 +33,10 @@ TEST(what_an_init_fills_is_as_large_as_its_caller_says)
     LATER(underpass_options, options);
     LATER(underpass_peer_change, change);
     uint32_t size;
-    for (size = 0; size < sizeof options.known; size++) {
+    for (size = 0; size < FIRST_OPTIONS; size++) {
         REFUSED(UNDERPASS_E_SIZE, options, underpass_options_init(&options.known, size));
     }
-    for (size = 0; size < sizeof change.known; size++) {
+    for (size = 0; size < FIRST_CHANGE; size++) {
         REFUSED(UNDERPASS_E_SIZE, change, underpass_peer_change_init(&change.known, size));
     }
     REFUSED(UNDERPASS_E_SIZE, options, underpass_options_init(&options.known, UINT32_MAX));
@@ -53,7 +61,7 @@ TEST(options_of_another_size)
 {
     LATER(underpass_options, options);
     underpass_tunnel *tunnel;
-    static const uint32_t bad[] = { 0, 1, 4, sizeof(underpass_options) - 1, 1u << 20, UINT32_MAX };
+    static const uint32_t bad[] = { 0, 1, 4, FIRST_OPTIONS - 1, 1u << 20, UINT32_MAX };
     size_t at;
     OK(underpass_options_init(&options.known, sizeof options));
     OK(underpass_tunnel_new(&options.known, BEGIN, WALL, &tunnel));
@@ -75,7 +83,7 @@ TEST(changes_of_another_size)
     side second = side_of(2), third = side_of(3);
     scene scene;
     size_t len;
-    static const uint32_t bad[] = { 0, sizeof(underpass_peer_change) - 1, 1u << 20, UINT32_MAX };
+    static const uint32_t bad[] = { 0, FIRST_CHANGE - 1, 1u << 20, UINT32_MAX };
     size_t at;
     scene_open(&scene);
     OK(underpass_tunnel_remove_all_peers(scene.left.tunnel, BEGIN));
@@ -85,19 +93,19 @@ TEST(changes_of_another_size)
     /* The stride is the size of the first. */
     changes[0].known.size = changes[1].known.size = sizeof changes[0];
     changes[1].more[15] = 1;
-    STATUS(UNDERPASS_E_SIZE, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2));
+    STATUS(UNDERPASS_E_SIZE, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2, NULL));
     changes[1].more[15] = 0;
     changes[1].known.size = sizeof changes[1].known;
-    STATUS(UNDERPASS_E_SIZE, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2));
+    STATUS(UNDERPASS_E_SIZE, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2, NULL));
     changes[1].known.size = sizeof changes[1];
     OK(underpass_tunnel_peers(scene.left.tunnel, NULL, 0, &len));
     EQ(len, 0);
-    OK(underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2));
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 2, NULL));
     OK(underpass_tunnel_peers(scene.left.tunnel, NULL, 0, &len));
     EQ(len, 2);
     for (at = 0; at < COUNT(bad); at++) {
         changes[0].known.size = bad[at];
-        STATUS(UNDERPASS_E_SIZE, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 1));
+        STATUS(UNDERPASS_E_SIZE, underpass_tunnel_configure_peers(scene.left.tunnel, BEGIN, &changes[0].known, 1, NULL));
     }
     scene_close(&scene);
 }
@@ -155,16 +163,16 @@ static int32_t ask_uapi(sources *from, void *out)
 static const struct {
     const char *name;
     ask ask;
-    size_t size;
+    size_t size, first;
 } questions[] = {
-    { "transmit", ask_transmit, sizeof(underpass_transmit) },
-    { "event", ask_event, sizeof(underpass_event) },
-    { "peer", ask_peer, sizeof(underpass_peer_info) },
-    { "stats", ask_stats, sizeof(underpass_stats) },
-    { "diagnostic", ask_diagnostic, sizeof(underpass_diagnostic) },
-    { "interface", ask_interface, sizeof(underpass_interface) },
-    { "config peer", ask_config_peer, sizeof(underpass_peer_change) },
-    { "uapi result", ask_uapi, sizeof(underpass_uapi_result) },
+    { "transmit", ask_transmit, sizeof(underpass_transmit), FIRST_TRANSMIT },
+    { "event", ask_event, sizeof(underpass_event), FIRST_EVENT },
+    { "peer", ask_peer, sizeof(underpass_peer_info), FIRST_INFO },
+    { "stats", ask_stats, sizeof(underpass_stats), FIRST_STATS },
+    { "diagnostic", ask_diagnostic, sizeof(underpass_diagnostic), sizeof(underpass_diagnostic) },
+    { "interface", ask_interface, sizeof(underpass_interface), sizeof(underpass_interface) },
+    { "config peer", ask_config_peer, sizeof(underpass_peer_change), FIRST_CHANGE },
+    { "uapi result", ask_uapi, sizeof(underpass_uapi_result), sizeof(underpass_uapi_result) },
 };
 
 /* Asks with a struct of `memory` bytes that says it has `size`. What lies behind its end, and its size, stay. */
@@ -195,7 +203,7 @@ TEST(answers_fit_the_struct_of_the_caller)
     for (at = 0; at < COUNT(questions); at++) {
         uint32_t own = (uint32_t)questions[at].size, size;
         underpass_event drained;
-        for (size = 0; size < own; size++) asked(&from, at, size, UNDERPASS_E_SIZE);
+        for (size = 0; size < questions[at].first; size++) asked(&from, at, size, UNDERPASS_E_SIZE);
         asked(&from, at, UINT32_MAX, UNDERPASS_E_SIZE);
         /* Something to transmit and to tell, twice. */
         while (next_event(&from.scene.left, UNDERPASS_EVENT_LOST, &drained)) {}

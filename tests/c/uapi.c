@@ -90,7 +90,7 @@ TEST(a_wrong_request_is_refused_whole)
     underpass_peer_change change = side_change(&other);
     char *before, *after;
     size_t at;
-    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1));
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1, NULL));
     before = answer(tunnel);
     for (at = 0; at < COUNT(wrong); at++) {
         underpass_uapi_result result = set(tunnel, wrong[at]);
@@ -116,10 +116,10 @@ TEST(a_short_buffer_gets_nothing_of_an_answer)
     CHECK(len > 64);
     for (cap = len; cap > 0; cap -= cap < 7 ? cap : 7) { /* at first, room for all but the NUL */
         text = exactly(cap);
-        stain(&written, sizeof written);
+        written = 0;
         STATUS(UNDERPASS_E_BUFFER, underpass_tunnel_uapi_get(tunnel, 1, 0, text, cap, &written));
         CHECK(is_stained(text, cap));
-        CHECK(is_stained(&written, sizeof written));
+        EQ(written, len);
         free(text);
     }
     OK(underpass_tunnel_free(tunnel));

@@ -276,7 +276,7 @@ static bool try_again(size_t i, underpass_slot *slot, int fd) {
     if (errno == EINTR || errno == EAGAIN)
         return poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, PATIENCE) > 0;
     if (slot->path.local.family == UNDERPASS_FAMILY_NONE) return false;
-    underpass_tunnel_forget_source(tunnel, slot->peer, &slot->path);
+    underpass_tunnel_handle_send_error(tunnel, slot->peer, &slot->path, 0, UNDERPASS_SEND_ERROR_NO_SOURCE);
     slot->path.local.family = UNDERPASS_FAMILY_NONE;
     address_message(i, slot);
     return true;

@@ -3,7 +3,7 @@ use std::mem::offset_of;
 use underpass::address::{underpass_address, underpass_ip, underpass_path};
 use underpass::batch::underpass_slot;
 use underpass::config::{underpass_diagnostic, underpass_interface};
-use underpass::configure::{underpass_allowed_ip, underpass_peer_change};
+use underpass::configure::{underpass_allowed_ip, underpass_layout, underpass_peer_change};
 use underpass::drain::{underpass_event, underpass_transmit};
 use underpass::job::underpass_job;
 use underpass::options::underpass_options;
@@ -69,7 +69,7 @@ pub fn layouts() -> Vec<Layout> {
         underpass_path { remote, local }
         underpass_allowed_ip { network, remove }
         underpass_job { opaque }
-        underpass_slot { buf, cap, start, len, verdict, reason, ecn, reserved, peer, path }
+        underpass_slot { buf, cap, start, len, verdict, reason, ecn, reserved, peer, user, path }
         underpass_diagnostic { size, severity, line, column, section, key, reason }
         underpass_interface {
             size, flags, fwmark, table_kind, table_number, mtu, listen_port, table_name, private_key, save_config, reserved,
@@ -77,22 +77,23 @@ pub fn layouts() -> Vec<Layout> {
         underpass_options {
             size, flags, private_key, timestamp_floor, mtu, max_peers, staged_packets_per_peer, staged_bytes_per_peer,
             staged_bytes, events, handshakes_per_second, verified_handshakes_per_second, handshakes_per_source,
-            handshake_burst_per_source, reserved, entropy, entropy_data,
+            handshake_burst_per_source, padding, entropy, entropy_data,
         }
         underpass_peer_change {
             size, action, flags, persistent_keepalive, endpoint_port, public_key, preshared_key, endpoint, endpoint_host,
-            allowed_ips, allowed_ips_len,
+            allowed_ips, allowed_ips_len, user, timestamp_floor, reserved,
         }
+        underpass_layout { size, mtu, headroom, tailroom, transmit_buffer, reserved }
         underpass_uapi_result { size, error_number, flags, fwmark, line, listen_port, reserved }
-        underpass_transmit { size, len, peer, path, ecn, reserved }
-        underpass_event { size, kind, peer, path, health, lost, reserved }
+        underpass_transmit { size, len, peer, path, ecn, reserved, user }
+        underpass_event { size, kind, peer, path, health, lost, reserved, user }
         underpass_peer_info {
             size, flags, public_key, path, health, persistent_keepalive, reserved, latest_handshake, tx_bytes, rx_bytes,
-            tx_packets, rx_packets, handshakes, drops,
+            tx_packets, rx_packets, handshakes, drops, user, last_heard, send_errors, last_send_error, timestamp_floor,
         }
         underpass_stats {
             size, reserved, tx_bytes, rx_bytes, tx_packets, rx_packets, handshakes, cookie_replies, drops, peers, allowed_ips,
-            staged_packets, staged_bytes, session_indices, keypairs, handshakes_under_way,
+            staged_packets, staged_bytes, session_indices, keypairs, handshakes_under_way, send_errors,
         }
     }
 }

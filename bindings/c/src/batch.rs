@@ -51,6 +51,8 @@ pub struct underpass_slot {
     pub reserved: [u8; 3],
     /// Out: where it goes to or comes from; 0: no peer.
     pub peer: underpass_peer_id,
+    /// Out: what the host calls that peer, see underpass_peer_change.
+    pub user: u64,
     /// In: the path a datagram came by. Out, with UNDERPASS_VERDICT_SEND: the path it takes.
     pub path: underpass_path,
 }
@@ -203,13 +205,13 @@ impl underpass_slot {
     #[inline]
     pub(crate) fn settle_packet(&mut self, verdict: &Outbound<Span>) {
         self.reason = 0;
-        self.peer = 0;
+        (self.peer, self.user) = (0, 0);
         match verdict {
             Outbound::Datagram { transmit, datagram } => {
                 self.verdict = UNDERPASS_VERDICT_SEND;
                 self.start = datagram.start;
                 self.len = datagram.len;
-                self.peer = transmit.peer.to_u64();
+                (self.peer, self.user) = (transmit.peer.to_u64(), transmit.user);
                 self.ecn = transmit.ecn as u8;
                 self.path = transmit.path.into();
             }
@@ -230,13 +232,13 @@ impl underpass_slot {
     #[inline]
     pub(crate) fn settle_datagram(&mut self, verdict: &Inbound<Span>) {
         self.reason = 0;
-        self.peer = 0;
+        (self.peer, self.user) = (0, 0);
         match verdict {
-            Inbound::Packet { peer, packet, .. } => {
+            Inbound::Packet { peer, user, packet } => {
                 self.verdict = UNDERPASS_VERDICT_DELIVER;
                 self.start += packet.start;
                 self.len = packet.len;
-                self.peer = peer.to_u64();
+                (self.peer, self.user) = (peer.to_u64(), *user);
             }
             Inbound::Reply(reply) => {
                 self.verdict = UNDERPASS_VERDICT_REPLY;

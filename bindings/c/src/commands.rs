@@ -6,6 +6,23 @@ use crate::words::underpass_peer_id;
 use underpass_core::tunnel::SendError;
 use underpass_core::{Instant, PeerId, Status, Tunnel};
 
+/// There is no route to the endpoint.
+pub const UNDERPASS_SEND_ERROR_UNREACHABLE: u32 = 0;
+/// There is no network of the endpoint's address family.
+pub const UNDERPASS_SEND_ERROR_FAMILY_GONE: u32 = 1;
+/// The local address of the path is no longer the machine's.
+pub const UNDERPASS_SEND_ERROR_NO_SOURCE: u32 = 2;
+/// The datagram is too long for the path.
+pub const UNDERPASS_SEND_ERROR_TOO_BIG: u32 = 3;
+/// The other side refuses: an ICMP error that anyone could have sent.
+pub const UNDERPASS_SEND_ERROR_REFUSED: u32 = 4;
+/// A firewall or the system does not allow it.
+pub const UNDERPASS_SEND_ERROR_DENIED: u32 = 5;
+/// Something else.
+pub const UNDERPASS_SEND_ERROR_OTHER: u32 = 6;
+
+const _: () = assert!(UNDERPASS_SEND_ERROR_OTHER == SendError::Other as u32);
+
 /// Tells where a peer is reached: the answer to UNDERPASS_EVENT_RESOLVE_ENDPOINT, or what the host knows otherwise.
 /// Then poll.
 ///
@@ -36,19 +53,56 @@ pub extern "C" fn underpass_tunnel_connect(tunnel: *mut underpass_tunnel, now: u
     })
 }
 
-/// Tells that datagrams could not leave from the local address of a path: from now on the host picks one, until the
-/// peer is heard from again. Nothing happens when the peer is reached over another path by now.
+/// Tells that datagrams of a peer could not leave: they are counted apart from what was sent. An address of ours that does
+/// not work is left to the host until the peer is heard from again; an endpoint that cannot be reached is looked for
+/// elsewhere, if it has a name. Neither happens when the peer is reached over another path by now. Then poll.
 ///
 /// - path: what the slot or the transmit said.
+/// - len: bytes of those datagrams; 0: they left after all, from another address than that of the path.
+/// - kind: UNDERPASS_SEND_ERROR_*.
 #[unsafe(no_mangle)]
-pub extern "C" fn underpass_tunnel_forget_source(
+pub extern "C" fn underpass_tunnel_handle_send_error(
     tunnel: *mut underpass_tunnel,
     peer: underpass_peer_id,
     path: *const underpass_path,
+    len: usize,
+    kind: u32,
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         let path = caller.read(path)?.path()?;
-        tunnel.handle_send_error(known(tunnel, peer)?, path, 0, SendError::NoSource);
+        let kind = usize::try_from(kind).ok().and_then(|kind| SendError::ALL.get(kind)).ok_or(Status::Argument)?;
+        tunnel.handle_send_error(known(tunnel, peer)?, path, len, *kind);
+        Ok(())
+    })
+}
+
+/// Ends the sessions and handshakes of a peer at once, wipes their keys and drops what is staged for it. The peer stays; the
+/// next packet or initiation begins a new session, unless it is refused.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_end_sessions(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    peer: underpass_peer_id,
+) -> i32 {
+    enter_tunnel(tunnel, |_, tunnel| {
+        tunnel.end_sessions(Instant::from_nanos(now), known(tunnel, peer)?);
+        Ok(())
+    })
+}
+
+/// Refuses a peer, or no longer: a user who was suspended or logged out. Its sessions end, its initiations are dropped, and
+/// so are packets to it, as UNDERPASS_DROP_REFUSED. Its configuration stays. Then poll.
+///
+/// - refused: 0: no longer.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_set_refused(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    peer: underpass_peer_id,
+    refused: u32,
+) -> i32 {
+    enter_tunnel(tunnel, |_, tunnel| {
+        tunnel.set_refused(Instant::from_nanos(now), known(tunnel, peer)?, refused != 0);
         Ok(())
     })
 }

@@ -4,11 +4,15 @@ use crate::boundary::{enter, enter_tunnel};
 use crate::config::underpass_config;
 use crate::handle::underpass_tunnel;
 use crate::memory::Caller;
+use crate::options::underpass_options;
+use crate::words::underpass_peer_id;
 use core::ffi::c_char;
 use std::collections::BTreeSet;
 use underpass_core::config::PeerAction;
+use underpass_core::tunnel::Padding;
 use underpass_core::{
-    AllowedIp, Change, Endpoint, Instant, NewPeer, PeerChange, PresharedKey, PrivateKey, PublicKey, Status,
+    AllowedIp, Change, Endpoint, Instant, NewPeer, PeerChange, PeerId, PresharedKey, PrivateKey, PublicKey, Status,
+    Tai64N,
 };
 
 /// The peer is added if it is not there, then changed.
@@ -31,9 +35,17 @@ pub const UNDERPASS_PEER_UNPIN: u32 = 16;
 /// The allowed IPs are emptied before those of this change are added.
 pub const UNDERPASS_PEER_REPLACE_ALLOWED_IPS: u32 = 32;
 
+/// user is set.
+pub const UNDERPASS_PEER_HAS_USER: u32 = 64;
+/// timestamp_floor is set, unless the peer has a higher one.
+pub const UNDERPASS_PEER_HAS_TIMESTAMP_FLOOR: u32 = 128;
+
+/// Padding to the MTU: every packet has the same length.
+pub const UNDERPASS_PADDING_MTU: u32 = 65535;
+
 /// The longest host name of an endpoint (RFC 1035, section 2.3.4).
 const HOST: usize = 255;
-const FLAGS: u32 = (UNDERPASS_PEER_REPLACE_ALLOWED_IPS << 1) - 1;
+const FLAGS: u32 = (UNDERPASS_PEER_HAS_TIMESTAMP_FLOOR << 1) - 1;
 
 /// An allowed IP to add or take away. Never grows.
 #[repr(C)]
@@ -43,6 +55,24 @@ pub struct underpass_allowed_ip {
     pub network: underpass_ip,
     /// Not 0: take it away.
     pub remove: u32,
+}
+
+/// The room that packets and datagrams need. It changes with the MTU and with padding: UNDERPASS_EVENT_LAYOUT_CHANGED.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct underpass_layout {
+    /// sizeof(underpass_layout), set by the caller.
+    pub size: u32,
+    /// Bytes of the largest packet.
+    pub mtu: u32,
+    /// Bytes that must be free before a packet, in its buffer.
+    pub headroom: u32,
+    /// Bytes that must be free behind a packet, in its buffer. A buffer of transmit_buffer bytes has room for every packet.
+    pub tailroom: u32,
+    /// Bytes of the buffer for underpass_tunnel_poll_transmit().
+    pub transmit_buffer: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// A change of one peer. Begin with underpass_peer_change_init(); what no flag speaks of stays as it is.
@@ -71,6 +101,12 @@ pub struct underpass_peer_change {
     pub allowed_ips: *const underpass_allowed_ip,
     /// How many.
     pub allowed_ips_len: usize,
+    /// A number of the host's own, or a pointer as uintptr_t: verdicts, events and underpass_peer_info hand it back.
+    pub user: u64,
+    /// What underpass_peer_info told in an earlier life, so that no initiation from before is taken for a new one.
+    pub timestamp_floor: [u8; 12],
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Fills a change with what sets nothing.
@@ -87,8 +123,9 @@ pub extern "C" fn underpass_peer_change_init(out: *mut underpass_peer_change, si
 
 /// Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
 ///
-/// - changes: len of them, all of the size of the first; NULL for none. They and what they point to are borrowed for
-///   the call.
+/// - changes: len of them, all of the size of the first; NULL for none.
+/// - peers: out, len of them: the number of the peer of each change, 0 where it is not there afterwards; NULL: not asked
+///   for.
 ///
 /// Returns:
 /// - UNDERPASS_OK: all are applied.
@@ -104,8 +141,10 @@ pub extern "C" fn underpass_tunnel_configure_peers(
     now: u64,
     changes: *const underpass_peer_change,
     len: usize,
+    peers: *mut underpass_peer_id,
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
+        let peers = if peers.is_null() { None } else { Some(caller.outs(peers, len)?) };
         let given = caller.records(changes, len, underpass_peer_change::default())?;
         // Reserved at once, so that no reallocation leaves a copy of a key behind.
         let mut changes = Vec::new();
@@ -113,7 +152,17 @@ pub extern "C" fn underpass_tunnel_configure_peers(
         for change in given {
             changes.push(Change::Peer(change?.change(caller)?));
         }
-        Ok(tunnel.configure(Instant::from_nanos(now), &changes)?)
+        tunnel.configure(Instant::from_nanos(now), &changes)?;
+        if let Some(peers) = peers {
+            let keys = || {
+                changes.iter().filter_map(|change| match change {
+                    Change::Peer(change) => Some(change.public_key),
+                    _ => None,
+                })
+            };
+            peers.put_what_fits(|| keys().map(|key| tunnel.peer_by_key(&key).map_or(0, PeerId::to_u64)));
+        }
+        Ok(())
     })
 }
 
@@ -156,6 +205,82 @@ pub extern "C" fn underpass_tunnel_set_mtu(tunnel: *mut underpass_tunnel, now: u
         let mtu = u16::try_from(mtu).map_err(|_| Status::Mtu)?;
         Ok(tunnel.configure(Instant::from_nanos(now), &[Change::Mtu(mtu)])?)
     })
+}
+
+/// Sets how packets are padded before they are sealed, so that lengths tell less to whoever watches the network. Any
+/// WireGuard peer takes padded packets; nothing is padded beyond the MTU. Datagrams need other room then: see
+/// underpass_tunnel_layout().
+///
+/// - padding: to a multiple of so many bytes: 16, which is what every implementation does, or a power of two from 32 to
+///   32768; UNDERPASS_PADDING_MTU; 0: 16.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_set_padding(tunnel: *mut underpass_tunnel, now: u64, padding: u32) -> i32 {
+    enter_tunnel(tunnel, |_, tunnel| {
+        let padding = padding_of(padding)?;
+        Ok(tunnel.configure(Instant::from_nanos(now), &[Change::Padding(padding)])?)
+    })
+}
+
+/// Raises or lowers the bounds on memory and work of a running tunnel. What is staged beyond them is dropped, the oldest
+/// first.
+///
+/// - options: its limits, from max_peers on; the rest is not looked at. Fewer peers than there are: none more are added.
+///
+/// Returns:
+/// - UNDERPASS_E_LIMIT: a limit is zero or too great.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_set_limits(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    options: *const underpass_options,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let limits = caller.record(options, underpass_options::defaults())?.limits()?;
+        Ok(tunnel.configure(Instant::from_nanos(now), &[Change::Limits(limits)])?)
+    })
+}
+
+/// Tells the room that packets and datagrams need at present.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_layout(tunnel: *const underpass_tunnel, out: *mut underpass_layout) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let out = caller.record_out(out)?;
+        let layout = tunnel.layout();
+        out.put(underpass_layout {
+            size: 0,
+            mtu: layout.mtu().into(),
+            headroom: layout.headroom() as u32,
+            tailroom: layout.tailroom() as u32,
+            transmit_buffer: layout.transmit_buffer() as u32,
+            reserved: 0,
+        });
+        Ok(())
+    })
+}
+
+/// Tells how long the datagram is that a packet becomes.
+///
+/// - packet: bytes of the packet.
+/// - datagram: out, bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_datagram_len(
+    tunnel: *const underpass_tunnel,
+    packet: usize,
+    datagram: *mut usize,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        caller.out(datagram)?.put(tunnel.layout().datagram_len(packet));
+        Ok(())
+    })
+}
+
+/// The padding of this number.
+pub(crate) fn padding_of(number: u32) -> Result<Padding, Status> {
+    match number {
+        0 | 16 => Ok(Padding::Sixteen),
+        UNDERPASS_PADDING_MTU => Ok(Padding::Mtu),
+        size => u16::try_from(size).map(Padding::Buckets).map_err(|_| Status::Argument),
+    }
 }
 
 /// Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
@@ -218,8 +343,8 @@ impl underpass_peer_change {
             endpoint: if has(UNDERPASS_PEER_HAS_ENDPOINT) { Some(self.endpoint(caller)?) } else { None },
             pin_endpoint: (has(UNDERPASS_PEER_PIN) || has(UNDERPASS_PEER_UNPIN)).then(|| has(UNDERPASS_PEER_PIN)),
             persistent_keepalive: has(UNDERPASS_PEER_HAS_KEEPALIVE).then_some(self.persistent_keepalive),
-            user: None,
-            timestamp_floor: None,
+            user: has(UNDERPASS_PEER_HAS_USER).then_some(self.user),
+            timestamp_floor: has(UNDERPASS_PEER_HAS_TIMESTAMP_FLOOR).then(|| Tai64N::from_bytes(self.timestamp_floor)),
             replace_allowed_ips: has(UNDERPASS_PEER_REPLACE_ALLOWED_IPS),
             allowed_ips: allowed_ips.map(|ip| ip.change()).collect::<Result<_, _>>()?,
         })

@@ -1,9 +1,10 @@
 //! C. What the tunnel wants, to be drained after every A, B and D.
 use crate::address::underpass_path;
+use crate::batch::{every, opened, underpass_slot};
 use crate::boundary::enter_tunnel;
 use crate::handle::underpass_tunnel;
 use crate::words::{UNDERPASS_NEVER, underpass_peer_id};
-use underpass_core::tunnel::{Event, Health, TransmitError};
+use underpass_core::tunnel::{Event, Health, Outbound, Span, TransmitError};
 use underpass_core::{Instant, PeerId, Status};
 
 /// A handshake completed: a new session is live.
@@ -57,6 +58,8 @@ pub struct underpass_transmit {
     pub ecn: u8,
     /// 0.
     pub reserved: [u8; 3],
+    /// What the host calls that peer, see underpass_peer_change.
+    pub user: u64,
 }
 
 /// A fact the host may want to show or act on. What the kind does not speak of is 0.
@@ -77,6 +80,8 @@ pub struct underpass_event {
     pub lost: u32,
     /// 0.
     pub reserved: u32,
+    /// What the host calls that peer, see underpass_peer_change.
+    pub user: u64,
 }
 
 /// Writes the next datagram that is to be sent: a handshake message, a keepalive, or a packet that was staged.
@@ -102,10 +107,7 @@ pub extern "C" fn underpass_tunnel_poll_transmit(
             return Err(Status::Buffer);
         }
         let buf = caller.buffer(buf, cap)?;
-        let transmit = tunnel.poll_transmit(Instant::from_nanos(now), buf).map_err(|error| match error {
-            TransmitError::NoRandomness => Status::Random,
-            _ => Status::Buffer,
-        })?;
+        let transmit = tunnel.poll_transmit(Instant::from_nanos(now), buf).map_err(status_of)?;
         let transmit = transmit.ok_or(Status::Nothing)?;
         out.put(underpass_transmit {
             size: 0,
@@ -114,9 +116,62 @@ pub extern "C" fn underpass_tunnel_poll_transmit(
             path: transmit.path.into(),
             ecn: transmit.ecn as u8,
             reserved: [0; 3],
+            user: transmit.user,
         });
         Ok(())
     })
+}
+
+/// Writes as many of the datagrams that are to be sent as there are slots: one call instead of one for each.
+///
+/// - slots: len of them, UNDERPASS_MAX_BATCH at most. Of each, buf and cap are looked at, which is as much as
+///   underpass_tunnel_poll_transmit() needs. Those that were filled are UNDERPASS_VERDICT_SEND, from start 0.
+/// - count: out, how many were filled, from the first on. Fewer than len: there are no more.
+///
+/// Returns:
+/// - UNDERPASS_NOTHING: there is nothing to send.
+/// - UNDERPASS_E_RANDOM: as of underpass_tunnel_poll_transmit(), if nothing else was there to be sent.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_poll_transmits(
+    tunnel: *mut underpass_tunnel,
+    now: u64,
+    slots: *mut underpass_slot,
+    len: usize,
+    count: *mut usize,
+) -> i32 {
+    enter_tunnel(tunnel, |caller, tunnel| {
+        let (slots, count) = (caller.slots(slots, len, every)?, caller.out(count)?);
+        if slots.look().iter().any(|slot| (slot.cap as usize) < tunnel.layout().transmit_buffer()) {
+            return Err(Status::Buffer);
+        }
+        let (mut filled, mut failed) = (0, Status::Nothing);
+        for (slot, buf) in opened(slots) {
+            let transmit = match tunnel.poll_transmit(Instant::from_nanos(now), buf) {
+                Ok(Some(transmit)) => transmit,
+                Ok(None) => break,
+                Err(error) => {
+                    failed = status_of(error);
+                    break;
+                }
+            };
+            let datagram = Span { start: 0, len: transmit.len as u32 };
+            slot.settle_packet(&Outbound::Datagram { transmit, datagram });
+            filled += 1;
+        }
+        if filled == 0 && len > 0 {
+            return Err(failed);
+        }
+        count.put(filled);
+        Ok(())
+    })
+}
+
+/// The status for a datagram that could not be written.
+const fn status_of(error: TransmitError) -> Status {
+    match error {
+        TransmitError::NoRandomness => Status::Random,
+        _ => Status::Buffer,
+    }
 }
 
 /// Hands out the next event.
@@ -160,7 +215,8 @@ pub(crate) const fn health_code(health: Health) -> u32 {
 
 impl From<Event> for underpass_event {
     fn from(event: Event) -> Self {
-        let about = |peer: PeerId| Self { peer: peer.to_u64(), ..Self::default() };
+        let user = event.user().unwrap_or(0);
+        let about = |peer: PeerId| Self { peer: peer.to_u64(), user, ..Self::default() };
         let shape = match event {
             Event::EndpointMoved { peer, path, .. } => Self { path: path.into(), ..about(peer) },
             Event::HealthChanged { peer, health, .. } => Self { health: health_code(health), ..about(peer) },

@@ -46,13 +46,14 @@ macro_rules! records {
 records! {
     crate::config::underpass_diagnostic;
     crate::config::underpass_interface;
-    crate::options::underpass_options, grown at reserved;
-    crate::configure::underpass_peer_change;
+    crate::options::underpass_options, grown at padding;
+    crate::configure::underpass_peer_change, grown at user;
+    crate::configure::underpass_layout;
     crate::uapi::underpass_uapi_result;
-    crate::drain::underpass_transmit;
-    crate::drain::underpass_event;
-    crate::peers::underpass_peer_info;
-    crate::peers::underpass_stats;
+    crate::drain::underpass_transmit, grown at user;
+    crate::drain::underpass_event, grown at user;
+    crate::peers::underpass_peer_info, grown at user;
+    crate::peers::underpass_stats, grown at send_errors;
 }
 
 /// A number, an array of bytes or a struct of them: any bytes make a value of it.
@@ -144,6 +145,11 @@ impl<'c> Caller<'c> {
         Ok(unsafe { core::slice::from_raw_parts(from.as_ptr(), len) })
     }
 
+    /// Room for so many values.
+    pub(crate) fn outs<T: Plain>(self, to: *mut T, len: usize) -> Result<ListOut<'c, T>, Status> {
+        Ok(ListOut { to: array(to, len, size_of::<T>())?, cap: len, asks: false, len: None })
+    }
+
     /// Text of `len` bytes.
     pub(crate) fn text(self, from: *const c_char, len: usize) -> Result<&'c str, Status> {
         core::str::from_utf8(self.bytes(from.cast(), len)?).map_err(|_| Status::Argument)
@@ -187,7 +193,7 @@ impl<'c> Caller<'c> {
     /// Room for an array, and for the number of its values.
     pub(crate) fn list_out<T: Plain>(self, to: *mut T, cap: usize, len: *mut usize) -> Result<ListOut<'c, T>, Status> {
         let asks = to.is_null() && cap == 0;
-        Ok(ListOut { to: if asks { NonNull::dangling() } else { present(to)? }, cap, asks, len: self.out(len)? })
+        Ok(ListOut { to: if asks { NonNull::dangling() } else { present(to)? }, cap, asks, len: Some(self.out(len)?) })
     }
 
     /// Room for text with its NUL, and for its length without.
@@ -363,14 +369,16 @@ pub(crate) struct ListOut<'c, T> {
     to: NonNull<T>,
     cap: usize,
     asks: bool,
-    len: Out<'c, usize>,
+    len: Option<Out<'c, usize>>,
 }
 
 impl<T: Plain> ListOut<'_, T> {
-    /// Hands out all values, or their number alone if that is asked for. `items` is called twice.
+    /// Hands out all values, or their number alone if that is asked for or there is too little room. `items` is called
+    /// twice.
     pub(crate) fn put<I: Iterator<Item = T>>(self, items: impl Fn() -> I) -> Result<(), Status> {
         let count = items().count();
         if !self.asks && count > self.cap {
+            self.len.into_iter().for_each(|len| len.put(count));
             return Err(Status::Buffer);
         }
         self.put_what_fits(items);
@@ -387,7 +395,9 @@ impl<T: Plain> ListOut<'_, T> {
             }
             count += 1;
         }
-        self.len.put(count);
+        if let Some(len) = self.len {
+            len.put(count);
+        }
     }
 }
 
@@ -400,12 +410,16 @@ pub(crate) struct TextOut<'c> {
 }
 
 impl TextOut<'_> {
-    /// Hands the text out, or its length alone if that is asked for. `write` is called twice, so that it is measured first.
+    /// Hands the text out, or its length alone if that is asked for or there is too little room. `write` is called twice, so
+    /// that it is measured first.
     pub(crate) fn put(self, write: impl Fn(&mut Sink) -> fmt::Result) -> Result<(), Status> {
         let mut measured = Sink { to: None, left: usize::MAX, len: 0 };
         write(&mut measured).map_err(|_| Status::Buffer)?;
         if !self.asks {
-            let room = self.cap.checked_sub(1).filter(|room| measured.len <= *room).ok_or(Status::Buffer)?;
+            let Some(room) = self.cap.checked_sub(1).filter(|room| measured.len <= *room) else {
+                self.len.into_iter().for_each(|len| len.put(measured.len));
+                return Err(Status::Buffer);
+            };
             let mut sink = Sink { to: Some(self.to.cast()), left: room, len: 0 };
             write(&mut sink).map_err(|_| Status::Buffer)?;
             // SAFETY: `len <= room < cap`, and the header promises `cap` writable bytes.

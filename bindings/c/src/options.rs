@@ -1,6 +1,7 @@
 //! A tunnel is made, and released.
 use crate::boundary::{Answer, enter};
 use crate::config::underpass_config;
+use crate::configure::padding_of;
 use crate::entropy::{Source, underpass_entropy};
 use crate::handle::underpass_tunnel;
 use crate::memory::Caller;
@@ -10,7 +11,6 @@ use core::time::Duration;
 use underpass_core::NoRandomness;
 use underpass_core::Tai64N;
 use underpass_core::limits::DEFAULT_MTU;
-use underpass_core::tunnel::Padding;
 use underpass_core::{Instant, Limits, PrivateKey, Rng, Status, Tunnel, TunnelConfig, UnixTime};
 
 /// private_key is set.
@@ -48,8 +48,8 @@ pub struct underpass_options {
     pub handshakes_per_source: u32,
     /// Handshakes one source may send at once.
     pub handshake_burst_per_source: u32,
-    /// 0.
-    pub reserved: u32,
+    /// How packets are padded, see underpass_tunnel_set_padding(); 0: to 16 bytes.
+    pub padding: u32,
     /// Where randomness comes from; NULL: the system, whose getrandom() waits, early after the start of a machine, until
     /// there is enough.
     pub entropy: underpass_entropy,
@@ -174,7 +174,7 @@ impl Default for underpass_options {
             verified_handshakes_per_second: 0,
             handshakes_per_source: 0,
             handshake_burst_per_source: 0,
-            reserved: 0,
+            padding: 0,
             entropy: None,
             entropy_data: ptr::null_mut(),
         }
@@ -182,7 +182,7 @@ impl Default for underpass_options {
 }
 
 impl underpass_options {
-    fn defaults() -> Self {
+    pub(crate) fn defaults() -> Self {
         let limits = Limits::default();
         Self {
             size: size_of::<Self>() as u32,
@@ -199,7 +199,7 @@ impl underpass_options {
             verified_handshakes_per_second: limits.verified_handshakes_per_second,
             handshakes_per_source: limits.handshakes_per_source,
             handshake_burst_per_source: limits.handshake_burst_per_source,
-            reserved: 0,
+            padding: 0,
             entropy: None,
             entropy_data: ptr::null_mut(),
         }
@@ -210,7 +210,7 @@ impl underpass_options {
         Ok(TunnelConfig {
             private_key: has_key.then(|| PrivateKey::from_bytes(self.private_key)).filter(|key| !key.is_zero()),
             mtu: u16::try_from(self.mtu).map_err(|_| Status::Mtu)?,
-            padding: Padding::default(),
+            padding: padding_of(self.padding)?,
             limits: self.limits()?,
             timestamp_floor: Tai64N::from_bytes(self.timestamp_floor),
             peers: Vec::new(),
@@ -218,7 +218,7 @@ impl underpass_options {
     }
 
     /// What no configuration says. Here the flags are looked at too.
-    fn limits(&self) -> Result<Limits, Status> {
+    pub(crate) fn limits(&self) -> Result<Limits, Status> {
         if self.flags & !UNDERPASS_OPTION_PRIVATE_KEY != 0 {
             return Err(Status::Argument);
         }

@@ -20,6 +20,13 @@ pub const UNDERPASS_INFO_HANDSHAKE: u32 = 8;
 /// The endpoint was configured as a host name: see underpass_tunnel_peer_endpoint_name().
 pub const UNDERPASS_INFO_NAMED: u32 = 16;
 
+/// It was heard: last_heard is when.
+pub const UNDERPASS_INFO_HEARD: u32 = 32;
+/// Sending to it failed since it was heard last: last_send_error is why.
+pub const UNDERPASS_INFO_SEND_ERROR: u32 = 64;
+/// It is refused, see underpass_tunnel_set_refused().
+pub const UNDERPASS_INFO_REFUSED: u32 = 128;
+
 /// What is known of a peer. Counters are those since it was added.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,6 +59,17 @@ pub struct underpass_peer_info {
     pub handshakes: u64,
     /// Drops of all reasons: see underpass_tunnel_peer_drops().
     pub drops: u64,
+    /// What the host calls it, see underpass_peer_change.
+    pub user: u64,
+    /// When an authentic datagram of it came last, on the clock of the tunnel, with UNDERPASS_INFO_HEARD.
+    pub last_heard: u64,
+    /// Datagrams that could not be sent, see underpass_tunnel_handle_send_error().
+    pub send_errors: u64,
+    /// Why the last one could not: UNDERPASS_SEND_ERROR_*, with UNDERPASS_INFO_SEND_ERROR.
+    pub last_send_error: u32,
+    /// To be saved and given to underpass_peer_change in the next life, so that no initiation from before is taken for a new
+    /// one.
+    pub timestamp_floor: [u8; 12],
 }
 
 /// Counters of a tunnel since it was made, and what it holds at present.
@@ -90,6 +108,8 @@ pub struct underpass_stats {
     pub keypairs: u64,
     /// Held: handshakes under way, ours and the peers'.
     pub handshakes_under_way: u64,
+    /// Failures to send, as told by underpass_tunnel_handle_send_error().
+    pub send_errors: u64,
 }
 
 /// Tells the number of the peer with a public key: its name in all other calls, never 0, and never that of another
@@ -295,6 +315,9 @@ impl underpass_peer_info {
             (peer.is_pinned(), UNDERPASS_INFO_PINNED),
             (handshake.is_some(), UNDERPASS_INFO_HANDSHAKE),
             (matches!(peer.configured_endpoint(), Some(Endpoint::Name { .. })), UNDERPASS_INFO_NAMED),
+            (peer.last_heard().is_some(), UNDERPASS_INFO_HEARD),
+            (peer.last_send_error().is_some(), UNDERPASS_INFO_SEND_ERROR),
+            (peer.is_refused(), UNDERPASS_INFO_REFUSED),
         ];
         let nanos = handshake.map_or(0, |wall| wall.as_duration().as_nanos());
         Self {
@@ -312,6 +335,11 @@ impl underpass_peer_info {
             rx_packets: stats.rx_packets,
             handshakes: stats.handshakes,
             drops: peer.drops().total(),
+            user: peer.user(),
+            last_heard: peer.last_heard().map_or(0, Instant::as_nanos),
+            send_errors: peer.send_errors(),
+            last_send_error: peer.last_send_error().map_or(0, |kind| kind as u32),
+            timestamp_floor: *peer.timestamp_floor().as_bytes(),
         }
     }
 }
@@ -336,6 +364,7 @@ impl underpass_stats {
             session_indices: held.session_indices as u64,
             keypairs: held.keypairs as u64,
             handshakes_under_way: held.handshakes as u64,
+            send_errors: stats.send_errors,
         }
     }
 }

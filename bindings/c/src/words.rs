@@ -1,6 +1,11 @@
 //! The version, the codes, and words for them.
+use crate::drain::{
+    UNDERPASS_HEALTH_CONNECTING, UNDERPASS_HEALTH_FAILED, UNDERPASS_HEALTH_IDLE, UNDERPASS_HEALTH_STALE,
+    UNDERPASS_HEALTH_UP,
+};
 use core::ffi::{CStr, c_char};
 use underpass_core::limits::{HEADROOM, MIN_TRANSMIT_BUFFER, TAILROOM};
+use underpass_core::tunnel::{EventKind, SendError};
 use underpass_core::{DropReason, Status};
 
 /// The version of this header: the first of three numbers.
@@ -166,6 +171,27 @@ static REASONS: Words<{ DropReason::ALL.len() }> = {
     words
 };
 
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+static EVENTS: Words<{ EventKind::ALL.len() }> = {
+    let mut words = [[0; WORD]; EventKind::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = word(EventKind::ALL[at].name());
+        at += 1;
+    }
+    words
+};
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+static SEND_ERRORS: Words<{ SendError::ALL.len() }> = {
+    let mut words = [[0; WORD]; SendError::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = word(SendError::ALL[at].name());
+        at += 1;
+    }
+    words
+};
+
 /// The version of the library, to be compared with UNDERPASS_VERSION of the header: a program works with a library of
 /// the same first two numbers while the first is 0, and of the same first number from 1 on.
 #[unsafe(no_mangle)]
@@ -202,6 +228,40 @@ pub extern "C" fn underpass_strerror(status: i32) -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_drop_reason_name(reason: u32) -> *const c_char {
     drop_reason_name(reason).as_ptr()
+}
+
+/// The name of an event for programs, as of a drop reason. It is static: valid for ever, not to be freed.
+///
+/// - kind: UNDERPASS_EVENT_*.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_event_name(kind: u32) -> *const c_char {
+    let name = EventKind::ALL.iter().zip(&EVENTS).find(|(known, _)| **known as u32 == kind);
+    name.map_or(c"unknown", |(_, name)| static_word(name)).as_ptr()
+}
+
+/// The name of a health for programs, as of a drop reason. It is static: valid for ever, not to be freed.
+///
+/// - health: UNDERPASS_HEALTH_*.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_health_name(health: u32) -> *const c_char {
+    let name = match health {
+        UNDERPASS_HEALTH_CONNECTING => c"connecting",
+        UNDERPASS_HEALTH_UP => c"up",
+        UNDERPASS_HEALTH_STALE => c"stale",
+        UNDERPASS_HEALTH_FAILED => c"failed",
+        UNDERPASS_HEALTH_IDLE => c"idle",
+        _ => c"unknown",
+    };
+    name.as_ptr()
+}
+
+/// The name of a failure to send for programs, as of a drop reason. It is static: valid for ever, not to be freed.
+///
+/// - kind: UNDERPASS_SEND_ERROR_*.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_send_error_name(kind: u32) -> *const c_char {
+    let name = usize::try_from(kind).ok().and_then(|kind| SEND_ERRORS.get(kind));
+    name.map_or(c"unknown", |name| static_word(name)).as_ptr()
 }
 
 /// What a status means.

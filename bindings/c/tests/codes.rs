@@ -11,6 +11,8 @@ fn macros() -> BTreeMap<String, i64> {
     let header = std::fs::read_to_string(path).expect("the header is there");
     let number = |line: &str| {
         let (name, value) = line.strip_prefix("#define UNDERPASS_")?.split_once(' ')?;
+        // What is said of it may stand behind it.
+        let value = value.split_once(" /*").map_or(value, |(value, _)| value);
         Some((name.to_owned(), value.trim_matches(['(', ')', 'u']).parse().ok()?))
     };
     header.lines().filter_map(number).collect()

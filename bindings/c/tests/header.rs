@@ -63,7 +63,25 @@ fn tidy(text: &str) -> String {
             tidied.push('\n');
         }
     }
-    tidied
+    beside(&tidied)
+}
+
+/// What is said of a constant or a field in one line stands behind it, where there is room.
+fn beside(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let said = lines.last().map(|last| last.trim()).filter(|last| last.starts_with("/** ") && last.ends_with("*/"));
+        let is_short = line.starts_with("#define ") || line.starts_with("    ") && line.ends_with(';');
+        let joined = said.map(|said| format!("{line} /**<{}", said.trim_start_matches("/**")));
+        match joined.filter(|joined| is_short && joined.len() <= WIDTH) {
+            Some(joined) => {
+                lines.pop();
+                lines.push(joined);
+            }
+            None => lines.push(line.to_owned()),
+        }
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// A declaration in lines of a page's width, broken between parameters.

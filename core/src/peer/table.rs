@@ -12,14 +12,21 @@ struct Slot {
 }
 
 /// All peers. Slots are reused; generations tell their tenants apart.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PeerTable {
+    /// The generation of a slot's first tenant.
+    first: u32,
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_key: BTreeMap<PublicKey, u32>,
 }
 
 impl PeerTable {
+    /// An empty table. With another `first` in each tunnel, the name of a peer in one is no name in another, nearly always.
+    pub(crate) fn new(first: u32) -> Self {
+        Self { first: first.max(1), slots: Vec::new(), free: Vec::new(), by_key: BTreeMap::new() }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_key.len()
     }
@@ -30,7 +37,7 @@ impl PeerTable {
             return slot;
         }
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 1, peer: None });
+            self.slots.push(Slot { generation: self.first, peer: None });
             u32::try_from(self.slots.len() - 1).expect("the number of peers is bounded below 2^32")
         });
         if let Some(place) = self.slots.get_mut(slot as usize) {
@@ -92,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_name_never_names_another_peer() {
-        let mut table = PeerTable::default();
+        let mut table = PeerTable::new(7);
         let slot = table.insert(key(1));
         let first = table.at(slot).expect("just inserted").id;
         assert_eq!(table.insert(key(1)), slot);

@@ -130,6 +130,21 @@ impl Event {
         }
     }
 
+    /// The host's own number of the peer that it is about ([`PeerChange::user`](crate::PeerChange::user)).
+    #[must_use]
+    pub const fn user(&self) -> Option<u64> {
+        match self {
+            Self::SessionEstablished { user, .. }
+            | Self::HandshakeFailed { user, .. }
+            | Self::SessionExpired { user, .. }
+            | Self::EndpointMoved { user, .. }
+            | Self::ResolveEndpoint { user, .. }
+            | Self::HealthChanged { user, .. }
+            | Self::TimestampAhead { user, .. } => Some(*user),
+            Self::ClockLeapt | Self::LayoutChanged => None,
+        }
+    }
+
     /// Whom it is about; `None`: the whole tunnel.
     #[must_use]
     pub const fn peer(&self) -> Option<PeerId> {

@@ -47,6 +47,7 @@ use crate::config::TunnelConfig;
 use crate::cookie::CookieJar;
 use crate::cookie::load::Load;
 use crate::crypto::Rng;
+use crate::crypto::hash::hash;
 use crate::error::{ConfigError, ConfigReason, NoRandomness};
 use crate::peer::PeerTable;
 use crate::peer::staged::StagedTotal;
@@ -90,6 +91,8 @@ impl Tunnel {
         let mut secret = [0; 16];
         rng.fill(&mut secret)
             .map_err(|NoRandomness| ConfigError { change: None, reason: ConfigReason::NoRandomness })?;
+        let [a, b, c, d, ..] = hash(&[&secret]);
+        let first = u32::from_le_bytes([a, b, c, d]);
         let clock = Clock::new(now);
         let shared = Shared {
             clock,
@@ -113,7 +116,7 @@ impl Tunnel {
             questions: Questions::default(),
             timestamp_sent: config.timestamp_floor,
         };
-        let mut tunnel = Self { peers: PeerTable::default(), shared };
+        let mut tunnel = Self { peers: PeerTable::new(first), shared };
         tunnel.configure_first(now, config.private_key, config.peers)?;
         Ok(tunnel)
     }

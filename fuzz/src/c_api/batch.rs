@@ -204,8 +204,8 @@ impl World {
 
 /// All there is in a slot, to be compared.
 fn fields(slot: &underpass_slot) -> impl PartialEq + use<> {
-    let underpass_slot { buf, cap, start, len, verdict, reason, ecn, reserved, peer, path } = *slot;
-    (buf, [cap, start, len, reason], verdict, ecn, reserved, peer, path)
+    let underpass_slot { buf, cap, start, len, verdict, reason, ecn, reserved, peer, user, path } = *slot;
+    (buf, [cap, start, len, reason], verdict, ecn, reserved, [peer, user], path)
 }
 
 /// Mostly the same slots and jobs from the first on; rarely anything.

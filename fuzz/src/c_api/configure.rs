@@ -5,8 +5,8 @@ use crate::tunnel_ops::script::Script;
 use std::ptr;
 use underpass::batch::underpass_tunnel_handle_packets;
 use underpass::commands::{
-    underpass_tunnel_connect, underpass_tunnel_forget_source, underpass_tunnel_reset_peer_timestamp,
-    underpass_tunnel_set_endpoint,
+    underpass_tunnel_connect, underpass_tunnel_end_sessions, underpass_tunnel_handle_send_error,
+    underpass_tunnel_reset_peer_timestamp, underpass_tunnel_set_endpoint, underpass_tunnel_set_refused,
 };
 use underpass::config::{underpass_config_free, underpass_config_parse};
 use underpass::configure::{
@@ -102,7 +102,11 @@ impl World {
         let status = match which % 9 {
             0 => underpass_tunnel_connect(tunnel, now, peer),
             1 => underpass_tunnel_set_endpoint(tunnel, now, peer, &path.remote),
-            2 => underpass_tunnel_forget_source(tunnel, peer, &path),
+            2 if sign & 1 == 0 => {
+                underpass_tunnel_handle_send_error(tunnel, peer, &path, usize::from(sign & 6), u32::from(sign >> 4))
+            }
+            2 if sign & 2 == 0 => underpass_tunnel_end_sessions(tunnel, now, peer),
+            2 => underpass_tunnel_set_refused(tunnel, now, peer, u32::from(sign >> 2 & 1)),
             3 => underpass_tunnel_reset_peer_timestamp(tunnel, peer),
             4 => underpass_tunnel_handle_network_change(tunnel, now),
             5 => underpass_tunnel_handle_wall_clock(tunnel, now, u64::from(sign) << 56),
@@ -146,7 +150,8 @@ impl World {
         let len = usize::from(size) % 4;
         let (tunnel, now) = (self.tunnels[who], self.now);
         let before = self.described(who);
-        let status = underpass_tunnel_configure_peers(tunnel, now, ptr::from_ref(&changes).cast(), len);
+        let status =
+            underpass_tunnel_configure_peers(tunnel, now, ptr::from_ref(&changes).cast(), len, ptr::null_mut());
         if self.judge(status) != UNDERPASS_OK {
             assert_eq!(self.described(who), before, "status {status}, and a change");
         }

@@ -119,7 +119,7 @@ impl World {
         change.flags = UNDERPASS_PEER_HAS_ENDPOINT;
         change.endpoint = c_address(address(other));
         (change.allowed_ips, change.allowed_ips_len) = (allowed.as_ptr(), allowed.len());
-        self.judge(underpass_tunnel_configure_peers(self.tunnels[who], self.now, &change, 1));
+        self.judge(underpass_tunnel_configure_peers(self.tunnels[who], self.now, &change, 1, ptr::null_mut()));
         self.find_peer(who);
     }
 

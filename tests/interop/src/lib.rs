@@ -21,6 +21,7 @@ pub use router::Router;
 pub use underpass_linux::demo::stage::{Capture, Datagram, Finished, Frame, Machine, Running, Stage};
 
 use anyhow::{Result, bail};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Tells a story; when it fails, prints what the programs on its machines said, and panics.
@@ -71,8 +72,37 @@ pub fn answers(machine: &Machine, address: &str) -> Result<()> {
     })
 }
 
+/// Looks for pings that were not answered in the report of a `ping` that sent `count` (and was not told to be quiet). The last
+/// one is not asked for: once there were answers, ping waits for its last one no longer than two round trips, whatever `-W`
+/// says.
+///
+/// # Errors
+/// Which were not.
+pub fn all_answered(report: &str, count: u32) -> Result<()> {
+    let sequence = |line: &str| line.split("icmp_seq=").nth(1)?.split(' ').next()?.parse::<u32>().ok();
+    let answered: BTreeSet<u32> = report.lines().filter_map(sequence).collect();
+    let lost: Vec<u32> = (1..count).filter(|number| !answered.contains(number)).collect();
+    if lost.is_empty() { Ok(()) } else { bail!("pings {lost:?} of {count} were lost") }
+}
+
 /// Seconds, shorter to read.
 #[must_use]
 pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::all_answered;
+
+    #[test]
+    fn a_lost_ping_is_seen_unless_it_is_the_last() {
+        let report = |numbers: &[u32]| -> String {
+            numbers.iter().map(|seq| format!("64 bytes from 10.9.0.2: icmp_seq={seq} ttl=64 time=0.5 ms\n")).collect()
+        };
+        assert!(all_answered(&report(&[1, 2, 3]), 3).is_ok());
+        assert!(all_answered(&report(&[2, 1]), 3).is_ok());
+        assert_eq!(all_answered(&report(&[1, 3]), 3).unwrap_err().to_string(), "pings [2] of 3 were lost");
+        assert!(all_answered("", 3).is_err());
+    }
 }

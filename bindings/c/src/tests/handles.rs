@@ -31,7 +31,11 @@ fn answers(tunnel: *mut underpass_tunnel) -> Vec<(&'static str, i32)> {
         };
     }
     answers! {
-        configure::underpass_tunnel_configure_peers(0, null(), 0);
+        configure::underpass_tunnel_configure_peers(0, null(), 0, null_mut());
+        configure::underpass_tunnel_set_padding(0, 16);
+        configure::underpass_tunnel_set_limits(0, null());
+        configure::underpass_tunnel_layout(null_mut());
+        configure::underpass_tunnel_datagram_len(0, len);
         configure::underpass_tunnel_remove_all_peers(0);
         configure::underpass_tunnel_set_private_key(0, null());
         configure::underpass_tunnel_set_mtu(0, 1420);
@@ -48,11 +52,14 @@ fn answers(tunnel: *mut underpass_tunnel) -> Vec<(&'static str, i32)> {
         facts::underpass_tunnel_handle_network_change(0);
         facts::underpass_tunnel_handle_wall_clock(0, 0);
         drain::underpass_tunnel_poll_transmit(0, buffer.as_mut_ptr(), buffer.len(), null_mut());
+        drain::underpass_tunnel_poll_transmits(0, null_mut(), 0, len);
         drain::underpass_tunnel_poll_event(null_mut());
         drain::underpass_tunnel_poll_timeout(&mut number);
         commands::underpass_tunnel_set_endpoint(0, 1, &address);
         commands::underpass_tunnel_connect(0, 1);
-        commands::underpass_tunnel_forget_source(1, &path);
+        commands::underpass_tunnel_handle_send_error(1, &path, 0, 2);
+        commands::underpass_tunnel_end_sessions(0, 1);
+        commands::underpass_tunnel_set_refused(0, 1, 1);
         commands::underpass_tunnel_reset_peer_timestamp(1);
         peers::underpass_tunnel_timestamp_floor(key);
         peers::underpass_tunnel_peer_by_key(key, &mut number);

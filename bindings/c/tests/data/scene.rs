@@ -79,7 +79,7 @@ impl Side {
         change.flags = UNDERPASS_PEER_HAS_ENDPOINT;
         change.endpoint = address(other);
         (change.allowed_ips, change.allowed_ips_len) = (allowed.as_ptr(), allowed.len());
-        assert_eq!(underpass_tunnel_configure_peers(tunnel, 0, &change, 1), UNDERPASS_OK);
+        assert_eq!(underpass_tunnel_configure_peers(tunnel, 0, &change, 1, std::ptr::null_mut()), UNDERPASS_OK);
         let mut peer = 0;
         assert_eq!(underpass_tunnel_peer_by_key(tunnel, change.public_key.as_ptr(), &mut peer), UNDERPASS_OK);
         assert_ne!(peer, 0);
@@ -204,6 +204,7 @@ pub fn blank_change() -> underpass_peer_change {
         endpoint_host: null(),
         allowed_ips: null(),
         allowed_ips_len: 9,
+        ..Default::default()
     };
     assert_eq!(underpass_peer_change_init(&mut change, size_of::<underpass_peer_change>() as u32), UNDERPASS_OK);
     change

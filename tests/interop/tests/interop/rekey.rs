@@ -2,7 +2,7 @@
 use anyhow::{Context as _, Result, ensure};
 use std::time::{Duration, SystemTime};
 use underpass_interop::scenery::Pair;
-use underpass_interop::{Capture, Datagram, Device, Implementation, PATIENCE, Stage, seconds};
+use underpass_interop::{Capture, Datagram, Device, Implementation, PATIENCE, Stage, all_answered, seconds};
 
 /// Types of messages (paper § 5.4).
 const INITIATION: u8 = 1;
@@ -22,9 +22,9 @@ mod after_120_seconds {
     fn story(stage: &Stage, initiator: Implementation, responder: Implementation) -> Result<()> {
         let pair = Pair::new(stage, initiator, responder)?;
         let capture = Capture::start(&pair.wire.left, 300)?;
-        let ping = pair.wire.left.spawn("ping", &["-q", "-i", "0.1", "-c", "1350", "10.9.0.2"])?;
+        let ping = pair.wire.left.spawn("ping", &["-i", "0.1", "-c", "1350", "10.9.0.2"])?;
         let report = ping.wait(REJECTED + PATIENCE)?.success()?;
-        ensure!(report.contains("1350 packets transmitted, 1350 received"), "pings were lost: {report}");
+        all_answered(&report, 1350)?;
 
         let right = capture.messages("192.0.2.2".parse()?, INITIATION);
         ensure!(right.is_empty(), "the responder renewed the session {} times", right.len());
