@@ -58,6 +58,11 @@ tests_shared() {
     musl-gcc "${strict[@]}" "${sources[@]}" -o "$usr/tests-shared" $(pkg-config --cflags --libs underpass) &&
         needed "$usr/tests-shared" "libunderpass.so.0 libc.so" && LD_LIBRARY_PATH=$usr/lib "$usr/tests-shared"
 }
+# What the guide says of a program that is linked without what pkg-config adds; and that these tests see it.
+unaided() {
+    musl-gcc "${strict[@]}" -static -I"$usr/include" "${sources[@]}" "$usr/lib/libunderpass.a" -o "$usr/unaided" &&
+        ! "$usr/unaided" a_panic && grep -q 'failed to initiate panic' "$said"
+}
 
 x86_64() {
     triple=x86_64-unknown-linux-musl
@@ -81,6 +86,7 @@ x86_64() {
     check "x86_64: the same with entries that panic" installed "$out/root-provoke" FEATURES=provoke "${std[@]}"
     tested "x86_64: the tests of the C interface by musl-gcc, static" tests_static
     tested "x86_64: the tests of the C interface by musl-gcc, shared" tests_shared
+    check "x86_64: without -Wl,--eh-frame-hdr, a panic ends a static program" unaided
 }
 
 # zig_unwinder TARGET: zig builds it into its cache when a program asks for it.
