@@ -80,6 +80,8 @@ all() {
     step c-crate cargo test -p underpass-c --no-fail-fast
     step c tests/c/run.sh
     step c-install tests/c/install.sh
+    step c-musl tests/c/musl.sh
+    step c-packages tests/c/packages.sh
     step c-examples tests/c/examples.sh
     step c-cross tests/c/cross.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

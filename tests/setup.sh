@@ -14,6 +14,8 @@ tools=target/tools
 wireguard_go=golang.zx2c4.com/wireguard@v0.0.0-20260522210424-ecfc5a8d5446
 wireguard_go_needs=1.23.1
 debian_go=1.23
+# The C compiler of the tests for MIPS with musl: from PyPI.
+zig=0.15.2
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
@@ -108,6 +110,22 @@ need_wireguard_go() {
     echo "$wireguard_go" > "$stamp"
 }
 
+# Rust's library for musl, where rustup has it; tests/c/musl.sh builds it along where there is none.
+try_rust_musl() {
+    local target=x86_64-unknown-linux-musl
+    [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ] || return 0
+    have rustup && rustup target add "$target" || say "Rust has no library for $target here: its test builds one"
+}
+
+# zig into target/tools/zig.
+need_zig() {
+    [ "$("$tools/zig/ziglang/zig" version 2>/dev/null)" = "$zig" ] && return
+    say "installing ziglang $zig from PyPI"
+    rm -rf "$tools/zig"
+    pip3 install -q --disable-pip-version-check --no-deps --target "$tools/zig" "ziglang==$zig"
+    chmod +x "$tools/zig/ziglang/zig"
+}
+
 case $level in build | demo | test) ;; *) die "what is '$level'? one of build, demo, test" ;; esac
 
 need cc gcc
@@ -124,6 +142,9 @@ if [ "$level" = test ]; then
         s390x-linux-gnu-gcc gcc-s390x-linux-gnu /usr/s390x-linux-gnu/lib/libc.so libc6-dev-s390x-cross \
         qemu-s390x-static qemu-user-static
     need qemu-system-x86_64 qemu-system-x86 busybox busybox-static cpio cpio depmod kmod xz xz-utils
+    need musl-gcc musl-tools pip3 python3-pip dpkg-buildpackage dpkg-dev dh debhelper fakeroot fakeroot
+    try_rust_musl
+    need_zig
     need_wireguard_go
     tests/interop/guest/build.sh "$tools/kernel-guest"
     [ -c /dev/net/tun ] || die "there is no /dev/net/tun: the kernel lacks TUN, or this is a container without it"

@@ -52,10 +52,20 @@ links() {
 }
 check "soname $soname, and the links lead to it" links
 
-exports_shared() { diff include/underpass.symbols <(nm -D --defined-only "$libdir/$shared" | awk '{ print $3 }' | sort); }
+exports_shared() { diff include/underpass.symbols <(nm -D --defined-only "$libdir/$shared" | sed -n 's/.* T \(.*\)@@.*/\1/p' | sort); }
 exports_static() { diff include/underpass.symbols <(nm -g --defined-only "$libdir/libunderpass.a" | awk 'NF == 3 { print $3 }' | sort); }
 check "the shared library exports include/underpass.symbols" exports_shared
 check "the static library shows include/underpass.symbols" exports_static
+
+# Every function is bound to the version node of the soname, and nothing else is to be seen but the node.
+node=UNDERPASS_${soname##*.}
+bound() {
+    local defined
+    defined=$(readelf -W --dyn-syms "$libdir/$shared" | awk '$5 != "LOCAL" && $7 != "UND" && $8 != "" && $1 != "Num:" { print $8 }')
+    [ "$(grep -c "^underpass_.*@@$node\$" <<<"$defined")" = "$(wc -l <include/underpass.symbols)" ] &&
+        [ "$(grep -v "^underpass_.*@@$node\$" <<<"$defined")" = "$node" ]
+}
+check "the shared library's symbols have the version $node" bound
 
 needs_no_rust() { ! nm -u "$libdir/libunderpass.a" | grep -E '_ZN|_R[NI]|rust'; }
 check "the static library is whole" needs_no_rust
@@ -83,6 +93,21 @@ check "pkg-config, shared" by_pkg_config
 check "pkg-config --static, a program without shared libraries" by_pkg_config_static
 check "plain flags, shared" by_flags
 check "plain flags, static" by_flags_static
+asks_for_node() { readelf -W --dyn-syms "$scratch/a" | grep "UND underpass_version@$node"; }
+check "a program asks for the version $node" asks_for_node
+by_rpath() {
+    "$cc" "${strict[@]}" "$programs/program.c" -o "$scratch/g" $(pkg-config --cflags --libs underpass) \
+        -Wl,-rpath,"$(pkg-config --variable=libdir underpass)" && "$scratch/g"
+}
+check "a program that was told by -rpath where the library lies" by_rpath
+other_prefix() {
+    pkg-config --define-variable=prefix=/elsewhere --cflags --libs underpass | grep -xE -- '-I/elsewhere/include -L/elsewhere/lib/cpu -lunderpass ?'
+}
+check "pkg-config with another prefix" other_prefix
+in_sysroot() {
+    [ "$(PKG_CONFIG_SYSROOT_DIR=$scratch pkg-config --cflags --libs underpass)" = "$(pkg-config --cflags --libs underpass)" ]
+}
+check "pkg-config with the sysroot in which it lies" in_sysroot
 
 by_cxx() {
     printf '#include <underpass.hpp>\nint main() { return underpass_version() != UNDERPASS_VERSION; }\n' >"$scratch/f.cpp"
@@ -135,5 +160,27 @@ nothing_left() {
     make -C bindings/c uninstall "${place[@]}" && ! find "$stage" ! -type d | grep . && [ ! -e "$libdir/cmake/Underpass" ]
 }
 check "make uninstall leaves nothing" nothing_left
+
+# The static library alone, as toolchains want it that cannot link shared ones.
+prefix=$scratch/static
+libdir=$prefix/lib
+export PKG_CONFIG_PATH=$libdir/pkgconfig
+static_alone() {
+    make -C bindings/c install-static PREFIX="$prefix" && [ -f "$libdir/libunderpass.a" ] && ! find "$prefix" -name '*.so*' | grep .
+}
+check "make install-static: no shared library" static_alone
+dependent() { "$cc" "${strict[@]}" "$programs/program.c" -o "$scratch/h" $(pkg-config "$@" --cflags --libs underpass) && runs "$scratch/h" 0; }
+independent() {
+    "$cc" "${strict[@]}" -static "$programs/program.c" -o "$scratch/i" $(pkg-config --static --cflags --libs underpass) &&
+        runs "$scratch/i" 0 && ! readelf -l "$scratch/i" | grep INTERP && { ldd "$scratch/i" 2>&1 || true; } | grep 'not a dynamic executable'
+}
+check "static alone: pkg-config" dependent
+check "static alone: pkg-config --static" dependent --static
+check "static alone: pkg-config --static, a program without shared libraries" independent
+alone_by_cmake() {
+    cmake -S "$programs" -B "$scratch/cmake-static" -DUnderpass_DIR="$libdir/cmake/Underpass" &&
+        cmake --build "$scratch/cmake-static" && runs "$scratch/cmake-static/shared" 0 && runs "$scratch/cmake-static/static" 0
+}
+check "static alone: CMake, either target" alone_by_cmake
 
 conclude
