@@ -132,6 +132,8 @@
 #define UNDERPASS_E_PANIC (-18)
 /** A bug stopped an earlier call on this tunnel. Free it and make another. */
 #define UNDERPASS_E_POISONED (-19)
+/** There is no memory for what was asked. Nothing was changed or written: free some, call again. */
+#define UNDERPASS_E_MEMORY (-20)
 
 /** Not a WireGuard datagram: wrong type, reserved bytes or length. */
 #define UNDERPASS_DROP_MALFORMED 0u
@@ -181,8 +183,10 @@
 #define UNDERPASS_DROP_LOOP 22u
 /** The peer is refused by the host. */
 #define UNDERPASS_DROP_REFUSED 23u
+/** There is no memory for what the packet or handshake message needs. */
+#define UNDERPASS_DROP_NO_MEMORY 24u
 /** How many reasons this header knows. */
-#define UNDERPASS_DROP_REASONS 24u
+#define UNDERPASS_DROP_REASONS 25u
 
 /** No address. */
 #define UNDERPASS_FAMILY_NONE 0u
@@ -195,6 +199,9 @@
 #define UNDERPASS_SEVERITY_WARNING 0u
 /** There is no configuration. */
 #define UNDERPASS_SEVERITY_ERROR 1u
+
+/** How many diagnostics underpass_config_parse() keeps of one text; errors come before warnings. */
+#define UNDERPASS_MAX_DIAGNOSTICS 100u
 
 /** Routes go to the main table, with special treatment of default routes. */
 #define UNDERPASS_TABLE_AUTO 0u
@@ -480,7 +487,10 @@ typedef struct underpass_options {
 typedef struct underpass_uapi_result {
     /** sizeof(underpass_uapi_result), set by the caller. */
     uint32_t size;
-    /** 0: applied. Else nothing was, and this is the number to answer with, with a minus sign: errno=-22. */
+    /**
+     * 0: applied. Else nothing was, and this is the number to answer with, with a minus sign: errno=-22. 12: there is no
+     * memory for the request.
+     */
     int32_t error_number;
     /** UNDERPASS_UAPI_HAS_*: what is the host's to apply. */
     uint32_t flags;
@@ -827,12 +837,36 @@ UNDERPASS_API void underpass_wipe(void *memory, size_t len);
  * Returns:
  *
  * - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
- *   else.
+ *   else. It keeps UNDERPASS_MAX_DIAGNOSTICS of them, errors first.
  * - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
+ * - UNDERPASS_E_MEMORY: there is no memory for it. Free some and call again.
  * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
  * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
  */
 UNDERPASS_API int32_t underpass_config_parse(const char *text, size_t len, underpass_config **config);
+
+/**
+ * Reads a configuration as underpass_config_parse() does, and keeps as many diagnostics as the caller likes. Each takes
+ * about 200 bytes. Whether the text is refused does not depend on their number.
+ *
+ * - text: len bytes of UTF-8, no NUL needed; borrowed for the call.
+ * - max_diagnostics: how many it may keep at most; underpass_config_more() counts the others.
+ * - config: out; to be released with underpass_config_free().
+ *
+ * Threads: any, at any time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
+ *   else. With none kept,
+ *   underpass_config_interface() tells whether there is an error.
+ * - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
+ * - UNDERPASS_E_MEMORY: there is no memory for it. Free some and call again.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
+ */
+UNDERPASS_API int32_t underpass_config_parse_with(const char *text, size_t len, size_t max_diagnostics,
+    underpass_config **config);
 
 /**
  * Releases a configuration and wipes its keys. What was borrowed from it is gone.
@@ -868,6 +902,22 @@ UNDERPASS_API int32_t underpass_config_free(underpass_config *config);
  */
 UNDERPASS_API int32_t underpass_config_diagnostic(const underpass_config *config, size_t index,
     underpass_diagnostic *out);
+
+/**
+ * Tells how many more diagnostics there are than underpass_config_diagnostic() tells: those that were counted only.
+ *
+ * - config: the configuration; borrowed for the call.
+ * - count: out.
+ *
+ * Threads: any number may read a configuration at a time.
+ *
+ * Returns:
+ *
+ * - UNDERPASS_OK: the number is there, most often 0.
+ * - UNDERPASS_E_NULL: a pointer is NULL. Mend the call.
+ * - UNDERPASS_E_PANIC: a bug in the library. There is nothing to undo; report it.
+ */
+UNDERPASS_API int32_t underpass_config_more(const underpass_config *config, size_t *count);
 
 /**
  * Tells what the [Interface] section says of numbers and keys.

@@ -38,6 +38,8 @@ pub enum ConfigReason {
     LimitOutOfRange,
     /// Padding goes to a multiple that is no power of two from 32 to 32768.
     PaddingOutOfRange,
+    /// There is no memory for what the change needs.
+    NoMemory,
 }
 
 /// The buffer given to [`poll_transmit`](crate::Tunnel::poll_transmit) is too short for what is to be sent.
@@ -72,6 +74,7 @@ impl fmt::Display for ConfigReason {
             Self::MtuOutOfRange => "MTU is outside 68..=65535",
             Self::LimitOutOfRange => "a limit is out of range",
             Self::PaddingOutOfRange => "padding is not a power of two from 32 to 32768",
+            Self::NoMemory => "there is no memory for it",
         })
     }
 }

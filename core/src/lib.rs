@@ -68,6 +68,7 @@ extern crate std;
 
 pub mod error;
 pub mod limits;
+mod memory;
 pub mod stats;
 mod time;
 

@@ -1,6 +1,7 @@
 //! Handles: what C holds of a tunnel or a configuration.
 use crate::config::underpass_config;
 use crate::memory::Caller;
+use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -36,16 +37,26 @@ pub(crate) struct Claim<'c> {
 
 impl underpass_tunnel {
     /// Hands a tunnel over to C.
-    pub(crate) fn give(tunnel: Tunnel, mark: u64) -> *mut Self {
-        Box::into_raw(Box::new(Self { state: AtomicU32::new(IDLE), mark, tunnel: UnsafeCell::new(tunnel) }))
+    pub(crate) fn give(tunnel: Tunnel, mark: u64) -> Result<*mut Self, Status> {
+        give(Self { state: AtomicU32::new(IDLE), mark, tunnel: UnsafeCell::new(tunnel) })
     }
 }
 
 impl underpass_config {
     /// Hands a configuration over to C.
-    pub(crate) fn give(self) -> *mut Self {
-        Box::into_raw(Box::new(self))
+    pub(crate) fn give(self) -> Result<*mut Self, Status> {
+        give(self)
     }
+}
+
+/// Moves a value to memory of its own, as a `Box` would, which ends the process when there is none.
+fn give<T>(value: T) -> Result<*mut T, Status> {
+    const { assert!(size_of::<T>() > 0) };
+    // SAFETY: the layout is not empty.
+    let place = NonNull::new(unsafe { std::alloc::alloc(Layout::new::<T>()) }).ok_or(Status::Memory)?.cast::<T>();
+    // SAFETY: the memory is new, as large as a value and aligned for one.
+    unsafe { place.write(value) };
+    Ok(place.as_ptr())
 }
 
 impl<'c> Caller<'c> {

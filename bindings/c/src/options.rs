@@ -1,13 +1,14 @@
 //! A tunnel is made, and released.
 use crate::boundary::{Answer, enter};
 use crate::config::underpass_config;
+use crate::configure::as_change;
 use crate::handle::underpass_tunnel;
 use crate::memory::Caller;
 use core::time::Duration;
 use underpass_core::Tai64N;
 use underpass_core::limits::DEFAULT_MTU;
 use underpass_core::tunnel::Padding;
-use underpass_core::{Instant, Limits, PrivateKey, Rng, Status, Tunnel, TunnelConfig, UnixTime};
+use underpass_core::{Change, Instant, Limits, NewPeer, PrivateKey, Rng, Status, Tunnel, TunnelConfig, UnixTime};
 
 /// private_key is set.
 pub const UNDERPASS_OPTION_PRIVATE_KEY: u32 = 1;
@@ -95,7 +96,7 @@ pub extern "C" fn underpass_tunnel_new(
             true => TunnelConfig::default(),
             false => caller.record(options, underpass_options::defaults())?.config()?,
         };
-        make(caller, config, now, wall, out)
+        make(caller, config, &[], now, wall, out)
     })
 }
 
@@ -130,12 +131,14 @@ pub extern "C" fn underpass_tunnel_new_from_config(
     out: *mut *mut underpass_tunnel,
 ) -> i32 {
     enter(|caller| {
-        let mut config = caller.config(config)?.quick()?.tunnel.clone();
+        let said = &caller.config(config)?.quick()?.tunnel;
+        let mut config =
+            TunnelConfig { private_key: said.private_key.clone(), mtu: said.mtu, ..TunnelConfig::default() };
         if !options.is_null() {
             let options = caller.record(options, underpass_options::defaults())?;
             (config.limits, config.timestamp_floor) = (options.limits()?, Tai64N::from_bytes(options.timestamp_floor));
         }
-        make(caller, config, now, wall, out)
+        make(caller, config, &said.peers, now, wall, out)
     })
 }
 
@@ -165,12 +168,27 @@ impl Rng for System {
     }
 }
 
-fn make(caller: Caller<'_>, config: TunnelConfig, now: u64, wall: u64, out: *mut *mut underpass_tunnel) -> Answer {
+fn make(
+    caller: Caller<'_>,
+    config: TunnelConfig,
+    peers: &[NewPeer],
+    now: u64,
+    wall: u64,
+    out: *mut *mut underpass_tunnel,
+) -> Answer {
     let out = caller.out(out)?;
     let mark = getrandom::u64().map_err(|_| Status::Random)?;
-    let wall = UnixTime::from_duration(Duration::from_nanos(wall));
-    let tunnel = Tunnel::new(config, Box::new(System), Instant::from_nanos(now), wall)?;
-    out.put(underpass_tunnel::give(tunnel, mark));
+    let (now, wall) = (Instant::from_nanos(now), UnixTime::from_duration(Duration::from_nanos(wall)));
+    // What has no size takes no memory.
+    let mut tunnel = Tunnel::new(config, Box::new(System), now, wall)?;
+    // Reserved at once, so that no reallocation leaves a copy of a key behind.
+    let mut changes = Vec::new();
+    changes.try_reserve_exact(peers.len()).map_err(|_| Status::Memory)?;
+    for peer in peers {
+        changes.push(Change::Peer(as_change(peer)?));
+    }
+    tunnel.configure(now, &changes)?;
+    out.put(underpass_tunnel::give(tunnel, mark)?);
     Ok(())
 }
 

@@ -159,6 +159,14 @@ impl RoutingTable {
         core::iter::successors(self.latest_of(owner), next).filter_map(|name| self.network(name))
     }
 
+    /// The networks of `owner`, the latest inserted last. Visits them twice.
+    pub fn networks_as_given(&self, owner: u32) -> impl Iterator<Item = IpNet> + '_ {
+        let next = |name: &u32| Some(self.links(*name)?.next).filter(|next| *next != NONE);
+        let previous = |name: &u32| Some(self.links(*name)?.previous).filter(|previous| *previous != NONE);
+        let first = core::iter::successors(self.latest_of(owner), next).last();
+        core::iter::successors(first, previous).filter_map(|name| self.network(name))
+    }
+
     /// Tells states of the table apart, but for those 2^32 changes from each other.
     #[must_use]
     #[inline]

@@ -21,6 +21,7 @@ const UNSAFE: &[&str] = &[
     "bench/src/heap.rs",
     "bench/src/parties/boringtun_c.rs",
     "core/tests/memory.rs",
+    "core/tests/junk.rs",
     "linux/tests/allocations.rs",
     "tests/sim/tests/allocations.rs",
 ];
