@@ -17,7 +17,7 @@ pub enum KeyError {
 pub struct ConfigError {
     /// Which change is wrong, counted from 0: of the list given to [`configure`](crate::Tunnel::configure), or of
     /// [`TunnelConfig::peers`](crate::TunnelConfig::peers) given to [`new`](crate::Tunnel::new). `None`: something else of
-    /// that `TunnelConfig`.
+    /// that `TunnelConfig`, or memory for the whole list.
     pub change: Option<usize>,
     /// What is wrong with it.
     pub reason: ConfigReason,

@@ -1,6 +1,7 @@
 //! Session indices: random, unique, freed when their keypair or handshake dies.
 use crate::crypto::Rng;
 use crate::crypto::rng::random_u32;
+use crate::memory::{NoMemory, list};
 use alloc::vec::Vec;
 use core::mem;
 
@@ -53,17 +54,18 @@ impl IndexTable {
 
     /// Draws a fresh random index for the peer in `slot`, which is less than `u32::MAX`.
     ///
-    /// An index in use is never given out again, even by a source of randomness that repeats itself.
-    pub fn insert(&mut self, rng: &mut dyn Rng, slot: u32) -> u32 {
+    /// An index in use is never given out again, even by a source of randomness that repeats itself. `None`: there is no
+    /// memory for one more.
+    pub fn insert(&mut self, rng: &mut dyn Rng, slot: u32) -> Option<u32> {
         let index = self.draw(rng);
         if slot != VACANT {
             if self.len.saturating_add(1) > self.places.len() / 2 {
-                self.resize((self.places.len().saturating_mul(2)).max(MIN_PLACES));
+                self.resize((self.places.len().saturating_mul(2)).max(MIN_PLACES)).ok()?;
             }
             self.place(Place { index, slot });
             self.len = self.len.saturating_add(1);
         }
-        index
+        Some(index)
     }
 
     /// The slot that owns `index`.
@@ -81,7 +83,8 @@ impl IndexTable {
         if self.len == 0 {
             self.places = Vec::new();
         } else if self.len < self.places.len() / 8 && self.places.len() > MIN_PLACES {
-            self.resize(self.places.len() / 2);
+            // Without memory for the smaller table it stays as large as it is.
+            let _ = self.resize(self.places.len() / 2);
         }
     }
 
@@ -174,14 +177,15 @@ impl IndexTable {
     }
 
     /// Moves all entries into a table of `places` places.
-    fn resize(&mut self, places: usize) {
-        let mut bigger = Vec::new();
+    fn resize(&mut self, places: usize) -> Result<(), NoMemory> {
+        let mut bigger = list(places)?;
         bigger.resize(places, Place::VACANT);
         for entry in mem::replace(&mut self.places, bigger) {
             if !entry.is_vacant() {
                 self.place(entry);
             }
         }
+        Ok(())
     }
 }
 
@@ -228,8 +232,8 @@ mod tests {
         let mut table = IndexTable::new();
         assert_eq!(table.lookup(0), None);
         table.remove(0);
-        let first = table.insert(&mut Seeded(1), 7);
-        let second = table.insert(&mut Seeded(2), 7);
+        let first = table.insert(&mut Seeded(1), 7).expect("memory");
+        let second = table.insert(&mut Seeded(2), 7).expect("memory");
         assert_ne!(first, second);
         assert_eq!((table.lookup(first), table.lookup(second)), (Some(7), Some(7)));
         table.remove(first);
@@ -242,7 +246,7 @@ mod tests {
         for stuck in [0, 1, u32::MAX, GOLDEN] {
             let (mut table, mut model) = (IndexTable::new(), BTreeMap::new());
             for slot in 0..5000 {
-                assert_eq!(model.insert(table.insert(&mut Stuck(stuck), slot), slot), None);
+                assert_eq!(model.insert(table.insert(&mut Stuck(stuck), slot).expect("memory"), slot), None);
             }
             assert_same(&table, &model);
         }
@@ -251,7 +255,7 @@ mod tests {
     #[test]
     fn freed_memory_returns() {
         let (mut table, mut rng) = (IndexTable::new(), Seeded(3));
-        let indices: Vec<u32> = (0..10_000).map(|slot| table.insert(&mut rng, slot)).collect();
+        let indices: Vec<u32> = (0..10_000).map(|slot| table.insert(&mut rng, slot).expect("memory")).collect();
         let (kept, freed) = indices.split_at(10);
         freed.iter().for_each(|index| table.remove(*index));
         assert!(table.places.capacity() <= 128, "{} places for 10 indices", table.places.capacity());
@@ -263,11 +267,11 @@ mod tests {
     #[test]
     fn churn_does_not_grow_the_table() {
         let (mut table, mut rng) = (IndexTable::new(), Seeded(4));
-        let mut indices: Vec<u32> = (0..3000).map(|slot| table.insert(&mut rng, slot)).collect();
+        let mut indices: Vec<u32> = (0..3000).map(|slot| table.insert(&mut rng, slot).expect("memory")).collect();
         let places = table.places.len();
         assert_eq!(places, 8192);
         for slot in (0..3000).cycle().take(60_000) {
-            let fresh = table.insert(&mut rng, slot);
+            let fresh = table.insert(&mut rng, slot).expect("memory");
             table.remove(mem::replace(&mut indices[slot as usize], fresh));
         }
         assert_eq!(table.places.len(), places);
@@ -286,7 +290,7 @@ mod tests {
             let (mut table, mut model) = (IndexTable::new(), BTreeMap::new());
             for (choice, number) in choices {
                 if choice < 100 {
-                    let index = table.insert(&mut Stuck((number % 64) << (number % 3 * 13)), choice);
+                    let index = table.insert(&mut Stuck((number % 64) << (number % 3 * 13)), choice).expect("memory");
                     prop_assert_eq!(model.insert(index, choice), None);
                 } else if let Some(index) = model.keys().nth(number as usize % model.len().max(1)).copied() {
                     table.remove(index);

@@ -47,6 +47,7 @@ use crate::config::TunnelConfig;
 use crate::cookie::CookieJar;
 use crate::cookie::load::Load;
 use crate::crypto::Rng;
+use crate::crypto::hash::mac;
 use crate::error::ConfigError;
 use crate::peer::PeerTable;
 use crate::peer::staged::StagedTotal;
@@ -89,6 +90,11 @@ impl Tunnel {
     pub fn new(config: TunnelConfig, mut rng: Box<dyn Rng>, now: Instant, wall: UnixTime) -> Result<Self, ConfigError> {
         let mut secret = [0; 16];
         rng.fill(&mut secret);
+        // Two halves, for a MAC has 16 bytes.
+        let mut keys = [0; 32];
+        let (first, second) = keys.split_at_mut(16);
+        first.copy_from_slice(&mac(&secret, &[b"peers, first half"]));
+        second.copy_from_slice(&mac(&secret, &[b"peers, second half"]));
         let clock = Clock::new(now);
         let shared = Shared {
             clock,
@@ -110,9 +116,11 @@ impl Tunnel {
             bounces: Bounces::default(),
             stats: TunnelStats::default(),
             questions: Questions::default(),
+            unscheduled: false,
+            look_again: Instant::ZERO,
             timestamp_sent: config.timestamp_floor,
         };
-        let mut tunnel = Self { peers: PeerTable::default(), shared };
+        let mut tunnel = Self { peers: PeerTable::new(&keys), shared };
         tunnel.configure_first(now, config.private_key, config.peers)?;
         Ok(tunnel)
     }
