@@ -20,6 +20,12 @@
  * - now is nanoseconds of a clock that goes on while the machine sleeps (CLOCK_BOOTTIME on Linux). Its beginning does
  *   not matter. When it goes back by more than a second, time in the tunnel goes on from where it was; when it leaps
  *   ahead by more than a day, all sessions end, and there is an UNDERPASS_EVENT_CLOCK_LEAPT.
+ * - Memory may run out. Every function that makes or changes something may then answer UNDERPASS_E_MEMORY: nothing was
+ *   changed, and it may be called again. Packets and handshake messages without memory are dropped and counted as
+ *   UNDERPASS_DROP_NO_MEMORY, and handshakes are tried again. What only takes away (underpass_remove_all_peers(), a
+ *   change alone that removes a peer, releasing) and what only reads needs no memory. Two exceptions end the program: a
+ *   bug (UNDERPASS_E_PANIC) for which there are not some hundred bytes to report it by, and, only in a library built with
+ *   debug assertions, the 42 bytes that its cryptography takes at each exchange of keys.
  * - Nothing is called back, logged or printed; no thread, signal handler or global state is made. But a bug in the
  *   library prints a line to standard error. It does not tear the program down: the call returns UNDERPASS_E_PANIC,
  *   and from then on the tunnel returns UNDERPASS_E_POISONED, until it is freed.

@@ -23,6 +23,7 @@ const UNSAFE: &[&str] = &[
     "core/tests/memory.rs",
     "core/tests/junk.rs",
     "core/tests/out_of_memory.rs",
+    "bindings/c/tests/out_of_memory.rs",
     "linux/tests/allocations.rs",
     "tests/sim/tests/allocations.rs",
 ];
