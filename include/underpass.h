@@ -36,6 +36,12 @@
  *   not matter. When it goes back by more than a second, time in the tunnel goes on from where it was; when it leaps
  *   ahead by more than a day, all sessions end, and there is an UNDERPASS_EVENT_CLOCK_LEAPT. wall is nanoseconds since
  *   1970 UTC.
+ * - Memory may run out. Every function that makes or changes something may then answer UNDERPASS_E_MEMORY: nothing was
+ *   changed, and it may be called again. Packets and handshake messages without memory are dropped and counted as
+ *   UNDERPASS_DROP_NO_MEMORY, and handshakes are tried again. What only takes away (underpass_tunnel_remove_all_peers(), a
+ *   change alone that removes a peer, releasing) and what only reads needs no memory. Two exceptions end the program: a
+ *   bug (UNDERPASS_E_PANIC) for which there are not some hundred bytes to report it by, and, only in a library built with
+ *   debug assertions, the 42 bytes that its cryptography takes at each exchange of keys.
  * - But for the entropy function of the options nothing is called back. Nothing is logged or printed; no thread, signal
  *   handler or global state is made. But a bug in the library prints a line to standard error. It does not tear the
  *   program down: the call returns UNDERPASS_E_PANIC, and from then on the tunnel returns UNDERPASS_E_POISONED, until
@@ -131,6 +137,8 @@
 /** A bug in the library stopped the call. The tunnel is poisoned: free it, make another, and report what led here. */
 #define UNDERPASS_E_PANIC (-18)
 #define UNDERPASS_E_POISONED (-19) /**< A bug stopped an earlier call on this tunnel. Free it and make another. */
+/** There is no memory for what was asked. Nothing was changed or written: free some, call again. */
+#define UNDERPASS_E_MEMORY (-20)
 
 #define UNDERPASS_DROP_MALFORMED 0u /**< Not a WireGuard datagram: wrong type, reserved bytes or length. */
 #define UNDERPASS_DROP_BAD_MAC 1u /**< The first MAC of a handshake message does not verify: not meant for us. */
@@ -156,7 +164,8 @@
 #define UNDERPASS_DROP_NO_PRIVATE_KEY 21u /**< The tunnel has no private key. */
 #define UNDERPASS_DROP_LOOP 22u /**< The packet is a datagram of ours that was routed back into the tunnel. */
 #define UNDERPASS_DROP_REFUSED 23u /**< The peer is refused by the host. */
-#define UNDERPASS_DROP_REASONS 24u /**< How many reasons this header knows. */
+#define UNDERPASS_DROP_NO_MEMORY 24u /**< There is no memory for what the packet or handshake message needs. */
+#define UNDERPASS_DROP_REASONS 25u /**< How many reasons this header knows. */
 
 #define UNDERPASS_FAMILY_NONE 0u /**< No address. */
 #define UNDERPASS_FAMILY_IPV4 4u /**< IPv4. */
@@ -164,6 +173,9 @@
 
 #define UNDERPASS_SEVERITY_WARNING 0u /**< The configuration works, but perhaps not as meant. */
 #define UNDERPASS_SEVERITY_ERROR 1u /**< There is no configuration. */
+
+/** How many diagnostics underpass_config_parse() keeps of one text; errors come before warnings. */
+#define UNDERPASS_MAX_DIAGNOSTICS 100u
 
 #define UNDERPASS_TABLE_AUTO 0u /**< Routes go to the main table, with special treatment of default routes. */
 #define UNDERPASS_TABLE_OFF 1u /**< No routes are added. */
@@ -411,7 +423,10 @@ typedef struct underpass_layout {
 /** What came of a request of wg. */
 typedef struct underpass_uapi_result {
     uint32_t size; /**< sizeof(underpass_uapi_result), set by the caller. */
-    /** 0: applied. Else nothing was, and this is the number to answer with, with a minus sign: errno=-22. */
+    /**
+     * 0: applied. Else nothing was, and this is the number to answer with, with a minus sign: errno=-22. 12: there is no
+     * memory for the request.
+     */
     int32_t error_number;
     uint32_t flags; /**< UNDERPASS_UAPI_HAS_*: what is the host's to apply. */
     uint32_t fwmark; /**< With UNDERPASS_UAPI_HAS_FWMARK; 0: none. */
@@ -666,10 +681,28 @@ UNDERPASS_API void underpass_wipe(void *memory, size_t len);
  *
  * Returns:
  * - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
- *   else.
+ *   else. It keeps UNDERPASS_MAX_DIAGNOSTICS of them, errors first.
  * - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
  */
 UNDERPASS_API int32_t underpass_config_parse(const char *text, size_t len, underpass_config **config);
+
+/**
+ * Reads a configuration as underpass_config_parse() does, and keeps as many diagnostics as the caller likes. Each takes
+ * about 200 bytes. Whether the text is refused does not depend on their number.
+ *
+ * - text: len bytes of UTF-8, no NUL needed; borrowed for the call.
+ * - max_diagnostics: how many it may keep at most; underpass_config_more() counts the others.
+ * - config: out; to be released with underpass_config_free().
+ *
+ * Returns:
+ * - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
+ *   else. With none kept,
+ *   underpass_config_interface() tells whether there is an error.
+ * - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
+ * - UNDERPASS_E_MEMORY: there is no memory for it. Free some and call again.
+ */
+UNDERPASS_API int32_t underpass_config_parse_with(const char *text, size_t len, size_t max_diagnostics,
+    underpass_config **config);
 
 /**
  * Releases a configuration and wipes its keys. What was borrowed from it is gone.
@@ -683,6 +716,16 @@ UNDERPASS_API int32_t underpass_config_free(underpass_config *config);
 /** Tells what is wrong or odd in the text, in the order of the text. */
 UNDERPASS_API int32_t underpass_config_diagnostic(const underpass_config *config, size_t index,
     underpass_diagnostic *out);
+
+/**
+ * Tells how many more diagnostics there are than underpass_config_diagnostic() tells: those that were counted only.
+ *
+ * - count: out.
+ *
+ * Returns:
+ * - UNDERPASS_OK: the number is there, most often 0.
+ */
+UNDERPASS_API int32_t underpass_config_more(const underpass_config *config, size_t *count);
 
 /**
  * Tells what the [Interface] section says of numbers and keys.
@@ -837,9 +880,6 @@ UNDERPASS_API int32_t underpass_tunnel_set_padding(underpass_tunnel *tunnel, uin
  * first.
  *
  * - options: its limits, from max_peers on; the rest is not looked at. Fewer peers than there are: none more are added.
- *
- * Returns:
- * - UNDERPASS_E_LIMIT: a limit is zero or too great.
  */
 UNDERPASS_API int32_t underpass_tunnel_set_limits(underpass_tunnel *tunnel, uint64_t now,
     const underpass_options *options);

@@ -17,7 +17,7 @@ pub enum KeyError {
 pub struct ConfigError {
     /// Which change is wrong, counted from 0: of the list given to [`configure`](crate::Tunnel::configure), or of
     /// [`TunnelConfig::peers`](crate::TunnelConfig::peers) given to [`new`](crate::Tunnel::new). `None`: something else of
-    /// that `TunnelConfig`.
+    /// that `TunnelConfig`, or memory for the whole list.
     pub change: Option<usize>,
     /// What is wrong with it.
     pub reason: ConfigReason,
@@ -40,6 +40,8 @@ pub enum ConfigReason {
     PaddingOutOfRange,
     /// A tunnel cannot begin without randomness.
     NoRandomness,
+    /// There is no memory for what the change needs.
+    NoMemory,
 }
 
 /// A source of randomness gave none.
@@ -97,6 +99,7 @@ impl fmt::Display for ConfigReason {
             Self::LimitOutOfRange => "a limit is out of range",
             Self::PaddingOutOfRange => "padding is not a power of two from 32 to 32768",
             Self::NoRandomness => "the source of randomness gives none",
+            Self::NoMemory => "there is no memory for it",
         })
     }
 }

@@ -69,6 +69,8 @@ drop_reasons! {
     Loop = "loop",
     /// The peer is refused: see [`Tunnel::set_refused`](crate::Tunnel::set_refused).
     Refused = "refused",
+    /// There is no memory for what the packet or handshake message needs.
+    NoMemory = "no_memory",
 }
 
 macro_rules! send_errors {

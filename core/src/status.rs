@@ -73,6 +73,8 @@ statuses! {
     Panic = -18, "E_PANIC", "a bug in the library stopped the call";
     /// A bug stopped an earlier call on the handle.
     Poisoned = -19, "E_POISONED", "a bug stopped an earlier call on the handle";
+    /// There is no memory for what was asked; nothing was changed.
+    Memory = -20, "E_MEMORY", "there is no memory for it";
 }
 
 impl Status {
@@ -104,6 +106,7 @@ impl From<ConfigError> for Status {
             ConfigReason::LimitOutOfRange => Self::Limit,
             ConfigReason::PaddingOutOfRange => Self::Argument,
             ConfigReason::NoRandomness => Self::Random,
+            ConfigReason::NoMemory => Self::Memory,
         }
     }
 }
@@ -137,6 +140,7 @@ mod tests {
             (-17, "E_BUSY"),
             (-18, "E_PANIC"),
             (-19, "E_POISONED"),
+            (-20, "E_MEMORY"),
         ];
         assert_eq!(Status::ALL.len(), published.len());
         for (status, (code, name)) in Status::ALL.iter().zip(published) {

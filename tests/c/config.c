@@ -391,12 +391,42 @@ TEST(a_wrong_configuration_is_not_applied)
     OK(underpass_config_free(config));
 }
 
+/* Lines by the thousand are read, and what is said of them stays small. */
+TEST(diagnostics_are_bounded_and_the_rest_is_counted)
+{
+    static char text[8192];
+    underpass_config *config;
+    underpass_diagnostic found;
+    underpass_interface interface;
+    size_t at, more = 0;
+    for (at = 0; at < sizeof text; at++) text[at] = at % 2 == 0 ? 'a' : '\n';
+    found.size = sizeof found;
+    interface.size = sizeof interface;
+    OK(underpass_config_parse(text, sizeof text, &config));
+    for (at = 0; underpass_config_diagnostic(config, at, &found) == UNDERPASS_OK; at++) EQ(found.severity, UNDERPASS_SEVERITY_ERROR);
+    EQ(at, UNDERPASS_MAX_DIAGNOSTICS);
+    OK(underpass_config_more(config, &more));
+    EQ(at + more, sizeof text / 2 + 1);
+    OK(underpass_config_free(config));
+    OK(underpass_config_parse_with(text, sizeof text, 0, &config));
+    STATUS(UNDERPASS_NOTHING, underpass_config_diagnostic(config, 0, &found));
+    STATUS(UNDERPASS_E_CONFIG, underpass_config_interface(config, &interface));
+    OK(underpass_config_more(config, &more));
+    EQ(more, sizeof text / 2 + 1);
+    OK(underpass_config_free(config));
+    OK(underpass_config_parse_with(text, sizeof text, SIZE_MAX, &config));
+    OK(underpass_config_more(config, &more));
+    EQ(more, 0);
+    OK(underpass_config_free(config));
+}
+
 const check_test config_tests[] = {
     ENTRY(every_part_of_a_configuration_is_there),
     ENTRY(tables_are_told_apart),
     ENTRY(peers_of_a_configuration_are_changes),
     ENTRY(errors_have_a_place_and_no_key_is_repeated),
     ENTRY(oddities_are_warnings),
+    ENTRY(diagnostics_are_bounded_and_the_rest_is_counted),
     ENTRY(a_key_that_nobody_knows_is_an_error),
     ENTRY(a_peer_of_zeros_is_taken_with_a_warning),
     ENTRY(what_is_written_is_read_again),

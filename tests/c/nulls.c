@@ -38,7 +38,11 @@ TEST(configurations_and_null)
     size_t len;
     REFUSED(UNDERPASS_E_NULL, config, underpass_config_parse(NULL, 5, &config));
     IS_NULL(underpass_config_parse("", 0, NULL));
+    REFUSED(UNDERPASS_E_NULL, config, underpass_config_parse_with(NULL, 5, 1, &config));
+    IS_NULL(underpass_config_parse_with("", 0, 1, NULL));
     OK(underpass_config_parse(NULL, 0, &config));
+    REFUSED(UNDERPASS_E_NULL, len, underpass_config_more(NULL, &len));
+    IS_NULL(underpass_config_more(config, NULL));
     REFUSED_STRUCT(UNDERPASS_E_NULL, diagnostic, underpass_config_diagnostic(NULL, 0, &diagnostic));
     REFUSED_STRUCT(UNDERPASS_E_NULL, interface, underpass_config_interface(NULL, &interface));
     REFUSED(UNDERPASS_E_NULL, ip, underpass_config_address(NULL, 0, &ip));

@@ -36,9 +36,9 @@ TEST(every_status_has_its_own_text)
         known++;
         for (other = -200; other < status; other++) CHECK(strcmp(text, underpass_strerror(other)) != 0);
     }
-    /* From UNDERPASS_E_POISONED up to UNDERPASS_NOTHING without a hole. */
-    EQ(known, UNDERPASS_NOTHING - UNDERPASS_E_POISONED + 1);
-    for (status = UNDERPASS_E_POISONED; status <= UNDERPASS_NOTHING; status++) {
+    /* From UNDERPASS_E_MEMORY up to UNDERPASS_NOTHING without a hole. */
+    EQ(known, UNDERPASS_NOTHING - UNDERPASS_E_MEMORY + 1);
+    for (status = UNDERPASS_E_MEMORY; status <= UNDERPASS_NOTHING; status++) {
         CHECK(strcmp(underpass_strerror(status), unknown) != 0);
     }
     TEXT(underpass_strerror(INT32_MAX), unknown);
@@ -53,6 +53,7 @@ TEST(statuses_keep_their_numbers)
         UNDERPASS_E_CONFIG,     UNDERPASS_E_LOW_ORDER_KEY, UNDERPASS_E_TOO_MANY_PEERS, UNDERPASS_E_PREFIX,
         UNDERPASS_E_MTU,        UNDERPASS_E_LIMIT,  UNDERPASS_E_NO_PEER,       UNDERPASS_E_JOB,
         UNDERPASS_E_RANDOM,     UNDERPASS_E_BUSY,   UNDERPASS_E_PANIC,         UNDERPASS_E_POISONED,
+        UNDERPASS_E_MEMORY,
     };
     size_t at;
     for (at = 0; at < COUNT(in_order); at++) EQ(in_order[at], -(int32_t)at);
@@ -89,6 +90,7 @@ TEST(every_drop_reason_has_its_own_name)
         { UNDERPASS_DROP_NO_PRIVATE_KEY, "no_private_key" },
         { UNDERPASS_DROP_LOOP, "loop" },
         { UNDERPASS_DROP_REFUSED, "refused" },
+        { UNDERPASS_DROP_NO_MEMORY, "no_memory" },
     };
     uint32_t reason, other;
     EQ(COUNT(rows), UNDERPASS_DROP_REASONS);

@@ -1,17 +1,20 @@
 //! Configurations: wg-quick text, what it says, and what is wrong with it.
 use crate::address::underpass_ip;
 use crate::boundary::enter;
-use crate::configure::{as_change, underpass_allowed_ip, underpass_peer_change};
+use crate::configure::underpass_peer_change;
+use crate::said::{Finding, PeerShape, Word};
 use core::ffi::c_char;
-use core::ptr;
-use underpass_core::config::{self, Diagnostic, Parsed, QuickConfig, Section, Severity, Table};
-use underpass_core::{AllowedIp, Endpoint, NewPeer, Status};
-use zeroize::Zeroizing;
+use underpass_core::Status;
+use underpass_core::config::{self, QuickConfig, Table};
 
 /// The configuration works, but perhaps not as meant.
 pub const UNDERPASS_SEVERITY_WARNING: u32 = 0;
 /// There is no configuration.
 pub const UNDERPASS_SEVERITY_ERROR: u32 = 1;
+
+/// How many diagnostics underpass_config_parse() keeps of one text; errors come before warnings.
+pub const UNDERPASS_MAX_DIAGNOSTICS: u32 = 100;
+const _: () = assert!(UNDERPASS_MAX_DIAGNOSTICS as usize == config::MAX_DIAGNOSTICS);
 
 /// Routes go to the main table, with special treatment of default routes.
 pub const UNDERPASS_TABLE_AUTO: u32 = 0;
@@ -99,26 +102,13 @@ pub struct underpass_interface {
 /// underpass_config_parse(), released by underpass_config_free().
 pub struct underpass_config {
     /// `None`: the text has errors.
-    said: Option<QuickConfig>,
-    findings: Vec<Finding>,
-    texts: [Vec<Word>; 7],
-    table_name: Word,
-    peers: Vec<PeerShape>,
-}
-
-/// Text with its NUL, wiped when dropped: commands may hold secrets.
-struct Word(Zeroizing<Vec<u8>>);
-
-struct Finding {
-    diagnostic: Diagnostic,
-    key: Word,
-    reason: Word,
-}
-
-/// What C is to see of a peer and has no place in the core's own form.
-struct PeerShape {
-    allowed_ips: Vec<underpass_allowed_ip>,
-    host: Option<Word>,
+    pub(crate) said: Option<QuickConfig>,
+    pub(crate) findings: Vec<Finding>,
+    /// Findings beyond those.
+    pub(crate) more: usize,
+    pub(crate) texts: [Vec<Word>; 7],
+    pub(crate) table_name: Word,
+    pub(crate) peers: Vec<PeerShape>,
 }
 
 /// Reads a configuration in the dialect of wg-quick(8), of wg setconf, and of the phone applications.
@@ -128,17 +118,40 @@ struct PeerShape {
 ///
 /// Returns:
 /// - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
-///   else.
+///   else. It keeps UNDERPASS_MAX_DIAGNOSTICS of them, errors first.
 /// - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_parse(text: *const c_char, len: usize, config: *mut *mut underpass_config) -> i32 {
+    underpass_config_parse_with(text, len, UNDERPASS_MAX_DIAGNOSTICS as usize, config)
+}
+
+/// Reads a configuration as underpass_config_parse() does, and keeps as many diagnostics as the caller likes. Each takes
+/// about 200 bytes. Whether the text is refused does not depend on their number.
+///
+/// - text: len bytes of UTF-8, no NUL needed; borrowed for the call.
+/// - max_diagnostics: how many it may keep at most; underpass_config_more() counts the others.
+/// - config: out; to be released with underpass_config_free().
+///
+/// Returns:
+/// - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
+///   else. With none kept,
+///   underpass_config_interface() tells whether there is an error.
+/// - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
+/// - UNDERPASS_E_MEMORY: there is no memory for it. Free some and call again.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_parse_with(
+    text: *const c_char,
+    len: usize,
+    max_diagnostics: usize,
+    config: *mut *mut underpass_config,
+) -> i32 {
     enter(|caller| {
         let out = caller.out(config)?;
         let text = caller.text(text, len)?;
         if text.contains('\0') {
             return Err(Status::Argument);
         }
-        out.put(underpass_config::read(text).give());
+        out.put(underpass_config::read(text, max_diagnostics)?.give()?);
         Ok(())
     })
 }
@@ -164,6 +177,21 @@ pub extern "C" fn underpass_config_diagnostic(
         let out = caller.record_out(out)?;
         let finding = caller.config(config)?.findings.get(index).ok_or(Status::Nothing)?;
         out.put(finding.shape());
+        Ok(())
+    })
+}
+
+/// Tells how many more diagnostics there are than underpass_config_diagnostic() tells: those that were counted only.
+///
+/// - count: out.
+///
+/// Returns:
+/// - UNDERPASS_OK: the number is there, most often 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_config_more(config: *const underpass_config, count: *mut usize) -> i32 {
+    enter(|caller| {
+        let out = caller.out(count)?;
+        out.put(caller.config(config)?.more);
         Ok(())
     })
 }
@@ -267,31 +295,6 @@ pub extern "C" fn underpass_config_write(
 }
 
 impl underpass_config {
-    fn read(text: &str) -> Self {
-        let Parsed { config, diagnostics } = config::parse(text);
-        let nothing = QuickConfig::default();
-        let said = config.as_ref().unwrap_or(&nothing);
-        let words = |texts: &[String]| texts.iter().map(|text| Word::new(text)).collect::<Vec<_>>();
-        Self {
-            findings: diagnostics.into_iter().map(Finding::new).collect(),
-            texts: [
-                words(&said.search_domains),
-                words(&said.pre_up),
-                words(&said.post_up),
-                words(&said.pre_down),
-                words(&said.post_down),
-                words(&said.included_applications),
-                words(&said.excluded_applications),
-            ],
-            table_name: match &said.table {
-                Table::Name(name) => Word::new(name),
-                Table::Auto | Table::Off | Table::Number(_) => Word::new(""),
-            },
-            peers: said.tunnel.peers.iter().map(PeerShape::new).collect(),
-            said: config,
-        }
-    }
-
     /// What the text says.
     pub(crate) fn quick(&self) -> Result<&QuickConfig, Status> {
         self.said.as_ref().ok_or(Status::Config)
@@ -324,70 +327,5 @@ impl underpass_config {
             save_config: config.save_config.into(),
             reserved: 0,
         })
-    }
-}
-
-impl Word {
-    fn new(text: &str) -> Self {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() + 1));
-        bytes.extend_from_slice(text.as_bytes());
-        bytes.push(0);
-        Self(bytes)
-    }
-
-    fn as_ptr(&self) -> *const c_char {
-        self.0.as_ptr().cast()
-    }
-}
-
-impl Finding {
-    fn new(diagnostic: Diagnostic) -> Self {
-        Self {
-            key: Word::new(diagnostic.key.unwrap_or_default()),
-            reason: Word::new(&diagnostic.reason.to_string()),
-            diagnostic,
-        }
-    }
-
-    fn shape(&self) -> underpass_diagnostic {
-        let Diagnostic { severity, line, column, section, .. } = self.diagnostic;
-        underpass_diagnostic {
-            size: 0,
-            severity: match severity {
-                Severity::Warning => UNDERPASS_SEVERITY_WARNING,
-                Severity::Error => UNDERPASS_SEVERITY_ERROR,
-            },
-            line,
-            column,
-            section: match section {
-                Some(Section::Interface) => c"Interface",
-                Some(Section::Peer) => c"Peer",
-                None => c"",
-            }
-            .as_ptr(),
-            key: self.key.as_ptr(),
-            reason: self.reason.as_ptr(),
-        }
-    }
-}
-
-impl PeerShape {
-    fn new(peer: &NewPeer) -> Self {
-        Self {
-            allowed_ips: peer.allowed_ips.iter().map(|ip| AllowedIp::from(*ip).into()).collect(),
-            host: match &peer.endpoint {
-                Some(Endpoint::Name { host, .. }) => Some(Word::new(host)),
-                Some(Endpoint::Address(_)) | None => None,
-            },
-        }
-    }
-
-    fn shape(&self, peer: &NewPeer) -> underpass_peer_change {
-        underpass_peer_change {
-            endpoint_host: self.host.as_ref().map_or(ptr::null(), Word::as_ptr),
-            allowed_ips: self.allowed_ips.as_ptr(),
-            allowed_ips_len: self.allowed_ips.len(),
-            ..(&as_change(peer)).into()
-        }
     }
 }

@@ -7,7 +7,6 @@ use crate::memory::Caller;
 use crate::options::underpass_options;
 use crate::words::underpass_peer_id;
 use core::ffi::c_char;
-use std::collections::BTreeSet;
 use underpass_core::config::PeerAction;
 use underpass_core::tunnel::Padding;
 use underpass_core::{
@@ -148,7 +147,7 @@ pub extern "C" fn underpass_tunnel_configure_peers(
         let given = caller.records(changes, len, underpass_peer_change::default())?;
         // Reserved at once, so that no reallocation leaves a copy of a key behind.
         let mut changes = Vec::new();
-        changes.try_reserve_exact(len).map_err(|_| Status::Argument)?;
+        changes.try_reserve_exact(len).map_err(|_| Status::Memory)?;
         for change in given {
             changes.push(Change::Peer(change?.change(caller)?));
         }
@@ -225,9 +224,6 @@ pub extern "C" fn underpass_tunnel_set_padding(tunnel: *mut underpass_tunnel, no
 /// first.
 ///
 /// - options: its limits, from max_peers on; the rest is not looked at. Fewer peers than there are: none more are added.
-///
-/// Returns:
-/// - UNDERPASS_E_LIMIT: a limit is zero or too great.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_set_limits(
     tunnel: *mut underpass_tunnel,
@@ -298,28 +294,74 @@ pub extern "C" fn underpass_tunnel_apply_config(
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
         let config = &caller.config(config)?.quick()?.tunnel;
-        let present = tunnel.peers().map(|peer| *peer.public_key());
-        let gone = missing(present, config.peers.iter().map(|peer| peer.public_key));
-        let mut changes = Vec::with_capacity(gone.len() + config.peers.len() + 2);
+        let gone =
+            missing(tunnel.peers().map(|peer| *peer.public_key()), config.peers.iter().map(|peer| peer.public_key))?;
+        // Reserved at once, so that no reallocation leaves a copy of a key behind.
+        let mut changes = Vec::new();
+        changes.try_reserve_exact(gone.len() + config.peers.len() + 2).map_err(|_| Status::Memory)?;
         changes.extend(
             gone.into_iter().map(|key| Change::Peer(PeerChange { action: PeerAction::Remove, ..PeerChange::new(key) })),
         );
         changes.push(Change::PrivateKey(config.private_key.clone()));
         changes.push(Change::Mtu(config.mtu));
-        changes.extend(config.peers.iter().map(|peer| Change::Peer(as_change(peer))));
+        for peer in &config.peers {
+            changes.push(Change::Peer(as_change(peer)?));
+        }
         Ok(tunnel.configure(Instant::from_nanos(now), &changes)?)
     })
 }
 
 /// Those of `present` that are not among `wanted`, in n log n comparisons.
-pub(crate) fn missing<K: Ord>(present: impl Iterator<Item = K>, wanted: impl Iterator<Item = K>) -> Vec<K> {
-    let wanted: BTreeSet<K> = wanted.collect();
-    present.filter(|key| !wanted.contains(key)).collect()
+pub(crate) fn missing<K: Ord>(
+    present: impl Iterator<Item = K>,
+    wanted: impl Iterator<Item = K>,
+) -> Result<Vec<K>, Status> {
+    let mut wanted = gather(wanted)?;
+    wanted.sort_unstable();
+    gather(present.filter(|key| wanted.binary_search(key).is_err()))
+}
+
+/// A list of what there is memory for.
+fn gather<T>(items: impl Iterator<Item = T>) -> Result<Vec<T>, Status> {
+    let mut list = Vec::new();
+    for item in items {
+        list.try_reserve(1).map_err(|_| Status::Memory)?;
+        list.push(item);
+    }
+    Ok(list)
 }
 
 /// The change that makes a peer of a running tunnel what a text says of it. What a text cannot say stays.
-pub(crate) fn as_change(peer: &NewPeer) -> PeerChange {
-    PeerChange { pin_endpoint: None, user: None, timestamp_floor: None, ..peer.clone().into() }
+pub(crate) fn as_change(peer: &NewPeer) -> Result<PeerChange, Status> {
+    let endpoint = match &peer.endpoint {
+        Some(Endpoint::Name { host, port }) => Some(named(host, *port)?),
+        _ => outline(peer).endpoint,
+    };
+    let mut allowed_ips = Vec::new();
+    allowed_ips.try_reserve_exact(peer.allowed_ips.len()).map_err(|_| Status::Memory)?;
+    allowed_ips.extend(peer.allowed_ips.iter().copied().map(AllowedIp::from));
+    Ok(PeerChange { endpoint, allowed_ips, ..outline(peer) })
+}
+
+/// The same without what needs memory: the name of an endpoint and the allowed IPs.
+pub(crate) fn outline(peer: &NewPeer) -> PeerChange {
+    PeerChange {
+        preshared_key: Some(peer.preshared_key.clone().unwrap_or(PresharedKey::from_bytes([0; 32]))),
+        endpoint: peer.endpoint.as_ref().map(|endpoint| match endpoint {
+            Endpoint::Address(address) => Endpoint::Address(*address),
+            Endpoint::Name { port, .. } => Endpoint::Name { host: String::new(), port: *port },
+        }),
+        persistent_keepalive: Some(peer.persistent_keepalive),
+        replace_allowed_ips: true,
+        ..PeerChange::new(peer.public_key)
+    }
+}
+
+fn named(host: &str, port: u16) -> Result<Endpoint, Status> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(host.len()).map_err(|_| Status::Memory)?;
+    copy.push_str(host);
+    Ok(Endpoint::Name { host: copy, port })
 }
 
 impl underpass_peer_change {
@@ -335,7 +377,12 @@ impl underpass_peer_change {
             UNDERPASS_PEER_REMOVE => PeerAction::Remove,
             _ => return Err(Status::Argument),
         };
-        let allowed_ips = caller.list(self.allowed_ips, self.allowed_ips_len)?;
+        let mut allowed_ips = Vec::new();
+        let given = caller.list(self.allowed_ips, self.allowed_ips_len)?;
+        allowed_ips.try_reserve_exact(self.allowed_ips_len).map_err(|_| Status::Memory)?;
+        for ip in given {
+            allowed_ips.push(ip.change()?);
+        }
         Ok(PeerChange {
             public_key: PublicKey::from_bytes(self.public_key),
             action,
@@ -346,7 +393,7 @@ impl underpass_peer_change {
             user: has(UNDERPASS_PEER_HAS_USER).then_some(self.user),
             timestamp_floor: has(UNDERPASS_PEER_HAS_TIMESTAMP_FLOOR).then(|| Tai64N::from_bytes(self.timestamp_floor)),
             replace_allowed_ips: has(UNDERPASS_PEER_REPLACE_ALLOWED_IPS),
-            allowed_ips: allowed_ips.map(|ip| ip.change()).collect::<Result<_, _>>()?,
+            allowed_ips,
         })
     }
 
@@ -357,7 +404,7 @@ impl underpass_peer_change {
         if host.is_empty() || host.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(Status::Argument);
         }
-        Ok(Endpoint::Name { host: host.to_owned(), port: self.endpoint_port })
+        named(host, self.endpoint_port)
     }
 }
 

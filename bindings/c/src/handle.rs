@@ -2,6 +2,7 @@
 use crate::config::underpass_config;
 use crate::fork::Owner;
 use crate::memory::Caller;
+use core::alloc::Layout;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -54,8 +55,8 @@ impl Kind for underpass_config {
     const KIND: u32 = u32::from_ne_bytes(*b"UPco");
 }
 
-fn hand_over<T: Kind>(value: T) -> *mut T {
-    Box::into_raw(Box::new(Held { kind: AtomicU32::new(T::KIND), value })).cast()
+fn hand_over<T: Kind>(value: T) -> Result<*mut T, Status> {
+    Ok(Box::into_raw(boxed(Held { kind: AtomicU32::new(T::KIND), value })?).cast())
 }
 
 /// The right to use a tunnel, of one call. Unless it is released, the tunnel is poisoned: a panic went by.
@@ -66,7 +67,7 @@ pub(crate) struct Claim<'c> {
 
 impl underpass_tunnel {
     /// Hands a tunnel over to C.
-    pub(crate) fn give(tunnel: Tunnel, mark: u64) -> *mut Self {
+    pub(crate) fn give(tunnel: Tunnel, mark: u64) -> Result<*mut Self, Status> {
         let (owner, mark) = (Owner::this(), Cell::new(mark));
         hand_over(Self { state: AtomicU32::new(IDLE), owner, mark, tunnel: UnsafeCell::new(tunnel) })
     }
@@ -74,8 +75,20 @@ impl underpass_tunnel {
 
 impl underpass_config {
     /// Hands a configuration over to C.
-    pub(crate) fn give(self) -> *mut Self {
+    pub(crate) fn give(self) -> Result<*mut Self, Status> {
         hand_over(self)
+    }
+}
+
+/// A value in memory of its own, as `Box::new` makes it, which ends the process when there is none.
+pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, Status> {
+    const { assert!(size_of::<T>() > 0) };
+    // SAFETY: the layout is not empty.
+    let place = NonNull::new(unsafe { std::alloc::alloc(Layout::new::<T>()) }).ok_or(Status::Memory)?.cast::<T>();
+    // SAFETY: the memory is new, as large as a value, aligned for one, and from where a box takes its own.
+    unsafe {
+        place.write(value);
+        Ok(Box::from_raw(place.as_ptr()))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Keys: 32 bytes in the caller's memory.
 use crate::boundary::{Answer, enter};
-use crate::memory::Caller;
+use crate::memory::{Caller, Sink};
 use core::ffi::{c_char, c_void};
-use core::fmt::Write;
+use core::fmt;
 use underpass_core::{PresharedKey, PrivateKey, Status};
 use zeroize::Zeroizing;
 
@@ -72,7 +72,7 @@ pub extern "C" fn underpass_key_from_hex(text: *const c_char, len: usize, key: *
 /// - text: out, cap bytes, of which UNDERPASS_BASE64_LEN are written, the last one a NUL.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_to_base64(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
-    enter(|caller| write(caller, key, text, cap, PresharedKey::to_base64))
+    enter(|caller| write(caller, key, text, cap, PresharedKey::write_base64))
 }
 
 /// Writes a key as lower-case hexadecimal digits.
@@ -81,7 +81,7 @@ pub extern "C" fn underpass_key_to_base64(key: *const u8, text: *mut c_char, cap
 /// - text: out, cap bytes, of which UNDERPASS_HEX_LEN are written, the last one a NUL.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_to_hex(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
-    enter(|caller| write(caller, key, text, cap, PresharedKey::to_hex))
+    enter(|caller| write(caller, key, text, cap, PresharedKey::write_hex))
 }
 
 /// Overwrites memory with zeros, in a way that no compiler leaves out: for keys that are no longer needed.
@@ -123,10 +123,9 @@ fn write(
     key: *const u8,
     text: *mut c_char,
     cap: usize,
-    written: fn(&PresharedKey) -> Zeroizing<String>,
+    written: fn(&PresharedKey, &mut Sink) -> fmt::Result,
 ) -> Answer {
     let out = caller.word_out(text, cap)?;
     let key = PresharedKey::from_bytes(caller.read(key.cast())?);
-    let text = written(&key);
-    out.put(|out| out.write_str(&text))
+    out.put(|out| written(&key, out))
 }

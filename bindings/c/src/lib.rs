@@ -53,5 +53,6 @@ mod memory;
 mod overlap;
 #[cfg(feature = "provoke")]
 pub mod provoke;
+mod said;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! A tunnel is made, and released.
 use crate::boundary::{Answer, enter};
 use crate::config::underpass_config;
-use crate::configure::padding_of;
+use crate::configure::{as_change, padding_of};
 use crate::entropy::{Source, underpass_entropy};
+use crate::handle::boxed;
 use crate::handle::underpass_tunnel;
 use crate::memory::Caller;
 use core::ffi::c_void;
@@ -11,7 +12,7 @@ use core::time::Duration;
 use underpass_core::NoRandomness;
 use underpass_core::Tai64N;
 use underpass_core::limits::DEFAULT_MTU;
-use underpass_core::{Instant, Limits, PrivateKey, Rng, Status, Tunnel, TunnelConfig, UnixTime};
+use underpass_core::{Change, Instant, Limits, NewPeer, PrivateKey, Rng, Status, Tunnel, TunnelConfig, UnixTime};
 
 /// private_key is set.
 pub const UNDERPASS_OPTION_PRIVATE_KEY: u32 = 1;
@@ -88,7 +89,7 @@ pub extern "C" fn underpass_tunnel_new(
             false => caller.record(options, underpass_options::defaults())?.config()?,
         };
         let source = source_of(caller, options)?;
-        make(caller, config, source, now, wall, out)
+        make(caller, config, &[], source, now, wall, out)
     })
 }
 
@@ -110,13 +111,15 @@ pub extern "C" fn underpass_tunnel_new_from_config(
     out: *mut *mut underpass_tunnel,
 ) -> i32 {
     enter(|caller| {
-        let mut config = caller.config(config)?.quick()?.tunnel.clone();
+        let said = &caller.config(config)?.quick()?.tunnel;
+        let mut config =
+            TunnelConfig { private_key: said.private_key.clone(), mtu: said.mtu, ..TunnelConfig::default() };
         if !options.is_null() {
             let options = caller.record(options, underpass_options::defaults())?;
             (config.limits, config.timestamp_floor) = (options.limits()?, Tai64N::from_bytes(options.timestamp_floor));
         }
         let source = source_of(caller, options)?;
-        make(caller, config, source, now, wall, out)
+        make(caller, config, &said.peers, source, now, wall, out)
     })
 }
 
@@ -142,6 +145,7 @@ fn source_of(caller: Caller<'_>, options: *const underpass_options) -> Result<So
 fn make(
     caller: Caller<'_>,
     config: TunnelConfig,
+    peers: &[NewPeer],
     mut source: Source,
     now: u64,
     wall: u64,
@@ -151,9 +155,16 @@ fn make(
     let mut mark = [0; 8];
     source.fill(&mut mark).map_err(|NoRandomness| Status::Random)?;
     let mark = u64::from_ne_bytes(mark);
-    let wall = UnixTime::from_duration(Duration::from_nanos(wall));
-    let tunnel = Tunnel::new(config, Box::new(source), Instant::from_nanos(now), wall)?;
-    out.put(underpass_tunnel::give(tunnel, mark));
+    let (now, wall) = (Instant::from_nanos(now), UnixTime::from_duration(Duration::from_nanos(wall)));
+    let mut tunnel = Tunnel::new(config, boxed(source)?, now, wall)?;
+    // Reserved at once, so that no reallocation leaves a copy of a key behind.
+    let mut changes = Vec::new();
+    changes.try_reserve_exact(peers.len()).map_err(|_| Status::Memory)?;
+    for peer in peers {
+        changes.push(Change::Peer(as_change(peer)?));
+    }
+    tunnel.configure(now, &changes)?;
+    out.put(underpass_tunnel::give(tunnel, mark)?);
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 use crate::boundary::enter_tunnel;
 use crate::handle::underpass_tunnel;
 use core::ffi::c_char;
-use underpass_core::uapi::{self, EINVAL, EPROTO, HostState, SetRequest};
-use underpass_core::{Instant, Tunnel};
+use underpass_core::uapi::{self, EINVAL, ENOMEM, EPROTO, HostState, SetRequest};
+use underpass_core::{ConfigReason, Instant, Tunnel};
 
 /// The request sets the port to listen on.
 pub const UNDERPASS_UAPI_HAS_LISTEN_PORT: u32 = 1;
@@ -16,7 +16,8 @@ pub const UNDERPASS_UAPI_HAS_FWMARK: u32 = 2;
 pub struct underpass_uapi_result {
     /// sizeof(underpass_uapi_result), set by the caller.
     pub size: u32,
-    /// 0: applied. Else nothing was, and this is the number to answer with, with a minus sign: errno=-22.
+    /// 0: applied. Else nothing was, and this is the number to answer with, with a minus sign: errno=-22. 12: there is no
+    /// memory for the request.
     pub error_number: i32,
     /// UNDERPASS_UAPI_HAS_*: what is the host's to apply.
     pub flags: u32,
@@ -79,7 +80,10 @@ fn apply(tunnel: &mut Tunnel, now: Instant, bytes: &[u8]) -> Result<underpass_ua
     let refused = |error_number, line| underpass_uapi_result { error_number, line, ..Default::default() };
     let text = core::str::from_utf8(bytes).map_err(|_| refused(EPROTO, 0))?;
     let request = uapi::parse_set(text).map_err(|error| refused(error.errno(), error.line))?;
-    tunnel.configure(now, &request.changes).map_err(|_| refused(EINVAL, 0))?;
+    tunnel.configure(now, &request.changes).map_err(|error| match error.reason {
+        ConfigReason::NoMemory => refused(ENOMEM, 0),
+        _ => refused(EINVAL, 0),
+    })?;
     let SetRequest { listen_port, fwmark, .. } = request;
     let flag = |is_set: bool, flag| if is_set { flag } else { 0 };
     Ok(underpass_uapi_result {

@@ -87,6 +87,8 @@ pub const UNDERPASS_E_BUSY: i32 = -17;
 pub const UNDERPASS_E_PANIC: i32 = -18;
 /// A bug stopped an earlier call on this tunnel. Free it and make another.
 pub const UNDERPASS_E_POISONED: i32 = -19;
+/// There is no memory for what was asked. Nothing was changed or written: free some, call again.
+pub const UNDERPASS_E_MEMORY: i32 = -20;
 
 /// Not a WireGuard datagram: wrong type, reserved bytes or length.
 pub const UNDERPASS_DROP_MALFORMED: u32 = 0;
@@ -136,8 +138,10 @@ pub const UNDERPASS_DROP_NO_PRIVATE_KEY: u32 = 21;
 pub const UNDERPASS_DROP_LOOP: u32 = 22;
 /// The peer is refused by the host.
 pub const UNDERPASS_DROP_REFUSED: u32 = 23;
+/// There is no memory for what the packet or handshake message needs.
+pub const UNDERPASS_DROP_NO_MEMORY: u32 = 24;
 /// How many reasons this header knows.
-pub const UNDERPASS_DROP_REASONS: usize = 24;
+pub const UNDERPASS_DROP_REASONS: usize = 25;
 
 // What the core means by them.
 const _: () = assert!(UNDERPASS_HEADROOM as usize == HEADROOM && UNDERPASS_TAILROOM as usize == TAILROOM);

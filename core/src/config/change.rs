@@ -2,6 +2,7 @@
 use crate::config::layout::Padding;
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use crate::limits::{DEFAULT_MTU, Limits};
+use crate::memory::{NoMemory, copy_text, list};
 use crate::noise::Tai64N;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -84,6 +85,21 @@ impl NewPeer {
 /// is removed. Two things stay: an endpoint where `peer` has none, and a timestamp floor that is higher.
 impl From<NewPeer> for PeerChange {
     fn from(peer: NewPeer) -> Self {
+        let mut peer = peer;
+        let allowed_ips = core::mem::take(&mut peer.allowed_ips).into_iter().map(AllowedIp::from).collect();
+        Self::describing(peer, allowed_ips)
+    }
+}
+
+impl PeerChange {
+    /// The same, with allowed IPs that stand in a list already: memory for that is asked for, not taken.
+    pub(crate) fn made_from(mut peer: NewPeer) -> Result<Self, NoMemory> {
+        let mut allowed_ips = list(peer.allowed_ips.len())?;
+        allowed_ips.extend(core::mem::take(&mut peer.allowed_ips).into_iter().map(AllowedIp::from));
+        Ok(Self::describing(peer, allowed_ips))
+    }
+
+    fn describing(peer: NewPeer, allowed_ips: Vec<AllowedIp>) -> Self {
         Self {
             public_key: peer.public_key,
             action: PeerAction::Set,
@@ -94,7 +110,7 @@ impl From<NewPeer> for PeerChange {
             user: Some(peer.user),
             timestamp_floor: Some(peer.timestamp_floor),
             replace_allowed_ips: true,
-            allowed_ips: peer.allowed_ips.into_iter().map(AllowedIp::from).collect(),
+            allowed_ips,
         }
     }
 }
@@ -204,4 +220,14 @@ pub enum Endpoint {
         /// The UDP port.
         port: u16,
     },
+}
+
+impl Endpoint {
+    /// A copy, if there is memory for the name.
+    pub(crate) fn copy(&self) -> Result<Self, NoMemory> {
+        Ok(match self {
+            Self::Address(address) => Self::Address(*address),
+            Self::Name { host, port } => Self::Name { host: copy_text(host)?, port: *port },
+        })
+    }
 }

@@ -2,13 +2,12 @@
 use crate::config::diagnostic::Section;
 use crate::config::lines::{Position, Span};
 use crate::config::parser::{Findings, Seen};
-use crate::config::quick::{AmneziaSetting, QuickConfig};
+use crate::config::quick::{AmneziaSetting, QuickConfig, Table};
 use crate::config::reason::Reason;
 use crate::config::settings::{self, Row, Setting};
 use crate::config::value;
 use crate::crypto::PrivateKey;
 use crate::limits::MIN_MTU;
-use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -34,27 +33,24 @@ impl InterfaceDraft {
     /// Takes one line. `value` is empty only where the table of keys allows it.
     pub(super) fn entry(&mut self, row: &Row, value: Span<'_>, found: &mut Findings) {
         let at = value.at;
+        if matches!(row.setting, Setting::PrivateKey | Setting::ListenPort | Setting::FwMark | Setting::Mtu) {
+            return self.word(row.setting, value, found);
+        }
         let config = &mut self.config;
         match row.setting {
-            Setting::PrivateKey => {
-                let key = PrivateKey::from_base64(&value.squeezed()).map_err(Reason::Key);
-                self.private_key_faulty = key.is_err();
-                config.tunnel.private_key = found.keep(at, key).filter(|key| !key.is_zero());
-            }
-            Setting::ListenPort => config.listen_port = found.keep(at, value::port(&value.squeezed(), 0)),
-            Setting::FwMark => config.fwmark = found.keep(at, value::fwmark(&value.squeezed())),
             Setting::Address => {
                 for word in words(value, found) {
-                    config.addresses.extend(found.keep(word.at, value::network(word.text)));
+                    if let Some(address) = found.keep(word.at, value::network(word.text)) {
+                        found.push(&mut config.addresses, address);
+                    }
                 }
             }
             Setting::Dns => self.dns(value, found),
-            Setting::Mtu => self.mtu(value, found),
-            Setting::Table => config.table = found.keep(at, value::table(value.text)).unwrap_or_default(),
-            Setting::PreUp => config.pre_up.push(value.text.to_owned()),
-            Setting::PostUp => config.post_up.push(value.text.to_owned()),
-            Setting::PreDown => config.pre_down.push(value.text.to_owned()),
-            Setting::PostDown => config.post_down.push(value.text.to_owned()),
+            Setting::Table => config.table = table(value, found),
+            Setting::PreUp => command(&mut config.pre_up, value, found),
+            Setting::PostUp => command(&mut config.post_up, value, found),
+            Setting::PreDown => command(&mut config.pre_down, value, found),
+            Setting::PostDown => command(&mut config.post_down, value, found),
             Setting::SaveConfig => config.save_config = found.keep(at, value::boolean(value.text)).unwrap_or_default(),
             Setting::IncludedApplications => {
                 self.included_at.get_or_insert(at);
@@ -66,12 +62,16 @@ impl InterfaceDraft {
             }
             Setting::Amnezia => {
                 found.report(at, Reason::Amnezia);
-                let value = Zeroizing::new(value.text.to_owned());
+                let value = Zeroizing::new(found.copy(value.text));
                 config.amnezia.retain(|setting| setting.key != row.name);
-                config.amnezia.push(AmneziaSetting { key: row.name, value });
+                found.push(&mut config.amnezia, AmneziaSetting { key: row.name, value });
             }
-            // Keys of the other section, which the caller sorts out.
-            Setting::PublicKey
+            // Single words, and keys of the other section, which the caller sorts out.
+            Setting::PrivateKey
+            | Setting::ListenPort
+            | Setting::FwMark
+            | Setting::Mtu
+            | Setting::PublicKey
             | Setting::PresharedKey
             | Setting::AllowedIps
             | Setting::Endpoint
@@ -82,29 +82,45 @@ impl InterfaceDraft {
     /// Name servers and search domains in one list: what looks like an address is one.
     fn dns(&mut self, value: Span<'_>, found: &mut Findings) {
         self.dns_at.get_or_insert(value.at);
-        let words = words(value, found);
-        if words.is_empty() {
+        let mut words = words(value, found).peekable();
+        if words.peek().is_none() {
             found.report(value.at, Reason::EmptyValue);
         }
         for word in words {
             if word.text.contains(':') || value::looks_like_ipv4(word.text) {
                 let address = word.text.parse::<IpAddr>().map_err(|_| Reason::Address);
-                self.config.dns.extend(found.keep(word.at, address));
+                if let Some(address) = found.keep(word.at, address) {
+                    found.push(&mut self.config.dns, address);
+                }
             } else if found.keep(word.at, value::domain(word.text)).is_some() {
-                self.config.search_domains.push(word.text.to_owned());
+                let domain = found.copy(word.text);
+                found.push(&mut self.config.search_domains, domain);
             }
         }
     }
 
-    fn mtu(&mut self, value: Span<'_>, found: &mut Findings) {
-        let text = value.squeezed();
-        if value::decimal(&text) == Some(0) {
-            self.config.mtu = None;
-            return found.report(value.at, Reason::ZeroMtu);
+    /// A value that is read without its white space.
+    fn word(&mut self, key: Setting, value: Span<'_>, found: &mut Findings) {
+        let Some(text) = found.note(value.squeezed()) else { return };
+        let (at, config) = (value.at, &mut self.config);
+        match key {
+            Setting::PrivateKey => {
+                let key = PrivateKey::from_base64(&text).map_err(Reason::Key);
+                self.private_key_faulty = key.is_err();
+                config.tunnel.private_key = found.keep(at, key).filter(|key| !key.is_zero());
+            }
+            Setting::ListenPort => config.listen_port = found.keep(at, value::port(&text, 0)),
+            Setting::FwMark => config.fwmark = found.keep(at, value::fwmark(&text)),
+            _ if value::decimal(&text) == Some(0) => {
+                config.mtu = None;
+                found.report(at, Reason::ZeroMtu);
+            }
+            _ => {
+                let mtu = found.keep(at, value::number(&text, MIN_MTU.into(), u16::MAX.into()));
+                config.mtu = mtu.and_then(|mtu| u16::try_from(mtu).ok());
+                self.mtu_at = Some(at);
+            }
         }
-        let mtu = found.keep(value.at, value::number(&text, MIN_MTU.into(), u16::MAX.into()));
-        self.config.mtu = mtu.and_then(|mtu| u16::try_from(mtu).ok());
-        self.mtu_at = Some(value.at);
     }
 
     /// What only shows when all lines are read.
@@ -148,8 +164,8 @@ impl InterfaceDraft {
 }
 
 /// The pieces between commas and white space, as `wg-quick` splits them.
-fn words<'t>(value: Span<'t>, found: &mut Findings) -> Vec<Span<'t>> {
-    listed(value, found).flat_map(|item| item.split(char::is_whitespace)).filter(|word| !word.text.is_empty()).collect()
+fn words<'t>(value: Span<'t>, found: &mut Findings) -> impl Iterator<Item = Span<'t>> + use<'t> {
+    listed(value, found).flat_map(|item| item.split(char::is_whitespace)).filter(|word| !word.text.is_empty())
 }
 
 /// The pieces between commas; empty ones are reported, once.
@@ -164,7 +180,21 @@ pub(super) fn listed<'t>(value: Span<'t>, found: &mut Findings) -> impl Iterator
 fn applications(list: &mut Vec<String>, value: Span<'_>, found: &mut Findings) {
     for item in listed(value, found) {
         if found.keep(item.at, value::application(item.text)).is_some() {
-            list.push(item.text.to_owned());
+            let name = found.copy(item.text);
+            found.push(list, name);
         }
+    }
+}
+
+fn command(list: &mut Vec<String>, value: Span<'_>, found: &mut Findings) {
+    let command = found.copy(value.text);
+    found.push(list, command);
+}
+
+fn table(value: Span<'_>, found: &mut Findings) -> Table {
+    match found.keep(value.at, value::table(value.text)) {
+        Some(value::Wanted::To(table)) => table,
+        Some(value::Wanted::Named) => Table::Name(found.copy(value.text)),
+        None => Table::default(),
     }
 }

@@ -1,5 +1,6 @@
 //! Cuts a text into lines, and lines into spans that know where they stand.
 use crate::config::reason::Reason;
+use crate::memory::NoMemory;
 use alloc::string::String;
 use zeroize::Zeroizing;
 
@@ -96,10 +97,11 @@ impl<'t> Span<'t> {
     }
 
     /// The text without any white space, as `wg` reads it. Wiped when dropped: it may be a key.
-    pub(super) fn squeezed(self) -> Zeroizing<String> {
-        let mut text = String::with_capacity(self.text.len());
+    pub(super) fn squeezed(self) -> Result<Zeroizing<String>, NoMemory> {
+        let mut text = Zeroizing::new(String::new());
+        text.try_reserve_exact(self.text.len())?;
         text.extend(self.text.chars().filter(|c| !c.is_whitespace()));
-        Zeroizing::new(text)
+        Ok(text)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::config::parser::Findings;
 use crate::config::quick::Table;
 use crate::config::reason::Reason;
 use crate::config::settings::{self, Setting};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipnet::IpNet;
 
@@ -15,9 +15,9 @@ const MAIN: (u32, &str) = (254, "main");
 ///
 /// The route to everything (prefix length 0) of [`Table::Auto`] is none of these: marked datagrams go around it. They do
 /// not go around more specific routes, which stay in the main table. Who looks into other tables is not told here.
-pub(super) fn report(
+pub(super) fn report<Networks: Iterator<Item = (IpNet, Position)>>(
     table: &Table,
-    networks: impl Iterator<Item = (IpNet, Position)>,
+    networks: impl Fn() -> Networks,
     endpoints: impl Iterator<Item = (IpAddr, Position)>,
     found: &mut Findings,
 ) {
@@ -27,16 +27,29 @@ pub(super) fn report(
         Table::Name(name) if name == MAIN.1 => 0,
         Table::Off | Table::Number(_) | Table::Name(_) => return,
     };
-    let lines: BTreeMap<IpNet, u32> = networks
-        .filter(|(network, _)| network.prefix_len() >= shortest)
-        .map(|(network, at)| (network, at.line))
-        .collect();
-    let lengths: BTreeSet<u8> = lines.keys().map(IpNet::prefix_len).collect();
+    let mut lines: Vec<(IpNet, u32)> = found.collect(|| {
+        let routed = networks().filter(|(network, _)| network.prefix_len() >= shortest);
+        routed.map(|(network, at)| (network, at.line))
+    });
+    lines.sort_unstable();
+    let mut used = [false; 129];
+    for (network, _) in &lines {
+        if let Some(used) = used.get_mut(usize::from(network.prefix_len())) {
+            *used = true;
+        }
+    }
+    let lengths = || (0..=128_u8).rev().zip(used.iter().rev()).filter(|(_, used)| **used).map(|(length, _)| length);
+    // The last line that has the network.
+    let line_of = |network: IpNet| {
+        let end = lines.partition_point(|line| *line <= (network, u32::MAX));
+        let (last, line) = lines.get(end.checked_sub(1)?)?;
+        (*last == network).then_some(*line)
+    };
     found.key = Some(settings::name(Setting::Endpoint));
     for (address, at) in endpoints {
-        let around = |length: &u8| IpNet::new(address, *length).ok().map(|network| network.trunc());
-        if let Some(line) = lengths.iter().rev().filter_map(around).find_map(|network| lines.get(&network)) {
-            found.report(at, Reason::EndpointInTunnel { other_line: *line });
+        let around = |length: u8| IpNet::new(address, length).ok().map(|network| network.trunc());
+        if let Some(other_line) = lengths().filter_map(around).find_map(line_of) {
+            found.report(at, Reason::EndpointInTunnel { other_line });
         }
     }
 }

@@ -29,7 +29,7 @@ mod writer;
 pub use change::{AllowedIp, Change, Endpoint, NewPeer, PeerAction, PeerChange, TunnelConfig};
 pub use diagnostic::{Diagnostic, Section, Severity};
 pub use layout::{Layout, Padding};
-pub use parser::{Parsed, parse};
+pub use parser::{MAX_DIAGNOSTICS, Parsed, parse, parse_with};
 pub use quick::{AmneziaSetting, QuickConfig, Table};
 pub use reason::Reason;
 pub use writer::{write, write_to};

@@ -4,21 +4,21 @@ use crate::config::diagnostic::Section;
 use crate::config::interface::listed;
 use crate::config::lines::{Position, Span};
 use crate::config::loops;
-use crate::config::parser::{Findings, Seen};
+use crate::config::parser::Findings;
 use crate::config::quick::QuickConfig;
 use crate::config::reason::Reason;
 use crate::config::settings::{self, Setting};
 use crate::config::value;
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
-use alloc::collections::{BTreeMap, BTreeSet};
+use crate::memory::list;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipnet::IpNet;
+use zeroize::Zeroizing;
 
 /// What is known of one peer so far.
 pub(super) struct PeerDraft {
     header: Position,
-    pub(super) seen: Seen,
     key_at: Option<Position>,
     public_key: Option<PublicKey>,
     preshared_key: Option<PresharedKey>,
@@ -36,7 +36,6 @@ impl PeerDraft {
     pub(super) fn new(header: Position) -> Self {
         Self {
             header,
-            seen: Seen::default(),
             key_at: None,
             public_key: None,
             preshared_key: None,
@@ -51,7 +50,9 @@ impl PeerDraft {
     /// Takes one line. `value` is empty only where the table of keys allows it.
     pub(super) fn entry(&mut self, key: Setting, value: Span<'_>, found: &mut Findings) {
         let at = value.at;
-        let text = value.squeezed();
+        // A list is not squeezed as a whole: its items are.
+        let whole = if key == Setting::AllowedIps { Ok(Zeroizing::default()) } else { value.squeezed() };
+        let Some(text) = found.note(whole) else { return };
         match key {
             Setting::PublicKey => {
                 self.key_at = Some(at);
@@ -69,7 +70,7 @@ impl PeerDraft {
                 if let Some((_, true)) = endpoint {
                     found.report(at, Reason::UnbracketedIpv6);
                 }
-                self.endpoint = endpoint.map(|(endpoint, _)| endpoint);
+                self.endpoint = endpoint.and_then(|(endpoint, _)| found.note(endpoint));
                 self.endpoint_at = at;
             }
             Setting::PersistentKeepalive => {
@@ -92,26 +93,35 @@ impl PeerDraft {
             found.report(value.at, Reason::EmptyValue);
         }
         for item in items {
-            let Some((mut allowed, incremental)) = found.keep(item.at, value::allowed_ip(&item.squeezed())) else {
-                continue;
-            };
+            let Some(text) = found.note(item.squeezed()) else { return };
+            let Some((mut allowed, incremental)) = found.keep(item.at, value::allowed_ip(&text)) else { continue };
             let whole = allowed.network.trunc();
             if whole != allowed.network {
                 found.report(item.at, Reason::HostBits);
             }
             allowed.network = whole;
             self.replaces &= !incremental;
-            self.allowed_ips.push((allowed, item.at));
+            found.push(&mut self.allowed_ips, (allowed, item.at));
         }
     }
 
+    /// Whether the section, now at its end, is that of a peer. Without a public key it is not.
+    pub(super) fn is_whole(&self, found: &mut Findings) -> bool {
+        if self.key_at.is_none() {
+            (found.section, found.key) = (Some(Section::Peer), None);
+            found.report(self.header, Reason::MissingPublicKey);
+        }
+        self.public_key.is_some()
+    }
+
     /// Whether an allowed IP of this section is lost when `later` follows: it replaces them all, by others.
-    fn loses_to(&self, later: &Self) -> bool {
+    fn loses_to(&self, later: &Self, found: &mut Findings) -> bool {
         if !later.replaces {
             return false;
         }
-        let kept: BTreeSet<IpNet> = later.added().map(|(network, _)| network).collect();
-        self.added().any(|(network, _)| !kept.contains(&network))
+        let mut kept: Vec<IpNet> = found.collect(|| later.added().map(|(network, _)| network));
+        kept.sort_unstable();
+        self.added().any(|(network, _)| kept.binary_search(&network).is_err())
     }
 
     /// The allowed IPs that are added, and where.
@@ -128,12 +138,12 @@ impl PeerDraft {
     }
 
     /// Adds a later section of the same peer, applied after this one as the `wg` protocol does.
-    fn followed_by(&mut self, later: Self) {
+    fn followed_by(&mut self, later: Self, found: &mut Findings) {
         if later.replaces {
             self.replaces = true;
             self.allowed_ips.clear();
         }
-        self.allowed_ips.extend(later.allowed_ips);
+        later.allowed_ips.into_iter().for_each(|entry| found.push(&mut self.allowed_ips, entry));
         if later.endpoint.is_some() {
             self.endpoint_at = later.endpoint_at;
         }
@@ -143,15 +153,27 @@ impl PeerDraft {
     }
 
     /// Takes out what is taken away, and all that takes away: there is nothing before the text to take it from.
-    fn settle(&mut self) {
+    fn settle(&mut self, found: &mut Findings) {
         if self.allowed_ips.iter().all(|(a, _)| !a.remove) {
             return;
         }
-        let numbered = || self.allowed_ips.iter().enumerate();
-        let removals: BTreeMap<IpNet, usize> =
-            numbered().filter(|(_, (a, _))| a.remove).map(|(i, (a, _))| (a.network, i)).collect();
-        let stays = |i: usize, a: &AllowedIp| !a.remove && removals.get(&a.network).is_none_or(|removed| i > *removed);
-        self.allowed_ips = numbered().filter(|(i, (a, _))| stays(*i, a)).map(|(_, entry)| *entry).collect();
+        let numbered = || self.allowed_ips.iter().zip(0_usize..).map(|((allowed, _), number)| (allowed, number));
+        let mut removals: Vec<(IpNet, usize)> = found.collect(|| {
+            numbered().filter(|(allowed, _)| allowed.remove).map(|(allowed, number)| (allowed.network, number))
+        });
+        removals.sort_unstable();
+        // The last removal of the network, if any comes after the entry.
+        let goes = |network: IpNet, number: usize| {
+            let end = removals.partition_point(|removal| *removal < (network, usize::MAX));
+            let last = end.checked_sub(1).and_then(|at| removals.get(at));
+            last.is_some_and(|(removed, after)| *removed == network && *after > number)
+        };
+        let mut number = 0_usize;
+        self.allowed_ips.retain(|(allowed, _)| {
+            let stays = !allowed.remove && !goes(allowed.network, number);
+            number = number.saturating_add(1);
+            stays
+        });
     }
 }
 
@@ -169,65 +191,85 @@ fn is_zero(key: &PublicKey) -> bool {
 /// stands, so that the last owner of a shared allowed IP is the one `wg` would leave it to.
 pub(super) fn join(drafts: Vec<PeerDraft>, config: &QuickConfig, found: &mut Findings) -> Vec<NewPeer> {
     found.section = Some(Section::Peer);
-    let ours = config.tunnel.private_key.as_ref().map(PrivateKey::public_key);
-    let mut peers: Vec<Option<PeerDraft>> = Vec::new();
-    let mut places: BTreeMap<PublicKey, usize> = BTreeMap::new();
     found.key = Some(settings::name(Setting::PublicKey));
-    for draft in drafts {
-        let (Some(key), Some(at)) = (draft.public_key, draft.key_at) else {
-            if draft.key_at.is_none() {
-                found.key = None;
-                found.report(draft.header, Reason::MissingPublicKey);
-                found.key = Some(settings::name(Setting::PublicKey));
-            }
-            continue;
-        };
-        if ours == Some(key) {
-            found.report(at, Reason::OwnPublicKey);
+    let ours = config.tunnel.private_key.as_ref().map(PrivateKey::public_key);
+    for draft in drafts.iter().filter(|draft| draft.public_key.is_some() && draft.public_key == ours) {
+        found.report(draft.key_at.unwrap_or(draft.header), Reason::OwnPublicKey);
+    }
+    let mut peers = join_sections(drafts, found);
+    peers.iter_mut().for_each(|peer| peer.settle(found));
+    report_shared(&peers, found);
+    let endpoints = peers.iter().filter_map(PeerDraft::address);
+    loops::report(&config.table, || peers.iter().flat_map(PeerDraft::added), endpoints, found);
+    let mut joined = found.note(list(peers.len())).unwrap_or_default();
+    for peer in peers {
+        if let Some(peer) = new_peer(peer, found) {
+            found.push(&mut joined, peer);
         }
-        let earlier = places.insert(key, peers.len()).and_then(|place| peers.get_mut(place)).and_then(Option::take);
-        let joined = match earlier {
-            Some(mut first) => {
-                let first_line = first.header.line;
-                let loses = first.loses_to(&draft);
-                found.report(
-                    at,
-                    match loses {
-                        true => Reason::LostAllowedIps { first_line },
-                        false => Reason::RepeatedPeer { first_line },
-                    },
-                );
-                first.followed_by(draft);
-                first
-            }
+    }
+    joined
+}
+
+/// Joins each section with the one before it of the same peer.
+fn join_sections(drafts: Vec<PeerDraft>, found: &mut Findings) -> Vec<PeerDraft> {
+    let keys = || drafts.iter().map(|draft| draft.public_key).enumerate();
+    let mut by_key: Vec<(Option<PublicKey>, usize)> = found.collect(|| keys().map(|(place, key)| (key, place)));
+    by_key.sort_unstable();
+    let mut repeated: Vec<(usize, usize)> = found.collect(|| {
+        let pairs = by_key.iter().zip(by_key.iter().skip(1)).filter(|((one, _), (next, _))| one == next);
+        pairs.map(|((_, earlier), (_, later))| (*later, *earlier))
+    });
+    repeated.sort_unstable();
+    if repeated.is_empty() {
+        return drafts;
+    }
+    let mut peers = found.note(list(drafts.len())).unwrap_or_default();
+    if peers.capacity() < drafts.len() {
+        return drafts;
+    }
+    let mut repeated = repeated.into_iter().peekable();
+    for (place, draft) in drafts.into_iter().enumerate() {
+        let earlier = repeated.next_if(|(later, _)| *later == place);
+        let earlier = earlier.and_then(|(_, earlier)| peers.get_mut(earlier)).and_then(Option::take);
+        let joined: PeerDraft = match earlier {
+            Some(first) => join_two(first, draft, found),
             None => draft,
         };
         peers.push(Some(joined));
     }
-    let mut peers: Vec<PeerDraft> = peers.into_iter().flatten().collect();
-    peers.iter_mut().for_each(PeerDraft::settle);
-    report_shared(&peers, found);
-    let endpoints = peers.iter().filter_map(PeerDraft::address);
-    loops::report(&config.table, peers.iter().flat_map(PeerDraft::added), endpoints, found);
-    peers.into_iter().filter_map(new_peer).collect()
+    let mut joined = found.note(list(peers.len())).unwrap_or_default();
+    peers.into_iter().flatten().for_each(|peer| found.push(&mut joined, peer));
+    joined
+}
+
+fn join_two(mut first: PeerDraft, later: PeerDraft, found: &mut Findings) -> PeerDraft {
+    let first_line = first.header.line;
+    let reason = match first.loses_to(&later, found) {
+        true => Reason::LostAllowedIps { first_line },
+        false => Reason::RepeatedPeer { first_line },
+    };
+    found.report(later.key_at.unwrap_or(later.header), reason);
+    first.followed_by(later, found);
+    first
 }
 
 /// Reports each allowed IP that another peer before has too.
 fn report_shared(peers: &[PeerDraft], found: &mut Findings) {
     found.key = Some(settings::name(Setting::AllowedIps));
-    let mut owners: BTreeMap<IpNet, (usize, u32)> = BTreeMap::new();
-    for (i, peer) in peers.iter().enumerate() {
-        for (network, at) in peer.added() {
-            match owners.insert(network, (i, at.line)) {
-                Some((other, line)) if other != i => found.report(at, Reason::SharedAllowedIp { other_line: line }),
-                _ => {}
-            }
+    let mut owned: Vec<(IpNet, usize, Position)> = found.collect(|| {
+        let numbered = peers.iter().enumerate();
+        numbered.flat_map(|(peer, draft)| draft.added().map(move |(network, at)| (network, peer, at)))
+    });
+    owned.sort_unstable();
+    for ((network, peer, at), (same, other, later)) in owned.iter().zip(owned.iter().skip(1)) {
+        if network == same && peer != other {
+            found.report(*later, Reason::SharedAllowedIp { other_line: at.line });
         }
     }
 }
 
-fn new_peer(draft: PeerDraft) -> Option<NewPeer> {
-    let allowed_ips = draft.added().map(|(network, _)| network).collect();
+fn new_peer(draft: PeerDraft, found: &mut Findings) -> Option<NewPeer> {
+    let allowed_ips = found.collect(|| draft.added().map(|(network, _)| network));
     Some(NewPeer {
         preshared_key: draft.preshared_key,
         endpoint: draft.endpoint,

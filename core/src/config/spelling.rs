@@ -1,11 +1,11 @@
 //! Which key a misspelt one may have been meant for.
 use crate::config::diagnostic::Section;
 use crate::config::settings::SETTINGS;
-use alloc::string::String;
-use alloc::vec::Vec;
 
-/// Letters in the longest text that is looked at.
+/// Letters in the longest text, and in the longest name, that is looked at.
 const LONGEST: usize = 24;
+/// A row of distances, one for each beginning of a name.
+type Distances = [usize; LONGEST + 1];
 
 /// Beginnings of words that mean the opposite of each other.
 const OPPOSITES: &[(&str, &str)] = &[
@@ -31,10 +31,9 @@ pub(super) fn similar(text: &str, section: Section) -> Option<&'static str> {
         return None;
     }
     let names = || SETTINGS.iter().filter(|row| row.section == section).map(|row| row.name);
-    let mut near: Vec<(usize, &str)> = names().filter_map(|name| Some((near(text, name)?, name))).collect();
-    near.sort_unstable();
-    let (least, name) = *near.first()?;
-    let has_rival = near.get(1).is_some_and(|(wrong, _)| *wrong == least);
+    let near = || names().filter_map(|name| Some((near(text, name)?, name)));
+    let (least, name) = near().min()?;
+    let has_rival = near().filter(|(wrong, _)| *wrong == least).count() > 1;
     let begins = |name: &&str| name.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
     let is_alone = !has_rival && names().filter(begins).count() < 2;
     (is_alone && !contradicts(text, name)).then_some(name)
@@ -49,44 +48,51 @@ fn near(text: &str, name: &str) -> Option<usize> {
 
 /// Whether one of both says the opposite of the other.
 fn contradicts(text: &str, name: &str) -> bool {
-    let lower = |word: &str| -> String { word.chars().map(|letter| letter.to_ascii_lowercase()).collect() };
-    let (text, name) = (lower(text), lower(name));
-    let says = |word: &str| (text.contains(word), name.contains(word));
+    let says = |word: &str| (has(text, word), has(name, word));
     let opposed = |(one, other): &(&str, &str)| {
         let (one, other) = (says(one), says(other));
         (one == (true, false) && other == (false, true)) || (one == (false, true) && other == (true, false))
     };
-    let negated = |negation: &&str| {
-        let negates = |word: &str, other: &str| word.starts_with(*negation) && !other.starts_with(*negation);
-        negates(&text, &name) && text.len() > name.len()
-    };
+    let negated = |negation: &&str| begins(text, negation) && !begins(name, negation) && text.len() > name.len();
     OPPOSITES.iter().any(opposed) || NEGATIONS.iter().any(negated)
+}
+
+/// Whether `text` has `word`, which is in lower case, in it, regardless of case.
+fn has(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|piece| piece.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Whether `text` begins with `word`, regardless of case.
+fn begins(text: &str, word: &str) -> bool {
+    text.as_bytes().get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// The number of letters to change, add, take away or swap with the next to get from `a` to `b`, regardless of case
 /// (Damerau and Levenshtein, each letter touched once).
 fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<u8> = a.bytes().map(|letter| letter.to_ascii_lowercase()).collect();
-    let b: Vec<u8> = b.bytes().map(|letter| letter.to_ascii_lowercase()).collect();
-    let at = |row: &[usize], i: usize| row.get(i).copied().unwrap_or(usize::MAX);
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let at = |row: &Distances, i: usize| row.get(i).copied().unwrap_or(usize::MAX);
+    let (mut before_last, mut last): (Distances, Distances) = ([0; LONGEST + 1], core::array::from_fn(|i| i));
     for (i, x) in a.iter().enumerate() {
-        let mut row = Vec::with_capacity(last.len());
-        row.push(i.saturating_add(1));
-        for (j, y) in b.iter().enumerate() {
-            let replaced = at(&last, j).saturating_add(usize::from(x != y));
-            let shifted = at(&last, j.saturating_add(1)).min(at(&row, j)).saturating_add(1);
+        let mut row = [0; LONGEST + 1];
+        let (first, rest) = row.split_at_mut(1);
+        first.fill(i.saturating_add(1));
+        let mut left = i.saturating_add(1);
+        for ((j, y), place) in b.iter().enumerate().zip(rest) {
+            let replaced = at(&last, j).saturating_add(usize::from(!x.eq_ignore_ascii_case(y)));
+            let shifted = at(&last, j.saturating_add(1)).min(left).saturating_add(1);
             let previous = |letters: &[u8], i: usize| i.checked_sub(1).and_then(|i| letters.get(i).copied());
-            let swapped = match (previous(&a, i) == Some(*y), previous(&b, j) == Some(*x)) {
+            let same = |one: Option<u8>, other: &u8| one.is_some_and(|one| one.eq_ignore_ascii_case(other));
+            let swapped = match (same(previous(a, i), y), same(previous(b, j), x)) {
                 (true, true) => at(&before_last, j.saturating_sub(1)).saturating_add(1),
                 _ => usize::MAX,
             };
-            row.push(replaced.min(shifted).min(swapped));
+            left = replaced.min(shifted).min(swapped);
+            *place = left;
         }
         before_last = core::mem::replace(&mut last, row);
     }
-    last.last().copied().unwrap_or(usize::MAX)
+    at(&last, b.len())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 use crate::config::change::{AllowedIp, Endpoint};
 use crate::config::quick::Table;
 use crate::config::reason::Reason;
-use alloc::borrow::ToOwned;
+use crate::memory::{NoMemory, copy_text};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use ipnet::IpNet;
 
@@ -59,14 +59,24 @@ pub(super) fn boolean(text: &str) -> Result<bool, Reason> {
     }
 }
 
+/// Which routing table a text means.
+pub(super) enum Wanted {
+    /// This one.
+    To(Table),
+    /// The one of this name.
+    Named,
+}
+
 /// `auto`, `off`, a number or the name of a routing table.
-pub(super) fn table(text: &str) -> Result<Table, Reason> {
+pub(super) fn table(text: &str) -> Result<Wanted, Reason> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     match text {
-        t if t.eq_ignore_ascii_case("auto") => Ok(Table::Auto),
-        t if t.eq_ignore_ascii_case("off") => Ok(Table::Off),
-        t if t.starts_with(|c: char| c.is_ascii_digit()) => decimal(t).map(Table::Number).ok_or(Reason::Table),
-        t if !t.is_empty() && !t.starts_with('-') && t.chars().all(fits) => Ok(Table::Name(t.to_owned())),
+        t if t.eq_ignore_ascii_case("auto") => Ok(Wanted::To(Table::Auto)),
+        t if t.eq_ignore_ascii_case("off") => Ok(Wanted::To(Table::Off)),
+        t if t.starts_with(|c: char| c.is_ascii_digit()) => {
+            decimal(t).map(|number| Wanted::To(Table::Number(number))).ok_or(Reason::Table)
+        }
+        t if !t.is_empty() && !t.starts_with('-') && t.chars().all(fits) => Ok(Wanted::Named),
         _ => Err(Reason::Table),
     }
 }
@@ -96,29 +106,36 @@ pub(super) fn allowed_ip(text: &str) -> Result<(AllowedIp, bool), Reason> {
 
 /// An address and port as the `wg` protocol writes them: IPv6 in brackets, perhaps with a zone. A zone that is an
 /// interface's name makes it a name for the host to resolve.
-pub(crate) fn socket_address(text: &str) -> Option<Endpoint> {
+pub(crate) fn socket_address(text: &str) -> Option<Made> {
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Some(Endpoint::Address(address));
+        return Some(Ok(Endpoint::Address(address)));
     }
     let (host, port) = text.strip_prefix('[')?.split_once("]:")?;
     let port = decimal(port).and_then(|p| u16::try_from(p).ok())?;
     scoped(host, port)
 }
 
+/// An endpoint, or the memory for its name is missing.
+type Made = Result<Endpoint, NoMemory>;
+
+fn named(host: &str, port: u16) -> Made {
+    copy_text(host).map(|host| Endpoint::Name { host, port })
+}
+
 /// An IPv6 address with a zone (RFC 4007 § 11): a number is its index, a name is left to the host.
-fn scoped(host: &str, port: u16) -> Option<Endpoint> {
+fn scoped(host: &str, port: u16) -> Option<Made> {
     let (address, zone) = host.split_once('%')?;
     let address: Ipv6Addr = address.parse().ok()?;
     if let Some(index) = decimal(zone) {
-        return Some(Endpoint::Address(SocketAddrV6::new(address, port, 0, index).into()));
+        return Some(Ok(Endpoint::Address(SocketAddrV6::new(address, port, 0, index).into())));
     }
     let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '[' | ']' | '%' | '/' | '#' | ',' | '=' | ':');
-    let named = !zone.is_empty() && zone.len() < 16 && zone.chars().all(fits);
-    named.then(|| Endpoint::Name { host: host.to_owned(), port })
+    let is_name = !zone.is_empty() && zone.len() < 16 && zone.chars().all(fits);
+    is_name.then(|| named(host, port))
 }
 
 /// `host:port`, `[IPv6]:port`, and as `wg` takes it too: IPv6 without brackets, for which the second value is true.
-pub(super) fn endpoint(text: &str) -> Result<(Endpoint, bool), Reason> {
+pub(super) fn endpoint(text: &str) -> Result<(Made, bool), Reason> {
     let (host, number, bracketed) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, rest) = rest.split_once(']').ok_or(Reason::UnclosedBracket)?;
@@ -133,19 +150,19 @@ pub(super) fn endpoint(text: &str) -> Result<(Endpoint, bool), Reason> {
     let port = port(number, 1)?;
     if host.contains(':') {
         let endpoint = match host.parse::<Ipv6Addr>() {
-            Ok(address) => Endpoint::Address((address, port).into()),
+            Ok(address) => Ok(Endpoint::Address((address, port).into())),
             Err(_) => scoped(host, port).ok_or(Reason::Address)?,
         };
         return Ok((endpoint, !bracketed));
     }
     if let Ok(address) = host.parse::<Ipv4Addr>() {
-        return Ok((Endpoint::Address((address, port).into()), false));
+        return Ok((Ok(Endpoint::Address((address, port).into())), false));
     }
     if looks_like_ipv4(host) {
         return Err(Reason::Address);
     }
     name(host)?;
-    Ok((Endpoint::Name { host: host.to_owned(), port }, false))
+    Ok((named(host, port), false))
 }
 
 /// Whether only an IPv4 address can be meant.

@@ -2,6 +2,7 @@
 use crate::config::change::{Endpoint, NewPeer};
 use crate::config::quick::{QuickConfig, Table};
 use crate::config::settings::{self, Setting};
+use crate::crypto::keys::InBase64;
 use alloc::string::String;
 use core::fmt::{self, Display, Formatter, Write};
 use zeroize::Zeroizing;
@@ -33,7 +34,7 @@ pub fn write_to(config: &QuickConfig, out: &mut impl Write) -> fmt::Result {
 fn write_interface(config: &QuickConfig, out: &mut impl Write) -> fmt::Result {
     writeln!(out, "[Interface]")?;
     if let Some(key) = &config.tunnel.private_key {
-        line(out, Setting::PrivateKey, &*key.to_base64())?;
+        line(out, Setting::PrivateKey, InBase64(key.as_bytes()))?;
     }
     if let Some(port) = config.listen_port {
         line(out, Setting::ListenPort, port)?;
@@ -69,7 +70,7 @@ fn write_peer(peer: &NewPeer, out: &mut impl Write) -> fmt::Result {
     writeln!(out, "\n[Peer]")?;
     line(out, Setting::PublicKey, peer.public_key)?;
     if let Some(key) = &peer.preshared_key {
-        line(out, Setting::PresharedKey, &*key.to_base64())?;
+        line(out, Setting::PresharedKey, InBase64(key.as_bytes()))?;
     }
     list(out, Setting::AllowedIps, peer.allowed_ips.iter())?;
     match &peer.endpoint {

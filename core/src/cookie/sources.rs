@@ -2,8 +2,7 @@
 use crate::cookie::bucket::{Bucket, Rate};
 use crate::crypto::hash::mac;
 use crate::time::Instant;
-use alloc::boxed::Box;
-use alloc::vec;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use zeroize::Zeroizing;
 
@@ -29,19 +28,24 @@ struct Slot {
 /// sender can aim at a set.
 pub(super) struct Sources {
     secret: Zeroizing<[u8; 16]>,
-    sets: Option<Box<[[Slot; WAYS]]>>,
+    sets: Vec<[Slot; WAYS]>,
 }
 
 impl Sources {
     pub(super) const fn new(secret: Zeroizing<[u8; 16]>) -> Self {
-        Self { secret, sets: None }
+        Self { secret, sets: Vec::new() }
     }
 
-    /// Takes a token of the source's own bucket; `false` when it has none left.
+    /// Takes a token of the source's own bucket; `false` when it has none left, or there is no memory to count them.
     pub(super) fn take(&mut self, now: Instant, rate: Rate, source: IpAddr) -> bool {
         let (set, tag) = self.place(source);
-        let sets = self.sets.get_or_insert_with(|| vec![[Slot::default(); WAYS]; SETS].into_boxed_slice());
-        let Some(set) = sets.get_mut(set) else { return false };
+        if self.sets.is_empty() {
+            if self.sets.try_reserve_exact(SETS).is_err() {
+                return false;
+            }
+            self.sets.resize(SETS, [Slot::default(); WAYS]);
+        }
+        let Some(set) = self.sets.get_mut(set) else { return false };
         if let Some(slot) = set.iter_mut().find(|slot| slot.tag == tag) {
             return slot.bucket.take(now, rate);
         }
@@ -52,7 +56,7 @@ impl Sources {
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.sets.as_ref().map_or(0, |_| TABLE_BYTES)
+        if self.sets.is_empty() { 0 } else { TABLE_BYTES }
     }
 
     /// The set and the tag of a source: an IPv4 address, or the /64 that an IPv6 host has for itself.
@@ -111,7 +115,7 @@ mod tests {
             assert!(sources.take(Instant::ZERO, Rate::new(20, 5), IpAddr::V4(n.into())), "source {n}");
         }
         assert_eq!(sources.heap_bytes(), TABLE_BYTES);
-        assert_eq!(sources.sets.as_ref().unwrap().len(), SETS);
+        assert_eq!(sources.sets.len(), SETS);
         assert_eq!(TABLE_BYTES, 32 * 1024);
     }
 

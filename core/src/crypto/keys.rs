@@ -65,6 +65,20 @@ macro_rules! secret_text {
                 let mut key = Self([0; KEY_LEN]);
                 decode_hex(text, &mut key.0).map(|()| key)
             }
+            /// Writes the key as 44 base64 characters. Takes no memory from the heap.
+            ///
+            /// # Errors
+            /// Those of `out`.
+            pub fn write_base64(&self, out: &mut impl core::fmt::Write) -> core::fmt::Result {
+                write!(out, "{}", InBase64(&self.0))
+            }
+            /// Writes the key as 64 lower-case hexadecimal digits. Takes no memory from the heap.
+            ///
+            /// # Errors
+            /// Those of `out`.
+            pub fn write_hex(&self, out: &mut impl core::fmt::Write) -> core::fmt::Result {
+                write!(out, "{}", InHex(&self.0))
+            }
             /// The key as 44 base64 characters, wiped on drop.
             #[must_use]
             pub fn to_base64(&self) -> Zeroizing<String> {
@@ -182,14 +196,33 @@ impl PublicKey {
 
 impl core::fmt::Display for PublicKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let mut text = [0; BASE64_LEN];
-        f.write_str(Base64::encode(&self.0, &mut text).map_err(|_| core::fmt::Error)?)
+        InBase64(&self.0).fmt(f)
     }
 }
 
 impl core::fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "PublicKey({self})")
+    }
+}
+
+/// Writes a key as its 44 base64 characters, without memory of its own but on the stack, which it wipes.
+pub(crate) struct InBase64<'k>(pub(crate) &'k [u8; KEY_LEN]);
+
+/// Writes a key as its 64 lower-case hexadecimal digits, likewise.
+pub(crate) struct InHex<'k>(pub(crate) &'k [u8; KEY_LEN]);
+
+impl core::fmt::Display for InBase64<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut text = Zeroizing::new([0; BASE64_LEN]);
+        f.write_str(Base64::encode(self.0, &mut *text).map_err(|_| core::fmt::Error)?)
+    }
+}
+
+impl core::fmt::Display for InHex<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut text = Zeroizing::new([0; HEX_LEN]);
+        f.write_str(base16ct::lower::encode_str(self.0, &mut *text).map_err(|_| core::fmt::Error)?)
     }
 }
 

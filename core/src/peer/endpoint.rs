@@ -1,8 +1,8 @@
 //! Where a peer is reached: as configured, and as authenticated datagrams have shown.
 use crate::config::Endpoint;
+use crate::memory::Boxed;
 use crate::route::RoutingTable;
 use crate::time::Instant;
-use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
 
 /// The two outer addresses of a datagram. Those that the core gives out are IPv4 where they are IPv4, never
@@ -54,7 +54,7 @@ pub(crate) struct PeerEndpoint {
     routed: Routed,
     pub(crate) pinned: bool,
     /// As configured; boxed, for most peers of a gateway have none.
-    configured: Option<Box<Endpoint>>,
+    configured: Option<Boxed<Endpoint>>,
     /// When the host was last asked to resolve the name; `Instant::MAX`: not yet.
     asked: Instant,
 }
@@ -85,16 +85,16 @@ impl PeerEndpoint {
     }
 
     /// A new endpoint from the configuration. The name that it has already leaves it where it is until the host answers.
-    pub(crate) fn configure(&mut self, endpoint: Endpoint) {
-        match &endpoint {
+    pub(crate) fn configure(&mut self, endpoint: Boxed<Endpoint>) {
+        match &*endpoint {
             Endpoint::Address(remote) => self.set_remote(*remote),
-            Endpoint::Name { .. } if self.configured() == Some(&endpoint) => {}
+            Endpoint::Name { .. } if self.configured() == Some(&*endpoint) => {}
             Endpoint::Name { .. } => {
                 self.path = None;
                 self.routed = Routed::default();
             }
         }
-        self.configured = Some(Box::new(endpoint));
+        self.configured = Some(endpoint);
         self.asked = Instant::MAX;
     }
 
@@ -208,6 +208,10 @@ mod tests {
     use super::*;
     use core::net::SocketAddrV6;
 
+    fn boxed(endpoint: Endpoint) -> Boxed<Endpoint> {
+        Boxed::new(endpoint).expect("memory")
+    }
+
     fn path(local: &str, remote: &str) -> Path {
         Path::new(remote.parse().expect("an address")).with_local(local.parse().ok())
     }
@@ -232,7 +236,7 @@ mod tests {
         ];
         for (row, (pinned, from, believed, moved)) in table.into_iter().enumerate() {
             let mut endpoint = PeerEndpoint { pinned, ..PeerEndpoint::default() };
-            endpoint.configure(Endpoint::Address("[::ffff:192.0.2.1]:1".parse().expect("an address")));
+            endpoint.configure(boxed(Endpoint::Address("[::ffff:192.0.2.1]:1".parse().expect("an address"))));
             assert_eq!(endpoint.roam(path("::ffff:10.0.0.1", from)), moved, "row {row}");
             let then = endpoint.path().expect("configured");
             assert_eq!(then.remote, believed.parse().expect("an address"), "row {row}");
@@ -246,7 +250,7 @@ mod tests {
     fn flow_labels_are_forgotten_and_scopes_are_not() {
         let from = |flow, scope| SocketAddrV6::new("fe80::1".parse().expect("an address"), 1, flow, scope).into();
         let mut endpoint = PeerEndpoint::default();
-        endpoint.configure(Endpoint::Address(from(7, 3)));
+        endpoint.configure(boxed(Endpoint::Address(from(7, 3))));
         let table = [
             // flow label, scope, moved
             (7, 3, false),
@@ -263,7 +267,7 @@ mod tests {
 
     #[test]
     fn the_same_name_again_leaves_the_endpoint_where_it_is() {
-        let name = |host: &str| Endpoint::Name { host: host.into(), port: 1 };
+        let name = |host: &str| boxed(Endpoint::Name { host: host.into(), port: 1 });
         let mut endpoint = PeerEndpoint::default();
         endpoint.configure(name("one.example"));
         assert_eq!(endpoint.path(), None);

@@ -32,9 +32,12 @@ impl Fact {
     ];
 }
 
-/// A set of facts.
+/// A set of facts, and whether the peer stands in the queue of those that have some.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts(u8);
+
+/// The bit beside those of the facts: the peer stands in the queue.
+const LISTED: u8 = 1 << Fact::ALL.len();
 
 impl Facts {
     pub(crate) fn insert(&mut self, fact: Fact) {
@@ -42,11 +45,21 @@ impl Facts {
     }
 
     pub(crate) fn is_empty(self) -> bool {
-        self.0 == 0
+        self.0 & !LISTED == 0
     }
 
     pub(crate) fn len(self) -> usize {
-        self.0.count_ones() as usize
+        (self.0 & !LISTED).count_ones() as usize
+    }
+
+    /// Whether the peer stands in the queue.
+    pub(crate) fn is_listed(self) -> bool {
+        self.0 & LISTED != 0
+    }
+
+    /// Notes whether the peer stands in the queue.
+    pub(crate) fn set_listed(&mut self, listed: bool) {
+        self.0 = if listed { self.0 | LISTED } else { self.0 & !LISTED };
     }
 
     /// Takes the fact that the host is told next. Facts in `over` no longer hold and are told first, so that the last one the

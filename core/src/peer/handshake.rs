@@ -1,8 +1,8 @@
 //! The handshake that we begin with a peer.
 use crate::limits::{REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
+use crate::memory::Boxed;
 use crate::noise::Initiator;
 use crate::time::Instant;
-use alloc::boxed::Box;
 use core::time::Duration;
 
 /// How far the handshake that we begin has come.
@@ -15,10 +15,10 @@ pub(crate) enum Handshake {
     Wanted {
         attempt: Attempt,
         /// The initiation sent before, which may still be answered.
-        earlier: Option<Box<Pending>>,
+        earlier: Option<Boxed<Pending>>,
     },
     /// An initiation waits for its response. It is repeated when `Due::Retransmit` comes.
-    Sent { attempt: Attempt, pending: Box<Pending> },
+    Sent { attempt: Attempt, pending: Boxed<Pending> },
     /// The last one was given up.
     GivenUp,
 }
@@ -79,9 +79,9 @@ impl Handshake {
     }
 
     /// An initiation was sent. Call [`forget_pending`](Self::forget_pending) before.
-    pub(crate) fn sent(&mut self, pending: Pending) {
+    pub(crate) fn sent(&mut self, pending: Boxed<Pending>) {
         if let Self::Wanted { attempt, .. } = *self {
-            *self = Self::Sent { attempt, pending: Box::new(pending) };
+            *self = Self::Sent { attempt, pending };
         }
     }
 

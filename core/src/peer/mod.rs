@@ -11,19 +11,19 @@ pub(crate) mod timers;
 use crate::cookie::{MacKeys, Stamp};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey, SharedSecret, dh};
 use crate::limits::REKEY_TIMEOUT;
+use crate::memory::Boxed;
 use crate::noise::{Responder, Tai64N};
 use crate::route::Memo;
 use crate::session::IndexTable;
 use crate::stats::{DropCounts, DropReason, PeerStats, SendError};
 use crate::time::{Instant, UnixTime};
-use alloc::boxed::Box;
 pub use endpoint::Path;
 use endpoint::PeerEndpoint;
 use facts::Facts;
 use handshake::{Handshake, Pace};
 use sessions::Sessions;
 use staged::{Staged, StagedTotal};
-pub(crate) use table::PeerTable;
+pub(crate) use table::{KeyHash, PeerTable};
 use timers::{Due, Timers};
 
 /// Names a peer of one tunnel: a slot and the slot's generation, so that a name outlives its peer without ever naming
@@ -146,7 +146,7 @@ pub(crate) struct Peer {
     pub(crate) handshake: Handshake,
     pub(crate) pace: Pace,
     /// The peer's initiation that waits for our response.
-    pub(crate) answer: Option<Box<Answer>>,
+    pub(crate) answer: Option<Boxed<Answer>>,
     /// The latest timestamp accepted from the peer.
     pub(crate) timestamp_received: Tai64N,
     /// The latest timestamp sent to the peer.
@@ -154,13 +154,14 @@ pub(crate) struct Peer {
     /// When its last initiation was accepted; `Instant::MAX`: none was.
     pub(crate) initiation_received: Instant,
     pub(crate) latest_handshake: Option<UnixTime>,
-    troubles: Option<Box<Troubles>>,
+    troubles: Option<Boxed<Troubles>>,
 }
 
 impl Peer {
-    fn new(id: PeerId, public_key: PublicKey) -> Self {
+    /// A peer that is in no table yet.
+    pub(crate) fn new(public_key: PublicKey) -> Self {
         Self {
-            id,
+            id: PeerId { slot: u32::MAX, generation: 0 },
             public_key,
             preshared_key: PresharedKey::from_bytes([0; 32]),
             static_static: None,
@@ -246,10 +247,20 @@ impl Peer {
         self.bound.as_nanos() ^ self.stats.rx_bytes ^ self.timers.next().as_nanos() ^ self.user ^ flags
     }
 
+    /// What went wrong with it, to be added to. `None`: there is no memory to note the first of it; the tunnel counts it.
+    fn troubles(&mut self) -> Option<&mut Troubles> {
+        if self.troubles.is_none() {
+            self.troubles = Boxed::new(Troubles::default()).ok();
+        }
+        self.troubles.as_deref_mut()
+    }
+
     /// Counts a drop of something of this peer's.
     pub(crate) fn count_drops(&mut self, reason: DropReason, times: u32) {
-        if times > 0 {
-            self.troubles.get_or_insert_default().drops.add(reason, times.into());
+        if times > 0
+            && let Some(troubles) = self.troubles()
+        {
+            troubles.drops.add(reason, times.into());
         }
     }
 
@@ -260,9 +271,11 @@ impl Peer {
     /// Datagrams of `len` bytes together did not leave.
     pub(crate) fn count_send_error(&mut self, kind: SendError, len: u64) {
         self.stats.tx_bytes = self.stats.tx_bytes.saturating_sub(len);
-        let troubles = self.troubles.get_or_insert_default();
-        troubles.send_errors = troubles.send_errors.saturating_add(1);
-        troubles.last_send_error = Some((kind, self.stats.rx_bytes));
+        let rx_bytes = self.stats.rx_bytes;
+        if let Some(troubles) = self.troubles() {
+            troubles.send_errors = troubles.send_errors.saturating_add(1);
+            troubles.last_send_error = Some((kind, rx_bytes));
+        }
     }
 
     /// Times that the host could not send.

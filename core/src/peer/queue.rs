@@ -14,8 +14,14 @@ pub(crate) struct PeerQueue {
 }
 
 impl PeerQueue {
-    pub(crate) fn push_back(&mut self, id: PeerId) {
-        self.peers.push_back(id);
+    /// Puts a peer at the end; `false`: there is no memory for it. There is always some behind what was taken out.
+    #[must_use]
+    pub(crate) fn push_back(&mut self, id: PeerId) -> bool {
+        let has_room = self.peers.try_reserve(1).is_ok();
+        if has_room {
+            self.peers.push_back(id);
+        }
+        has_room
     }
 
     pub(crate) fn front(&self) -> Option<PeerId> {

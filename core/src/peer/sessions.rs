@@ -1,18 +1,18 @@
 //! The sessions of one peer: current seals, previous and next only open (paper § 5.4.6, § 6.3).
 use crate::limits::REKEY_TIMEOUT;
+use crate::memory::Boxed;
 use crate::session::{Keypair, Role};
 use crate::time::Instant;
-use alloc::boxed::Box;
 use core::time::Duration;
 
 /// Current, previous and next keypair.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Sessions {
-    current: Option<Box<Keypair>>,
-    previous: Option<Box<Keypair>>,
+    current: Option<Boxed<Keypair>>,
+    previous: Option<Boxed<Keypair>>,
     /// Made by answering an initiation; becomes current when the peer proves it has the keys.
-    next: Option<Box<Keypair>>,
+    next: Option<Boxed<Keypair>>,
     /// When the peer confirmed the previous keypair, which is its own, while the current one, which is ours, stayed;
     /// `NEVER` otherwise.
     kept: Instant,
@@ -79,16 +79,16 @@ impl Sessions {
     }
 
     /// A response came for our initiation: the new keypair seals at once. Returns the index that died.
-    pub(crate) fn establish_as_initiator(&mut self, pair: Keypair) -> Option<u32> {
+    pub(crate) fn establish_as_initiator(&mut self, pair: Boxed<Keypair>) -> Option<u32> {
         self.kept = NEVER;
         let displaced = core::mem::replace(&mut self.previous, self.current.take());
-        self.current = Some(Box::new(pair));
+        self.current = Some(pair);
         displaced.map(|old| old.indices.local)
     }
 
     /// We answered an initiation: the new keypair waits for its confirmation. Returns the index that died.
-    pub(crate) fn establish_as_responder(&mut self, pair: Keypair) -> Option<u32> {
-        self.next.replace(Box::new(pair)).map(|old| old.indices.local)
+    pub(crate) fn establish_as_responder(&mut self, pair: Boxed<Keypair>) -> Option<u32> {
+        self.next.replace(pair).map(|old| old.indices.local)
     }
 
     /// A datagram was opened under the keypair `local`: if that is the next one, it becomes current.
@@ -98,7 +98,7 @@ impl Sessions {
     /// of the side with the greater static public key stays (`we_prevail`).
     pub(crate) fn confirm(&mut self, local: u32, we_prevail: bool, now: Instant) -> Confirmed {
         let Some(next) = self.next.take_if(|next| next.indices.local == local) else { return Confirmed::No };
-        let index_of = |old: Option<Box<Keypair>>| old.map(|old| old.indices.local);
+        let index_of = |old: Option<Boxed<Keypair>>| old.map(|old| old.indices.local);
         if self.current.as_ref().is_some_and(|current| stays(current, &next, we_prevail)) {
             self.kept = now;
             return Confirmed::OursStays(index_of(self.previous.replace(next)));
@@ -166,9 +166,9 @@ mod tests {
         Instant::ZERO + Duration::from_secs(secs)
     }
 
-    fn pair(local: u32, role: Role, established: Instant) -> Keypair {
+    fn pair(local: u32, role: Role, established: Instant) -> Boxed<Keypair> {
         let key = || TransportKey::from_bytes([0; 32]);
-        Keypair::new(role, Indices { local, remote: 0 }, key(), key(), established)
+        Boxed::new(Keypair::new(role, Indices { local, remote: 0 }, key(), key(), established)).expect("memory")
     }
 
     /// Lesson 1: a session made by answering is sealed under only once the peer has shown that it holds the keys.

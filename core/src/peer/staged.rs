@@ -1,5 +1,6 @@
 //! Packets that wait for a session: order kept, the oldest dropped at the caps.
 use crate::limits::Limits;
+use crate::memory::{NoMemory, copy, push};
 use crate::peer::PeerId;
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -44,10 +45,10 @@ impl StagedTotal {
         bytes.is_none_or(|bytes| bytes > limits.staged_bytes)
     }
 
-    /// Lists `peer`, which has packets staged.
+    /// Lists `peer`, which has packets staged. Without memory for that it is not asked to give way before it stages the next.
     pub(crate) fn list(&mut self, id: PeerId, staged: &mut Staged) {
-        if !staged.is_empty() && !core::mem::replace(&mut staged.listed, true) {
-            self.holders.push(id);
+        if !staged.is_empty() && !staged.listed {
+            staged.listed = push(&mut self.holders, id).is_ok();
         }
     }
 
@@ -108,20 +109,32 @@ impl Staged {
         self.listed.then_some(self.bytes)
     }
 
-    /// Copies `packet` to the end, dropping this peer's oldest packets to stay within the caps. Returns how many packets
-    /// were dropped: `packet` alone when it would not fit even if all others went.
-    pub(crate) fn push(&mut self, now: Instant, packet: &[u8], limits: &Limits, total: &mut StagedTotal) -> u32 {
+    /// A copy of `packet`, for which there is a place at the end. At the cap, that is the place of one that gives way.
+    pub(crate) fn prepare(&mut self, packet: &[u8], limits: &Limits) -> Result<Box<[u8]>, NoMemory> {
+        let packet = copy(packet)?.into_boxed_slice();
+        if self.packets.len() < usize::from(limits.staged_packets_per_peer) {
+            self.packets.try_reserve(1)?;
+        }
+        Ok(packet)
+    }
+
+    /// Puts `packet`, which is [prepared](Self::prepare), at the end, dropping this peer's oldest packets to stay within the
+    /// caps. Returns how many packets were dropped: `packet` alone when it would not fit even if all others went.
+    pub(crate) fn push(&mut self, now: Instant, packet: Box<[u8]>, limits: &Limits, total: &mut StagedTotal) -> u32 {
         let others = total.bytes.saturating_sub(self.bytes);
         let size = match u32::try_from(packet.len()) {
             Ok(size) if fits(0, 0, others, size, limits) => size,
-            _ => return 1,
+            _ => {
+                self.give_back();
+                return 1;
+            }
         };
         let mut dropped = 0;
-        while !fits(self.packets.len(), self.bytes, total.bytes, size, limits) && self.pop(total) {
+        while !fits(self.packets.len(), self.bytes, total.bytes, size, limits) && self.take(total) {
             dropped += 1;
         }
         total.peers += usize::from(self.is_empty());
-        self.packets.push_back(Waiting { since: now, packet: packet.into() });
+        self.packets.push_back(Waiting { since: now, packet });
         self.bytes = self.bytes.saturating_add(size);
         total.bytes = total.bytes.saturating_add(size);
         dropped
@@ -129,12 +142,25 @@ impl Staged {
 
     /// Removes the oldest packet; `false` when there is none. The last one gone, the queue's memory is given back.
     pub(crate) fn pop(&mut self, total: &mut StagedTotal) -> bool {
+        let taken = self.take(total);
+        self.give_back();
+        taken
+    }
+
+    /// Gives the queue's memory back if nothing is in it.
+    fn give_back(&mut self) {
+        if self.packets.is_empty() {
+            self.packets = VecDeque::new();
+        }
+    }
+
+    /// Removes the oldest packet and keeps the queue's memory.
+    fn take(&mut self, total: &mut StagedTotal) -> bool {
         let Some(Waiting { packet, .. }) = self.packets.pop_front() else { return false };
         let size = u32::try_from(packet.len()).unwrap_or(u32::MAX);
         self.bytes = self.bytes.saturating_sub(size);
         total.bytes = total.bytes.saturating_sub(size);
         if self.packets.is_empty() {
-            self.packets = VecDeque::new();
             total.peers = total.peers.saturating_sub(1);
         }
         true
@@ -215,7 +241,7 @@ mod tests {
             let mut count = 0;
             for (number, size) in sizes.iter().enumerate() {
                 let packet = std::vec![u8::try_from(number).expect("small"); *size];
-                count += staged.push(Instant::ZERO, &packet, &limits, &mut total);
+                count += staged.push(Instant::ZERO, packet.clone().into(), &limits, &mut total);
             }
             assert_eq!(count, dropped, "row {row}");
             for want in left {
@@ -231,20 +257,20 @@ mod tests {
         let limits = limits(9, 1000, 25);
         let (mut ours, mut others, mut total) = (Staged::default(), Staged::default(), StagedTotal::default());
         assert_eq!(
-            ours.push(Instant::ZERO, &[1; 5], &limits, &mut total)
-                + others.push(Instant::ZERO, &[2; 18], &limits, &mut total),
+            ours.push(Instant::ZERO, Box::new([1; 5]), &limits, &mut total)
+                + others.push(Instant::ZERO, Box::new([2; 18]), &limits, &mut total),
             0
         );
-        assert_eq!(ours.push(Instant::ZERO, &[3; 8], &limits, &mut total), 1);
+        assert_eq!(ours.push(Instant::ZERO, Box::new([3; 8]), &limits, &mut total), 1);
         assert_eq!((ours.front(), ours.len(), total.bytes), (Some(&[1; 5][..]), 1, 23));
-        assert_eq!(ours.push(Instant::ZERO, &[4; 7], &limits, &mut total), 1, "its own oldest gives way");
+        assert_eq!(ours.push(Instant::ZERO, Box::new([4; 7]), &limits, &mut total), 1, "its own oldest gives way");
         assert_eq!((ours.front(), ours.len(), total.bytes), (Some(&[4; 7][..]), 1, 25));
     }
 
     #[test]
     fn debug_shows_no_packet() {
         let (mut staged, mut total) = (Staged::default(), StagedTotal::default());
-        staged.push(Instant::ZERO, &[77; 20], &Limits::default(), &mut total);
+        staged.push(Instant::ZERO, Box::new([77; 20]), &Limits::default(), &mut total);
         assert_eq!(std::format!("{staged:?}"), "Staged { packets: 1, bytes: 20 }");
     }
 }

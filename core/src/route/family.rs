@@ -5,9 +5,12 @@
 //! a million. The hash table finds one in two misses, asking for each length in use, the longest first; peers by the
 //! thousand have few lengths between them.
 use super::bits::Bits;
+use crate::memory::NoMemory;
 use alloc::vec::Vec;
 use hashbrown::HashTable;
 
+/// More than the lengths that long prefixes can have.
+const LENGTHS: usize = 128;
 /// No node, and no owner.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -51,6 +54,17 @@ pub(super) struct Family<K> {
     long: HashTable<u32>,
     /// The lengths of those, the longest first.
     lengths: Vec<Length<K>>,
+    /// Memory stays, for a list of changes is being applied that must not want for it.
+    held: bool,
+}
+
+/// What networks need that are to be added.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// Nodes, at most.
+    nodes: usize,
+    /// Places in the hash table.
+    long: usize,
 }
 
 /// A length that long prefixes have.
@@ -65,7 +79,15 @@ struct Length<K> {
 
 impl<K: Bits> Family<K> {
     pub(super) const fn new() -> Self {
-        Self { nodes: Vec::new(), unused: NONE, unused_len: 0, root: NONE, long: HashTable::new(), lengths: Vec::new() }
+        Self {
+            nodes: Vec::new(),
+            unused: NONE,
+            unused_len: 0,
+            root: NONE,
+            long: HashTable::new(),
+            lengths: Vec::new(),
+            held: false,
+        }
     }
 
     /// The owner of the longest prefix that holds `address`.
@@ -105,6 +127,46 @@ impl<K: Bits> Family<K> {
         self.find_long(bits, len).unwrap_or_else(|| self.add_long(bits, len))
     }
 
+    /// Counts what one more network needs. A short one that is new may need a branch beside its node; at no time does the
+    /// trie have more nodes than for all networks that there were or are to be.
+    pub(super) fn count(&self, bits: K, len: u8, wanted: &mut Wanted) {
+        let is_new = self.find(bits, len).is_none();
+        let is_long = len >= K::LONG;
+        wanted.nodes = wanted.nodes.saturating_add(usize::from(is_new)).saturating_add(usize::from(is_new && !is_long));
+        wanted.long = wanted.long.saturating_add(usize::from(is_long));
+    }
+
+    /// Makes room for them.
+    pub(super) fn try_reserve(&mut self, wanted: &Wanted) -> Result<(), NoMemory> {
+        self.nodes.try_reserve(wanted.nodes.saturating_sub(self.unused_len))?;
+        self.lengths.try_reserve(wanted.long.min(LENGTHS))?;
+        Ok(self.long.try_reserve(wanted.long, |other| hash_of(&self.nodes, *other))?)
+    }
+
+    /// Keeps all memory, or ends that and gives back what is too much.
+    pub(super) fn hold(&mut self, held: bool) {
+        self.held = held;
+        self.give_back();
+    }
+
+    fn give_back(&mut self) {
+        if self.held {
+            return;
+        }
+        if self.unused_len == self.nodes.len() {
+            *self = Self::new();
+        } else if self.long.len() < self.long.capacity() / 8 {
+            let mut smaller = HashTable::new();
+            // Without memory for the smaller table it stays as large as it is.
+            if smaller.try_reserve(self.long.len().saturating_mul(2), |_| 0).is_ok() {
+                for at in &self.long {
+                    smaller.insert_unique(hash_of(&self.nodes, *at), *at, |other| hash_of(&self.nodes, *other));
+                }
+                self.long = smaller;
+            }
+        }
+    }
+
     /// Takes a network out. The node's owner and links must not be used after.
     pub(super) fn remove(&mut self, at: u32) {
         let Some(&Node { bits, len, .. }) = self.node(at) else { return };
@@ -113,9 +175,7 @@ impl<K: Bits> Family<K> {
         } else {
             self.remove_long(at, bits, len);
         }
-        if self.unused_len == self.nodes.len() {
-            *self = Self::new();
-        }
+        self.give_back();
     }
 
     /// A node by its name.
@@ -182,9 +242,6 @@ impl<K: Bits> Family<K> {
     fn remove_long(&mut self, at: u32, bits: K, len: u8) {
         let Ok(entry) = self.long.find_entry(bits.hash(len), |node| *node == at) else { return };
         entry.remove();
-        if self.long.len() < self.long.capacity() / 8 {
-            self.long.shrink_to(self.long.len().saturating_mul(2), |node| hash_of(&self.nodes, *node));
-        }
         if let Some(length) = self.lengths.iter_mut().find(|length| length.len == len) {
             length.count = length.count.saturating_sub(1);
         }

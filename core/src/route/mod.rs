@@ -2,6 +2,7 @@
 mod bits;
 mod family;
 
+use crate::memory::NoMemory;
 use crate::packet::Address;
 use alloc::vec::Vec;
 use bits::Wide;
@@ -49,6 +50,42 @@ impl Memo {
 impl Default for RoutingTable {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What networks need that are to be added to a table.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    v4: family::Wanted,
+    v6: family::Wanted,
+}
+
+impl RoutingTable {
+    /// Counts what one more network needs.
+    pub(crate) fn count(&self, network: IpNet, wanted: &mut Wanted) {
+        match network {
+            IpNet::V4(network) => self.v4.count(network.addr().into(), network.prefix_len(), &mut wanted.v4),
+            IpNet::V6(network) => {
+                self.v6.count(u128::from(network.addr()).into(), network.prefix_len(), &mut wanted.v6);
+            }
+        }
+    }
+
+    /// Makes room for networks of owners up to `owners`. Until [`give_back`](Self::give_back) no memory is given back, so that
+    /// those may be inserted, whatever is removed meanwhile.
+    pub(crate) fn try_reserve(&mut self, wanted: &Wanted, owners: usize) -> Result<(), NoMemory> {
+        self.v4.try_reserve(&wanted.v4)?;
+        self.v6.try_reserve(&wanted.v6)?;
+        self.latest.try_reserve(owners.saturating_sub(self.latest.len()))?;
+        self.v4.hold(true);
+        self.v6.hold(true);
+        Ok(())
+    }
+
+    /// Gives back memory that is not needed.
+    pub(crate) fn give_back(&mut self) {
+        self.v4.hold(false);
+        self.v6.hold(false);
     }
 }
 
@@ -157,6 +194,14 @@ impl RoutingTable {
     pub fn networks_of(&self, owner: u32) -> impl Iterator<Item = IpNet> + '_ {
         let next = |name: &u32| Some(self.links(*name)?.next).filter(|next| *next != NONE);
         core::iter::successors(self.latest_of(owner), next).filter_map(|name| self.network(name))
+    }
+
+    /// The networks of `owner`, the latest inserted last. Visits them twice.
+    pub fn networks_as_given(&self, owner: u32) -> impl Iterator<Item = IpNet> + '_ {
+        let next = |name: &u32| Some(self.links(*name)?.next).filter(|next| *next != NONE);
+        let previous = |name: &u32| Some(self.links(*name)?.previous).filter(|previous| *previous != NONE);
+        let first = core::iter::successors(self.latest_of(owner), next).last();
+        core::iter::successors(first, previous).filter_map(|name| self.network(name))
     }
 
     /// Tells states of the table apart, but for those 2^32 changes from each other.

@@ -2,6 +2,7 @@
 use crate::crypto::Rng;
 use crate::crypto::rng::random_u32;
 use crate::error::NoRandomness;
+use crate::memory::{NoMemory, list};
 use alloc::vec::Vec;
 use core::mem;
 
@@ -45,6 +46,27 @@ impl Place {
     }
 }
 
+/// What a new index lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// The source of randomness gave none.
+    Randomness,
+    /// There is no memory for one more.
+    Memory,
+}
+
+impl From<NoRandomness> for Lack {
+    fn from(_: NoRandomness) -> Self {
+        Self::Randomness
+    }
+}
+
+impl From<NoMemory> for Lack {
+    fn from(_: NoMemory) -> Self {
+        Self::Memory
+    }
+}
+
 impl IndexTable {
     /// An empty table.
     #[must_use]
@@ -57,12 +79,12 @@ impl IndexTable {
     /// An index in use is never given out again, even by a source of randomness that repeats itself.
     ///
     /// # Errors
-    /// [`NoRandomness`], from `rng`.
-    pub fn insert(&mut self, rng: &mut dyn Rng, slot: u32) -> Result<u32, NoRandomness> {
+    /// [`Lack`]: nothing was changed.
+    pub fn insert(&mut self, rng: &mut dyn Rng, slot: u32) -> Result<u32, Lack> {
         let index = self.draw(rng)?;
         if slot != VACANT {
             if self.len.saturating_add(1) > self.places.len() / 2 {
-                self.resize((self.places.len().saturating_mul(2)).max(MIN_PLACES));
+                self.resize((self.places.len().saturating_mul(2)).max(MIN_PLACES))?;
             }
             self.place(Place { index, slot });
             self.len = self.len.saturating_add(1);
@@ -85,7 +107,8 @@ impl IndexTable {
         if self.len == 0 {
             self.places = Vec::new();
         } else if self.len < self.places.len() / 8 && self.places.len() > MIN_PLACES {
-            self.resize(self.places.len() / 2);
+            // Without memory for the smaller table it stays as large as it is.
+            let _ = self.resize(self.places.len() / 2);
         }
     }
 
@@ -178,14 +201,15 @@ impl IndexTable {
     }
 
     /// Moves all entries into a table of `places` places.
-    fn resize(&mut self, places: usize) {
-        let mut bigger = Vec::new();
+    fn resize(&mut self, places: usize) -> Result<(), NoMemory> {
+        let mut bigger = list(places)?;
         bigger.resize(places, Place::VACANT);
         for entry in mem::replace(&mut self.places, bigger) {
             if !entry.is_vacant() {
                 self.place(entry);
             }
         }
+        Ok(())
     }
 }
 
@@ -222,7 +246,7 @@ mod tests {
 
     impl IndexTable {
         fn give(&mut self, rng: &mut dyn Rng, slot: u32) -> u32 {
-            self.insert(rng, slot).expect("randomness")
+            self.insert(rng, slot).expect("randomness and memory")
         }
     }
 

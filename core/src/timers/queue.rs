@@ -2,6 +2,7 @@
 //!
 //! A heap over peer slots whose keys are lower bounds of the peers' real deadlines, exact at the
 //! top. Making a deadline later costs nothing until it reaches the top; the owner then corrects it.
+use crate::memory::NoMemory;
 use crate::time::Instant;
 use alloc::vec::Vec;
 
@@ -30,18 +31,17 @@ impl DeadlineQueue {
     }
 
     /// Tells that `slot` has a deadline no earlier than `at`. O(1) when a bound at or before `at` is already
-    /// held, O(log n) otherwise. `Instant::MAX` is "never" and is not inserted.
+    /// held, O(log n) otherwise. `Instant::MAX` is "never" and is not inserted. `false`: there is no memory for it, and nothing
+    /// was changed.
     #[inline]
-    pub fn move_earlier(&mut self, slot: u32, at: Instant) {
+    pub fn move_earlier(&mut self, slot: u32, at: Instant) -> bool {
         let Some(place) = self.place_of(slot) else {
-            if at < Instant::MAX && slot != ABSENT {
-                self.push(slot, at);
-            }
-            return;
+            return at == Instant::MAX || slot == ABSENT || self.push(slot, at).is_ok();
         };
         if self.keys.get(place).is_some_and(|held| *held > at) {
             self.sift_up(place, slot, at);
         }
+        true
     }
 
     /// The bound held for `slot`.
@@ -92,14 +92,19 @@ impl DeadlineQueue {
     }
 
     /// Adds a slot that is not queued.
-    fn push(&mut self, slot: u32, at: Instant) {
-        if self.places.len() <= slot as usize {
-            self.places.resize((slot as usize).saturating_add(1), ABSENT);
+    fn push(&mut self, slot: u32, at: Instant) -> Result<(), NoMemory> {
+        let places = (slot as usize).saturating_add(1);
+        self.places.try_reserve(places.saturating_sub(self.places.len()))?;
+        self.keys.try_reserve(1)?;
+        self.slots.try_reserve(1)?;
+        if self.places.len() < places {
+            self.places.resize(places, ABSENT);
         }
         let place = self.keys.len();
         self.keys.push(at);
         self.slots.push(slot);
         self.sift_up(place, slot, at);
+        Ok(())
     }
 
     /// Moves the hole at `place` towards the top until `key` fits, and puts `slot` there.

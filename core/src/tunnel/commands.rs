@@ -120,7 +120,7 @@ impl Tunnel {
             handshakes: count(|peer| {
                 usize::from(peer.handshake.pending().is_some()) + usize::from(peer.answer.is_some())
             }),
-            intents: self.shared.transmits.0.len(),
+            intents: self.shared.transmits.peers.len(),
             events: count(|peer| peer.facts.len()) + self.shared.events.of_tunnel(),
         }
     }

@@ -1,35 +1,37 @@
 //! A. The one door: every change of the configuration, all or nothing.
 use super::Tunnel;
 use super::call::Call;
-use super::check::{check, check_limits};
+use super::check::{Means, Mentions, Prepared, check_limits, prepare};
 use super::shared::{Local, Shared};
 use crate::config::{AllowedIp, Change, Endpoint, Layout, NewPeer, Padding, PeerAction, PeerChange};
 use crate::cookie::MacKeys;
-use crate::crypto::{PrivateKey, PublicKey};
-use crate::error::ConfigError;
+use crate::crypto::PrivateKey;
+use crate::error::{ConfigError, ConfigReason};
 use crate::limits::Limits;
+use crate::memory::{Boxed, NoMemory, list};
 use crate::noise::{Identity, Tai64N};
 use crate::peer::Peer;
 use crate::peer::facts::Fact;
 use crate::stats::DropReason;
 use crate::time::Instant;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// The latest timestamps accepted from peers that one list of changes removed: it may add them again.
-type Floors = BTreeMap<PublicKey, Tai64N>;
-
 impl Tunnel {
-    /// Applies `changes` in order, all or nothing. Sessions go on unless a change of the private key ends them.
+    /// Applies `changes` in order, all or nothing. Sessions go on unless a change of the private key ends them. All memory that
+    /// they need is asked for first. A change that only takes away needs none if it is the only one of the list.
     ///
     /// # Errors
     /// [`ConfigError`]: nothing was applied.
     pub fn configure(&mut self, now: Instant, changes: &[Change]) -> Result<(), ConfigError> {
-        check(&self.peers, &self.shared.limits, changes)?;
+        let Prepared { means, mut mentions } = prepare(&mut self.peers, &mut self.shared, changes)?;
+        let mut means = means.into_iter().peekable();
         let mut call = self.enter(now);
-        let mut floors = Floors::new();
-        changes.iter().for_each(|change| call.apply(change, &mut floors));
+        for (number, change) in changes.iter().enumerate() {
+            let means = means.next_if(|means| means.change == number);
+            call.apply(change, means, &mut mentions);
+        }
+        call.shared.routes.give_back();
         Ok(())
     }
 
@@ -44,13 +46,17 @@ impl Tunnel {
         let own = [Change::Mtu(layout.mtu()), Change::Padding(*padding), Change::PrivateKey(private_key)];
         check_limits(limits).map_err(|reason| ConfigError { change: None, reason })?;
         self.configure(now, &own).map_err(|ConfigError { reason, .. }| ConfigError { change: None, reason })?;
-        let changes: Vec<_> = peers.into_iter().map(|peer| Change::Peer(peer.into())).collect();
+        let no_memory = |NoMemory| ConfigError { change: None, reason: ConfigReason::NoMemory };
+        let mut changes = list(peers.len()).map_err(no_memory)?;
+        for peer in peers {
+            changes.push(Change::Peer(PeerChange::made_from(peer).map_err(no_memory)?));
+        }
         self.configure(now, &changes)
     }
 }
 
 impl Call<'_> {
-    fn apply(&mut self, change: &Change, floors: &mut Floors) {
+    fn apply(&mut self, change: &Change, means: Option<Means>, floors: &mut Mentions) {
         match change {
             Change::PrivateKey(key) => self.set_private_key(key.as_ref(), floors),
             Change::RemoveAllPeers if self.peers.len() == 0 => {}
@@ -58,13 +64,13 @@ impl Call<'_> {
             Change::Mtu(mtu) => self.shared.set_layout(*mtu, self.shared.padding),
             Change::Padding(padding) => self.shared.set_layout(self.shared.layout.mtu(), *padding),
             Change::Limits(limits) => self.set_limits(limits),
-            Change::Peer(change) => self.change_peer(change, floors),
+            Change::Peer(change) => self.change_peer(change, means, floors),
         }
     }
 
     /// Sets our key, clamped here and nowhere else. All sessions were made with the old one and end; the same key again
     /// changes nothing. Staged packets wait for a session under the new key, or are dropped when there is none.
-    fn set_private_key(&mut self, key: Option<&PrivateKey>, floors: &mut Floors) {
+    fn set_private_key(&mut self, key: Option<&PrivateKey>, floors: &mut Mentions) {
         let key = key.map(|key| key.clone().clamped());
         let present = self.shared.local.as_ref().map(|local| local.identity.private());
         if present == key.as_ref() {
@@ -93,52 +99,51 @@ impl Call<'_> {
         self.make_room(None, 0);
     }
 
-    fn remove_peer(&mut self, slot: u32, floors: &mut Floors) {
+    fn remove_peer(&mut self, slot: u32, floors: &mut Mentions) {
         let Some(mut peer) = self.peers.remove(slot) else { return };
         let shared = &mut *self.shared;
         if peer.timestamp_received != Tai64N::ZERO {
-            floors.insert(peer.public_key, peer.timestamp_received);
+            floors.keep_floor(&peer.public_key, peer.timestamp_received);
         }
         peer.wipe(&mut shared.indices);
         shared.drop_staged(&mut peer, DropReason::StagedOverflow);
         shared.routes.remove_all(slot);
         shared.deadlines.remove(slot);
         shared.events.forget(&peer, self.peers);
-        shared.transmits.0.forget(peer.queued, self.peers);
+        shared.transmits.peers.forget(peer.queued, self.peers);
         shared.questions.forget(peer.id);
     }
 
-    fn change_peer(&mut self, change: &PeerChange, floors: &mut Floors) {
+    fn change_peer(&mut self, change: &PeerChange, means: Option<Means>, floors: &mut Mentions) {
         let now = self.now;
-        if let Some(slot) = self.slot_for(change.action, change.public_key, floors) {
-            self.with(slot, |peer, shared| shared.change_peer(peer, now, change));
+        let (peer, endpoint) = means.map_or((None, None), |means| (means.peer, means.endpoint));
+        if let Some(slot) = self.slot_for(change, peer, floors) {
+            self.with(slot, |peer, shared| shared.change_peer(peer, now, change, endpoint));
         }
     }
 
-    /// The slot of the peer to change: `None` when it goes away, or is to be changed only if present and is not.
-    fn slot_for(&mut self, action: PeerAction, public_key: PublicKey, floors: &mut Floors) -> Option<u32> {
-        let present = self.peers.slot_of(&public_key);
-        match action {
+    /// The slot of the peer to change: `None` when it goes away, or is to be changed only if present and is not. `added` is
+    /// the peer that is made of it if it is not there.
+    fn slot_for(&mut self, change: &PeerChange, added: Option<Boxed<Peer>>, floors: &mut Mentions) -> Option<u32> {
+        let present = self.peers.slot_of(&change.public_key);
+        match change.action {
             PeerAction::Update => present,
             PeerAction::Remove => {
                 self.remove_peer(present?, floors);
                 None
             }
             // A peer that is ourselves is passed over, as the Linux implementation does.
-            PeerAction::Set if self.shared.public_key() == Some(&public_key) => None,
-            PeerAction::Set => Some(present.unwrap_or_else(|| self.add_peer(public_key, floors))),
+            PeerAction::Set if self.shared.public_key() == Some(&change.public_key) => None,
+            PeerAction::Set => present.or_else(|| added.map(|peer| self.add_peer(peer, floors))),
         }
     }
 
     /// Adds a peer. It may be one that was removed and has seen our timestamps: they do not go back for it either. Nor do
     /// its own for us, where it was removed by the same list of changes.
-    fn add_peer(&mut self, public_key: PublicKey, floors: &mut Floors) -> u32 {
-        let slot = self.peers.insert(public_key);
-        if let Some(peer) = self.peers.at_mut(slot) {
-            peer.timestamp_sent = self.shared.timestamp_sent;
-            peer.timestamp_received = floors.remove(&public_key).unwrap_or_default();
-        }
-        slot
+    fn add_peer(&mut self, mut peer: Boxed<Peer>, floors: &mut Mentions) -> u32 {
+        peer.timestamp_sent = self.shared.timestamp_sent;
+        peer.timestamp_received = floors.take_floor(&peer.public_key);
+        self.peers.insert(peer)
     }
 }
 
@@ -170,7 +175,7 @@ impl Shared {
         }
     }
 
-    fn change_peer(&mut self, peer: &mut Peer, now: Instant, change: &PeerChange) {
+    fn change_peer(&mut self, peer: &mut Peer, now: Instant, change: &PeerChange, endpoint: Option<Boxed<Endpoint>>) {
         if let Some(key) = &change.preshared_key {
             peer.preshared_key = key.clone();
         }
@@ -183,8 +188,8 @@ impl Shared {
         if let Some(pinned) = change.pin_endpoint {
             peer.endpoint.pinned = pinned;
         }
-        if let Some(endpoint) = &change.endpoint {
-            peer.endpoint.configure(endpoint.clone());
+        if let Some(endpoint) = endpoint {
+            peer.endpoint.configure(endpoint);
             self.questions.forget(peer.id);
             self.ask_to_resolve(peer, now, Duration::ZERO);
         }

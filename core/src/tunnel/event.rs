@@ -170,15 +170,24 @@ pub(crate) struct EventQueue {
     pub(crate) clock_leapt: bool,
     /// Of the whole tunnel: its layout changed.
     pub(crate) layout_changed: bool,
+    /// There was no memory for a peer, which has facts and does not stand in the queue.
+    pub(crate) missed: bool,
 }
 
 impl EventQueue {
     /// The host is to be told this of the peer.
     pub(crate) fn push(&mut self, peer: &mut Peer, fact: Fact) {
-        if peer.facts.is_empty() {
-            self.peers.push_back(peer.id);
-        }
         peer.facts.insert(fact);
+        self.list(peer);
+    }
+
+    /// Puts the peer at the end, if it has facts and does not stand in the queue yet.
+    pub(crate) fn list(&mut self, peer: &mut Peer) {
+        if !peer.facts.is_empty() && !peer.facts.is_listed() {
+            let listed = self.peers.push_back(peer.id);
+            peer.facts.set_listed(listed);
+            self.missed |= !listed;
+        }
     }
 
     /// Events of the whole tunnel that wait.
@@ -201,9 +210,8 @@ impl EventQueue {
                 continue;
             };
             let event = tell(peer, now);
-            if !peer.facts.is_empty() {
-                self.peers.push_back(id);
-            }
+            peer.facts.set_listed(false);
+            self.list(peer);
             if event.is_some() {
                 return event;
             }
@@ -212,7 +220,7 @@ impl EventQueue {
 
     /// `peer` was removed from the table.
     pub(crate) fn forget(&mut self, peer: &Peer, table: &PeerTable) {
-        self.peers.forget(!peer.facts.is_empty(), table);
+        self.peers.forget(peer.facts.is_listed(), table);
     }
 
     /// The queue itself.

@@ -6,6 +6,7 @@ use super::shared::Shared;
 use super::{Inbound, Span};
 use crate::cookie::load::Admission;
 use crate::limits::INITIATION_INTERVAL;
+use crate::memory::{Boxed, NoMemory};
 use crate::noise::{HandshakeError, Responder, TransportKeys, Unveiled};
 use crate::peer::facts::Fact;
 use crate::peer::handshake::Handshake;
@@ -14,7 +15,6 @@ use crate::session::{Indices, Keypair, Role};
 use crate::stats::DropReason;
 use crate::time::Instant;
 use crate::wire::{COOKIE_REPLY_LEN, CookieReply, Initiation, Message, Response};
-use alloc::boxed::Box;
 use core::time::Duration;
 
 /// A timestamp this far ahead of our wall clock is worth an event (a clock mended later would lock the peer out).
@@ -60,7 +60,8 @@ impl Call<'_> {
         let outcome = self.with(slot, |peer, shared| {
             let accepted = shared.authenticate(peer, now, unveiled);
             let responder = accepted.map_err(|reason| shared.refuse_handshake(peer, reason))?;
-            shared.accept_initiation(peer, now, responder, path);
+            let accepted = shared.accept_initiation(peer, now, responder, path);
+            accepted.map_err(|NoMemory| shared.refuse_handshake(peer, DropReason::NoMemory))?;
             shared.received(peer, now, len);
             shared.heard_initiation(peer, now, &path);
             Ok(())
@@ -81,7 +82,8 @@ impl Call<'_> {
             let keys = shared.finish_handshake(peer, response);
             let TransportKeys { send, receive } = keys.map_err(|reason| shared.refuse_handshake(peer, reason))?;
             let indices = Indices { local, remote: response.sender() };
-            let pair = Keypair::new(Role::Initiator, indices, send, receive, now);
+            let pair = Boxed::new(Keypair::new(Role::Initiator, indices, send, receive, now));
+            let pair = pair.map_err(|NoMemory| shared.refuse_handshake(peer, DropReason::NoMemory))?;
             shared.start_session(peer, now, pair);
             shared.received(peer, now, datagram.len());
             shared.heard(peer, now, &path);
@@ -155,16 +157,23 @@ impl Shared {
     }
 
     /// The initiation is the peer's: it is to be answered, and none before it any more.
-    fn accept_initiation(&mut self, peer: &mut Peer, now: Instant, responder: Responder, path: Path) {
+    fn accept_initiation(
+        &mut self,
+        peer: &mut Peer,
+        now: Instant,
+        responder: Responder,
+        path: Path,
+    ) -> Result<(), NoMemory> {
         let timestamp = responder.timestamp();
+        peer.answer = Some(Boxed::new(Answer { responder, path: peer.endpoint.answer_to(path) })?);
         peer.timestamp_received = timestamp;
         peer.initiation_received = now;
-        peer.answer = Some(Box::new(Answer { responder, path: peer.endpoint.answer_to(path) }));
         peer.intents.respond = true;
         if timestamp.to_wall() > self.wall.read(now) + FAR_AHEAD {
             self.events.push(peer, Fact::TimestampAhead);
         }
         self.transmits.push(peer);
+        Ok(())
     }
 
     /// An authentic initiation came over `path`. It may have been replayed, by whom we cannot know, if we forgot what we
@@ -187,7 +196,7 @@ impl Shared {
     }
 
     /// We are the initiator of a new session and seal under it at once.
-    fn start_session(&mut self, peer: &mut Peer, now: Instant, pair: Keypair) {
+    fn start_session(&mut self, peer: &mut Peer, now: Instant, pair: Boxed<Keypair>) {
         if let Some(dead) = peer.sessions.establish_as_initiator(pair) {
             self.indices.remove(dead);
         }

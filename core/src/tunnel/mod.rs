@@ -47,7 +47,7 @@ use crate::config::TunnelConfig;
 use crate::cookie::CookieJar;
 use crate::cookie::load::Load;
 use crate::crypto::Rng;
-use crate::crypto::hash::hash;
+use crate::crypto::hash::mac;
 use crate::error::{ConfigError, ConfigReason, NoRandomness};
 use crate::peer::PeerTable;
 use crate::peer::staged::StagedTotal;
@@ -91,8 +91,11 @@ impl Tunnel {
         let mut secret = [0; 16];
         rng.fill(&mut secret)
             .map_err(|NoRandomness| ConfigError { change: None, reason: ConfigReason::NoRandomness })?;
-        let [a, b, c, d, ..] = hash(&[&secret]);
-        let first = u32::from_le_bytes([a, b, c, d]);
+        // Two halves, for a MAC has 16 bytes.
+        let mut keys = [0; 32];
+        let (first, second) = keys.split_at_mut(16);
+        first.copy_from_slice(&mac(&secret, &[b"peers, first half"]));
+        second.copy_from_slice(&mac(&secret, &[b"peers, second half"]));
         let clock = Clock::new(now);
         let shared = Shared {
             clock,
@@ -114,9 +117,11 @@ impl Tunnel {
             bounces: Bounces::default(),
             stats: TunnelStats::default(),
             questions: Questions::default(),
+            unscheduled: false,
+            look_again: Instant::ZERO,
             timestamp_sent: config.timestamp_floor,
         };
-        let mut tunnel = Self { peers: PeerTable::new(first), shared };
+        let mut tunnel = Self { peers: PeerTable::new(&keys), shared };
         tunnel.configure_first(now, config.private_key, config.peers)?;
         Ok(tunnel)
     }

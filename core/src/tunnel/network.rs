@@ -14,10 +14,9 @@ use crate::limits::REKEY_TIMEOUT;
 use crate::peer::{Path, Peer, PeerId};
 use crate::stats::SendError;
 use crate::time::Instant;
-use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
+use hashbrown::HashTable;
 
 /// How long a live peer may be silent after a change of network before its name is believed.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -53,13 +52,13 @@ impl Call<'_> {
         if self.shared.questions.due.is_none_or(|due| due > now) {
             return;
         }
-        for (id, remote) in self.shared.questions.take_due(now) {
-            self.with_known(id, |peer, shared| {
-                if shared.questions.is_unheard(peer) {
-                    shared.move_to(peer, now, remote);
-                }
-            });
-        }
+        self.shared.questions.due = None;
+        self.with_each(|peer, shared| {
+            let candidate = shared.questions.take_due(peer, now);
+            if let Some(remote) = candidate.filter(|_| shared.questions.is_unheard(peer)) {
+                shared.move_to(peer, now, remote);
+            }
+        });
     }
 }
 
@@ -119,13 +118,14 @@ enum Weight {
 /// The names that are resolved because the network changed, each for a peer with a live session.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
-    by_peer: BTreeMap<PeerId, Question>,
+    by_peer: HashTable<Question>,
     /// When the first candidate may become an endpoint, or earlier; `None`: there is none to come.
     due: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Question {
+    peer: PeerId,
     asked: Instant,
     /// Until when the peer may let itself be heard.
     until: Instant,
@@ -140,7 +140,34 @@ impl Question {
     }
 }
 
+/// Slots are small numbers of our own: they need to be spread, not hidden.
+fn hash_of(peer: PeerId) -> u64 {
+    u64::from(peer.slot).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
 impl Questions {
+    fn find(&self, peer: PeerId) -> Option<&Question> {
+        self.by_peer.find(hash_of(peer), |question| question.peer == peer)
+    }
+
+    fn find_mut(&mut self, peer: PeerId) -> Option<&mut Question> {
+        self.by_peer.find_mut(hash_of(peer), |question| question.peer == peer)
+    }
+
+    /// Puts a question in the place of the peer's last one. Without memory for it none is kept: then the host's answer is
+    /// believed at once.
+    fn keep(&mut self, question: Question) -> bool {
+        if let Some(last) = self.find_mut(question.peer) {
+            *last = question;
+            return true;
+        }
+        let has_room = self.by_peer.try_reserve(1, |other| hash_of(other.peer)).is_ok();
+        if has_room {
+            self.by_peer.insert_unique(hash_of(question.peer), question, |other| hash_of(other.peer));
+        }
+        has_room
+    }
+
     /// When to call [`Call::end_silence`].
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
@@ -148,48 +175,59 @@ impl Questions {
 
     /// Drops what nobody has answered for long.
     pub(super) fn expire(&mut self, now: Instant) {
-        self.by_peer.retain(|_, question| now.since(question.asked) < RESOLVE_AGAIN);
+        self.by_peer.retain(|question| now.since(question.asked) < RESOLVE_AGAIN);
+        self.give_back();
+    }
+
+    fn give_back(&mut self) {
+        if self.by_peer.is_empty() {
+            self.by_peer = HashTable::new();
+        }
     }
 
     /// The host was asked for the address of a live peer, if it has a name. A wait that is under way goes on: changes of
     /// network come in rows.
     pub(super) fn ask(&mut self, peer: &Peer, now: Instant) {
         let waits = |question: &Question| question.is_unheard(peer) && now < question.until;
-        if !peer.endpoint.is_named() || self.by_peer.get(&peer.id).is_some_and(waits) {
+        if !peer.endpoint.is_named() || self.find(peer.id).is_some_and(waits) {
             return;
         }
         let until = now + SILENCE;
-        let question = Question { asked: now, until, rx_bytes: peer.stats.rx_bytes, candidate: None };
-        self.by_peer.insert(peer.id, question);
+        if !self.keep(Question { peer: peer.id, asked: now, until, rx_bytes: peer.stats.rx_bytes, candidate: None }) {
+            return;
+        }
         self.due = Some(self.due.map_or(until, |earlier| earlier.min(until)));
     }
 
     /// The peer went away, or its endpoint is another.
     pub(super) fn forget(&mut self, peer: PeerId) {
-        self.by_peer.remove(&peer);
+        if let Ok(entry) = self.by_peer.find_entry(hash_of(peer), |question| question.peer == peer) {
+            entry.remove();
+        }
         if self.by_peer.is_empty() {
             self.due = None;
         }
+        self.give_back();
     }
 
     /// The present endpoint leads nowhere: takes the candidate. An answer that is still to come need not wait.
     fn give_up(&mut self, peer: &Peer, now: Instant) -> Option<SocketAddr> {
-        let candidate = self.by_peer.get_mut(&peer.id).and_then(|question| question.candidate.take());
+        let candidate = self.find_mut(peer.id).and_then(|question| question.candidate.take());
         if candidate.is_none() && peer.endpoint.is_named() {
-            let question = Question { asked: now, until: now, rx_bytes: peer.stats.rx_bytes, candidate: None };
-            self.by_peer.insert(peer.id, question);
+            let rx_bytes = peer.stats.rx_bytes;
+            self.keep(Question { peer: peer.id, asked: now, until: now, rx_bytes, candidate: None });
         }
         candidate
     }
 
     /// Whether the host was asked for the peer's address and nothing came from the peer since.
     fn is_unheard(&self, peer: &Peer) -> bool {
-        self.by_peer.get(&peer.id).is_some_and(|question| question.is_unheard(peer))
+        self.find(peer.id).is_some_and(|question| question.is_unheard(peer))
     }
 
     /// What it is worth that the host says the peer is at `remote`.
     fn weigh(&mut self, peer: &Peer, now: Instant, remote: SocketAddr) -> Weight {
-        let Some(question) = self.by_peer.get_mut(&peer.id) else { return Weight::Moves };
+        let Some(question) = self.find_mut(peer.id) else { return Weight::Moves };
         let learned = peer.sessions.is_live(now) && peer.endpoint.path().is_some() && !peer.endpoint.pinned;
         if !learned || now.since(question.asked) >= RESOLVE_AGAIN {
             self.forget(peer.id);
@@ -205,18 +243,14 @@ impl Questions {
         Weight::Waits
     }
 
-    /// Takes the candidates of peers that had their time.
-    fn take_due(&mut self, now: Instant) -> Vec<(PeerId, SocketAddr)> {
-        let mut taken = Vec::new();
-        self.due = None;
-        for (id, question) in &mut self.by_peer {
-            let until = question.until;
-            if until <= now {
-                taken.extend(question.candidate.take().map(|remote| (*id, remote)));
-            } else {
-                self.due = Some(self.due.map_or(until, |earlier| earlier.min(until)));
-            }
+    /// Takes the candidate of a peer that had its time. One that has not is due later.
+    fn take_due(&mut self, peer: &Peer, now: Instant) -> Option<SocketAddr> {
+        let question = self.find_mut(peer.id)?;
+        let until = question.until;
+        if until <= now {
+            return question.candidate.take();
         }
-        taken
+        self.due = Some(self.due.map_or(until, |earlier| earlier.min(until)));
+        None
     }
 }

@@ -46,6 +46,10 @@ pub(super) struct Shared {
     pub(super) stats: TunnelStats,
     /// Which names are resolved because the network changed.
     pub(super) questions: Questions,
+    /// There was no memory to note a peer's deadline.
+    pub(super) unscheduled: bool,
+    /// When peers are looked over again for which there was no memory, if there are any.
+    pub(super) look_again: Instant,
     /// The latest timestamp sent to any peer, by this tunnel or (the restored floor) one before it. Peers begin at it.
     pub(super) timestamp_sent: Tai64N,
 }
@@ -66,23 +70,27 @@ pub(super) struct Bounces {
 
 /// Peers with intents, each at most once.
 #[derive(Debug, Default)]
-pub(super) struct TransmitQueue(pub(super) PeerQueue);
+pub(super) struct TransmitQueue {
+    pub(super) peers: PeerQueue,
+    /// There was no memory for a peer, which has intents and does not stand in the queue.
+    missed: bool,
+}
 
 impl TransmitQueue {
     /// Puts the peer at the end, if it has intents and does not stand in the queue yet.
     pub(super) fn push(&mut self, peer: &mut Peer) {
         if !peer.queued && peer.has_intents() {
-            peer.queued = true;
-            self.0.push_back(peer.id);
+            peer.queued = self.peers.push_back(peer.id);
+            self.missed |= !peer.queued;
         }
     }
 
     /// Takes the first out; `peer` is that one, if it was not removed.
     pub(super) fn pop(&mut self, peer: Option<&mut Peer>) {
-        self.0.pop_front();
+        self.peers.pop_front();
         match peer {
             Some(peer) => peer.queued = false,
-            None => self.0.met_removed(),
+            None => self.peers.met_removed(),
         }
     }
 }
@@ -121,9 +129,35 @@ impl Shared {
     pub(super) fn reschedule(&mut self, peer: &mut Peer) {
         let next = peer.timers.next();
         if next < peer.bound {
-            peer.bound = next;
-            self.deadlines.move_earlier(peer.id.slot, next);
+            self.schedule(peer, next);
         }
+    }
+
+    /// Notes when the peer is due. Without memory for that, it is looked at again a second later.
+    #[inline(never)]
+    fn schedule(&mut self, peer: &mut Peer, next: Instant) {
+        if self.deadlines.move_earlier(peer.id.slot, next) {
+            peer.bound = next;
+        } else {
+            self.unscheduled = true;
+        }
+    }
+
+    /// Whether there was no memory for a peer in one of the queues.
+    pub(super) fn has_missed(&self) -> bool {
+        self.transmits.missed || self.events.missed || self.unscheduled
+    }
+
+    /// Puts the peer where it could not stand for want of memory; its deadline is the caller's to see to.
+    pub(super) fn list_again(&mut self, peer: &mut Peer) {
+        self.transmits.push(peer);
+        self.events.list(peer);
+    }
+
+    /// All peers are about to be listed again, and then not before `at`.
+    pub(super) fn forget_missed(&mut self, at: Instant) {
+        (self.transmits.missed, self.events.missed, self.unscheduled) = (false, false, false);
+        self.look_again = at;
     }
 
     /// Makes the earliest deadline exact again.

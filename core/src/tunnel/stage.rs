@@ -2,10 +2,12 @@
 use super::call::Call;
 use super::shared::Shared;
 use super::{Outbound, PacketBuf, Span};
+use crate::memory::NoMemory;
 use crate::packet::icmp;
 use crate::peer::Peer;
 use crate::stats::DropReason;
 use crate::time::Instant;
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// How long the host has to resolve an endpoint name before packets make the tunnel ask again.
@@ -21,14 +23,19 @@ impl Call<'_> {
         if let Some(verdict) = refusal.unwrap_or(Some(Outbound::Dropped(DropReason::NoRoute))) {
             return verdict;
         }
-        self.make_room(Some(slot), len);
-        let verdict = self.with(slot, |peer, shared| {
+        // Before others give way for it.
+        let prepared = self.with(slot, |peer, shared| {
             let bytes = packet.buf.get(packet.packet.start..).and_then(|rest| rest.get(..len));
-            match bytes {
-                Some(bytes) => shared.stage(peer, now, bytes),
-                None => shared.drop_of(peer, DropReason::NoRoom),
-            }
+            let bytes = bytes.ok_or_else(|| shared.drop_of::<Outbound<Span>>(peer, DropReason::NoRoom))?;
+            peer.staged.prepare(bytes, &shared.limits).map_err(|NoMemory| shared.drop_of(peer, DropReason::NoMemory))
         });
+        let packet = match prepared {
+            Some(Ok(packet)) => packet,
+            Some(Err(verdict)) => return verdict,
+            None => return Outbound::Dropped(DropReason::NoRoute),
+        };
+        self.make_room(Some(slot), len);
+        let verdict = self.with(slot, |peer, shared| shared.stage(peer, now, packet));
         let Self { peers, shared, .. } = self;
         shared.staged.tidy(|id| peers.find_mut(id)?.staged.still_listed());
         verdict.unwrap_or(Outbound::Dropped(DropReason::NoRoute))
@@ -81,7 +88,7 @@ impl Shared {
     }
 
     /// Keeps a copy until there is a session.
-    fn stage(&mut self, peer: &mut Peer, now: Instant, packet: &[u8]) -> Outbound<Span> {
+    fn stage(&mut self, peer: &mut Peer, now: Instant, packet: Box<[u8]>) -> Outbound<Span> {
         let lost = peer.staged.push(now, packet, &self.limits, &mut self.staged);
         self.staged.list(peer.id, &mut peer.staged);
         self.count_drops(Some(peer), DropReason::StagedOverflow, lost);

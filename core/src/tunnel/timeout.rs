@@ -1,5 +1,6 @@
 //! Deadlines that have come, and changes of the world that are no packets: wall clock, network.
 use super::Tunnel;
+use super::call::Call;
 use super::clock::WallClock;
 use super::shared::Shared;
 use crate::limits::{REKEY_ATTEMPT_TIME, REKEY_TIMEOUT};
@@ -14,6 +15,9 @@ use core::time::Duration;
 /// While a handshake goes unanswered, the endpoint's name is resolved again this often.
 pub(super) const RESOLVE_AGAIN: Duration = Duration::from_secs(3 * REKEY_TIMEOUT.as_secs());
 
+/// While there is no memory for the queues, all peers are looked over this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 impl Tunnel {
     /// Time has passed: call when [`poll_timeout`](Self::poll_timeout) says so (earlier does no harm). Afterwards
     /// `poll_timeout` is later than `now`.
@@ -21,6 +25,7 @@ impl Tunnel {
         let mut call = self.enter(now);
         let now = call.now;
         call.end_silence();
+        call.serve_missed();
         while let Some((slot, at)) = call.shared.deadlines.top() {
             if at > now {
                 break;
@@ -60,11 +65,23 @@ impl Tunnel {
     }
 }
 
+impl Call<'_> {
+    /// Peers that stand in no queue because memory had run out are looked for, not more often than every [`LOOK_AGAIN`].
+    fn serve_missed(&mut self) {
+        let now = self.now;
+        if self.shared.has_missed() && self.shared.look_again <= now {
+            self.shared.forget_missed(now + LOOK_AGAIN);
+            self.with_each(|peer, shared| shared.list_again(peer));
+        }
+    }
+}
+
 impl Shared {
     /// The earliest deadline, in internal time.
     pub(super) fn due(&self) -> Option<Instant> {
         let of_peers = self.deadlines.top().map(|(_, at)| at);
-        of_peers.into_iter().chain(self.questions.due()).min()
+        let missed = self.has_missed().then_some(self.look_again);
+        of_peers.into_iter().chain(self.questions.due()).chain(missed).min()
     }
 
     fn network_changed(&mut self, peer: &mut Peer, now: Instant) {

@@ -7,11 +7,13 @@ use super::{Transmit, Tunnel};
 use crate::crypto::rng::random_u32;
 use crate::error::TransmitError;
 use crate::limits::{MIN_TRANSMIT_BUFFER, REKEY_TIMEOUT_JITTER};
+use crate::memory::Boxed;
 use crate::noise::{HandshakeError, Initiator, Tai64N, TransportKeys};
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
 use crate::peer::handshake::Pending;
 use crate::peer::{Answer, Path, Peer, PeerId};
+use crate::session::Lack;
 use crate::session::{Indices, Keypair, Role};
 use crate::stats::DropReason;
 use crate::time::Instant;
@@ -27,14 +29,14 @@ impl Tunnel {
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, TransmitError> {
         let mut call = self.enter(now);
         if buf.len() < MIN_TRANSMIT_BUFFER {
-            let nothing = call.shared.transmits.0.len() == 0;
+            let nothing = call.shared.transmits.peers.len() == 0;
             return if nothing { Ok(None) } else { Err(TransmitError::ShortBuffer { needed: MIN_TRANSMIT_BUFFER }) };
         }
         let now = call.now;
         // Peers whose datagram is too long go to the end of the queue: once round is enough.
         let (mut short, mut failed) = (None, None);
-        for _ in 0..call.shared.transmits.0.places() {
-            while let Some(id) = call.shared.transmits.0.front() {
+        for _ in 0..call.shared.transmits.peers.places() {
+            while let Some(id) = call.shared.transmits.peers.front() {
                 match call.with_known(id, |peer, shared| shared.transmit_for(peer, now, buf)) {
                     Some(Step::Sent(transmit)) => {
                         call.leave_queue(id);
@@ -42,7 +44,7 @@ impl Tunnel {
                     }
                     Some(Step::NoRoom(needed)) => {
                         short = short.max(Some(needed));
-                        call.shared.transmits.0.rotate();
+                        call.shared.transmits.peers.rotate();
                         break;
                     }
                     Some(Step::NoRandomness) => {
@@ -87,11 +89,15 @@ impl Shared {
 
     /// Answers the peer's initiation, where that came from: the new session waits for its confirmation.
     fn respond(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
-        let Some(Answer { responder, path }) = peer.answer.take().map(|answer| *answer) else { return Step::Nothing };
+        let Some(Answer { responder, path }) = peer.answer.take().map(Boxed::into_inner) else { return Step::Nothing };
         let Some(path) = path.or(peer.endpoint.path()) else { return Step::Nothing };
         let Some(out) = buf.first_chunk_mut::<RESPONSE_LEN>() else { return Step::NoRoom(RESPONSE_LEN) };
         let remote = responder.remote_index();
-        let Ok(local) = self.indices.insert(&mut *self.rng, peer.id.slot) else { return Step::NoRandomness };
+        let local = match self.indices.insert(&mut *self.rng, peer.id.slot) {
+            Ok(local) => local,
+            Err(Lack::Randomness) => return Step::NoRandomness,
+            Err(Lack::Memory) => return self.no_memory(peer),
+        };
         let keys = responder.respond(&peer.preshared_key, local, &mut *self.rng, out);
         let TransportKeys { send, receive } = match keys {
             Ok(keys) => keys,
@@ -104,8 +110,11 @@ impl Shared {
                 return Step::Nothing;
             }
         };
+        let Ok(pair) = Boxed::new(Keypair::new(Role::Responder, Indices { local, remote }, send, receive, now)) else {
+            self.indices.remove(local);
+            return self.no_memory(peer);
+        };
         peer.stamp.stamp(now, &peer.mac_keys, out);
-        let pair = Keypair::new(Role::Responder, Indices { local, remote }, send, receive, now);
         if let Some(dead) = peer.sessions.establish_as_responder(pair) {
             self.indices.remove(dead);
         }
@@ -138,9 +147,13 @@ impl Shared {
         }
         let timestamp = Tai64N::from_wall(self.wall.read(now)).after(peer.timestamp_sent);
         let public_key = peer.public_key;
-        let Ok(index) = self.indices.insert(&mut *self.rng, peer.id.slot) else {
-            peer.timers.initiation_delayed(now);
-            return Step::NoRandomness;
+        let index = match self.indices.insert(&mut *self.rng, peer.id.slot) {
+            Ok(index) => index,
+            Err(Lack::Randomness) => {
+                peer.timers.initiation_delayed(now);
+                return Step::NoRandomness;
+            }
+            Err(Lack::Memory) => return self.initiate_later(peer, now),
         };
         let static_static = peer.static_static(local.identity.private()).ok_or(HandshakeError::LowOrderKey);
         let initiator = static_static.and_then(|static_static| {
@@ -158,8 +171,12 @@ impl Shared {
             self.drop_staged(peer, DropReason::LowOrderKey);
             return Step::Nothing;
         };
+        let Ok(pending) = Boxed::new(Pending { initiator, local: index }) else {
+            self.indices.remove(index);
+            return self.initiate_later(peer, now);
+        };
         peer.stamp.stamp(now, &peer.mac_keys, out);
-        peer.handshake.sent(Pending { initiator, local: index });
+        peer.handshake.sent(pending);
         peer.timestamp_sent = timestamp;
         self.timestamp_sent = self.timestamp_sent.max(timestamp);
         let jitter = self.jitter();
@@ -167,6 +184,20 @@ impl Shared {
         peer.timers.initiation_sent(now, jitter);
         self.sent(peer, now, INITIATION_LEN);
         Step::sent(peer, path, INITIATION_LEN)
+    }
+
+    /// There is no memory for an initiation: it is tried again later, as one without an answer would be.
+    #[cold]
+    fn initiate_later(&mut self, peer: &mut Peer, now: Instant) -> Step {
+        peer.timers.initiation_delayed(now);
+        self.no_memory(peer)
+    }
+
+    /// There is no memory for a handshake message.
+    #[cold]
+    fn no_memory(&mut self, peer: &mut Peer) -> Step {
+        self.count_drops(Some(peer), DropReason::NoMemory, 1);
+        Step::Nothing
     }
 
     /// Seals the oldest staged packet that its peer still owns.

@@ -78,6 +78,11 @@ impl<'a> PeerView<'a> {
         self.routes.networks_of(self.peer.id.slot)
     }
 
+    /// The same in the order in which they were given.
+    pub(crate) fn allowed_ips_as_given(&self) -> impl Iterator<Item = IpNet> + use<'a> {
+        self.routes.networks_as_given(self.peer.id.slot)
+    }
+
     /// Wall time of the latest handshake.
     #[must_use]
     pub fn latest_handshake(&self) -> Option<UnixTime> {

@@ -1,9 +1,12 @@
 //! What can be wrong with a request, and the number by which its sender learns of it.
 use crate::error::KeyError;
+use crate::memory::NoMemory;
 use core::fmt;
 
 /// Reading or writing the control socket failed (Linux's number, as are those below).
 pub const EIO: i32 = 5;
+/// There is no memory for the request; nothing of it was applied.
+pub const ENOMEM: i32 = 12;
 /// A key of the request is unknown, or its value is wrong. Also the answer to a
 /// [`ConfigError`](crate::ConfigError).
 pub const EINVAL: i32 = 22;
@@ -53,6 +56,14 @@ pub enum Fault {
     AllowedIp,
     /// A version of the protocol other than 1.
     Version,
+    /// There is no memory for the request.
+    NoMemory,
+}
+
+impl From<NoMemory> for Fault {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
 }
 
 impl UapiError {
@@ -67,6 +78,7 @@ impl UapiError {
         match self.fault {
             Fault::UnknownOperation | Fault::NotUtf8 | Fault::NotKeyValue => EPROTO,
             Fault::TooLong => EMSGSIZE,
+            Fault::NoMemory => ENOMEM,
             _ => EINVAL,
         }
     }
@@ -108,6 +120,7 @@ impl fmt::Display for Fault {
             Self::Endpoint => "not an address and port",
             Self::AllowedIp => "not an address and prefix length",
             Self::Version => "unknown version of the protocol",
+            Self::NoMemory => "no memory for the request",
         })
     }
 }

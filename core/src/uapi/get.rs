@@ -1,8 +1,8 @@
 //! `get=1`: writes the state of a tunnel, in the order and with the omissions of wireguard-go.
+use crate::crypto::keys::InHex;
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use crate::time::UnixTime;
 use crate::tunnel::{PeerView, Tunnel};
-use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::net::SocketAddr;
 use ipnet::IpNet;
@@ -29,8 +29,7 @@ pub fn write_get(tunnel: &Tunnel, host: &HostState, out: &mut impl Write) -> fmt
             writeln!(out, "last_send_error={}", kind.name())?;
         }
         // The tunnel lists the latest first, `wg` in the order in which they were given.
-        let allowed_ips: Vec<IpNet> = peer.allowed_ips().collect();
-        write_allowed_ips(allowed_ips.into_iter().rev(), out)?;
+        write_allowed_ips(peer.allowed_ips_as_given(), out)?;
     }
     Ok(())
 }
@@ -64,7 +63,7 @@ impl<'a> PeerFigures<'a> {
 /// What is not set is left out.
 pub(super) fn write_interface(key: Option<&PrivateKey>, host: &HostState, out: &mut impl Write) -> fmt::Result {
     if let Some(key) = key {
-        writeln!(out, "private_key={}", *key.to_hex())?;
+        writeln!(out, "private_key={}", InHex(key.as_bytes()))?;
     }
     if host.listen_port != 0 {
         writeln!(out, "listen_port={}", host.listen_port)?;
@@ -79,8 +78,8 @@ pub(super) fn write_interface(key: Option<&PrivateKey>, host: &HostState, out: &
 pub(super) fn write_peer(peer: &PeerFigures<'_>, out: &mut impl Write) -> fmt::Result {
     let no_preshared_key = PresharedKey::from_bytes([0; 32]);
     let preshared_key = peer.preshared_key.unwrap_or(&no_preshared_key);
-    writeln!(out, "public_key={}", peer.public_key.to_hex())?;
-    writeln!(out, "preshared_key={}", *preshared_key.to_hex())?;
+    writeln!(out, "public_key={}", InHex(peer.public_key.as_bytes()))?;
+    writeln!(out, "preshared_key={}", InHex(preshared_key.as_bytes()))?;
     writeln!(out, "protocol_version=1")?;
     if let Some(endpoint) = peer.endpoint {
         writeln!(out, "endpoint={endpoint}")?;

@@ -14,7 +14,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-pub use fault::{EADDRINUSE, EINVAL, EIO, EMSGSIZE, EPROTO, Fault, UapiError, write_status};
+pub use fault::{EADDRINUSE, EINVAL, EIO, EMSGSIZE, ENOMEM, EPROTO, Fault, UapiError, write_status};
 pub use get::{HostState, write_get};
 pub use request::{MAX_REQUEST_LEN, Request, RequestBuffer};
 pub use set::{SetRequest, parse_set};

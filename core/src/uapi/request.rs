@@ -1,5 +1,6 @@
 //! Finds requests in the bytes of a control socket.
 use super::fault::{Fault, UapiError};
+use crate::memory::list;
 use alloc::vec::Vec;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -54,7 +55,7 @@ impl RequestBuffer {
     /// Takes in what the socket gave.
     ///
     /// # Errors
-    /// [`Fault::TooLong`]: nothing was taken in; answer with the error and close the connection.
+    /// [`Fault::TooLong`] or [`Fault::NoMemory`]: nothing was taken in; answer with the error and close the connection.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), UapiError> {
         self.discard_taken();
         let needed = self.bytes.len().saturating_add(bytes.len());
@@ -64,7 +65,7 @@ impl RequestBuffer {
         if needed > self.bytes.capacity() {
             // A new vector instead of a grown one, whose old memory would not be wiped.
             let capacity = needed.max(self.bytes.capacity().saturating_mul(2)).max(CHUNK);
-            let mut wider = Zeroizing::new(Vec::with_capacity(capacity));
+            let mut wider = Zeroizing::new(list(capacity).map_err(|error| UapiError::of_operation(error.into()))?);
             wider.extend_from_slice(&self.bytes);
             self.bytes = wider;
         }

@@ -2,6 +2,7 @@
 use super::fault::{Fault, UapiError};
 use crate::config::{AllowedIp, Change, PeerAction, PeerChange, value};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
+use crate::memory::push;
 use alloc::vec::Vec;
 
 /// What a `set=1` request asks for.
@@ -38,7 +39,8 @@ const KEYS: [&str; 13] = [
 /// [`Endpoint::Name`](crate::Endpoint::Name) for the host to resolve.
 ///
 /// # Errors
-/// [`UapiError`]: the first line that is not of the protocol. Nothing of the request is to be applied.
+/// [`UapiError`]: the first line that is not of the protocol, or the one where memory ran out. Nothing of the request is to
+/// be applied.
 pub fn parse_set(text: &str) -> Result<SetRequest, UapiError> {
     let mut request = SetRequest::default();
     let mut peer = None;
@@ -48,8 +50,8 @@ pub fn parse_set(text: &str) -> Result<SetRequest, UapiError> {
         let known = KEYS.into_iter().find(|known| *known == key);
         let read = match (known, &mut peer) {
             (Some("public_key"), peer) => {
-                request.finish(peer.take());
-                public_key(value).map(|key| *peer = Some(PeerChange::new(key)))
+                let last = request.finish(peer.take());
+                last.and_then(|()| public_key(value)).map(|key| *peer = Some(PeerChange::new(key)))
             }
             (Some(key), None) => request.tunnel_line(key, value),
             (Some(key), Some(peer)) => peer_line(peer, key, value),
@@ -57,7 +59,7 @@ pub fn parse_set(text: &str) -> Result<SetRequest, UapiError> {
         };
         read.map_err(|fault| at(known, fault))?;
     }
-    request.finish(peer);
+    request.finish(peer).map_err(UapiError::of_operation)?;
     Ok(request)
 }
 
@@ -66,13 +68,13 @@ impl SetRequest {
         match key {
             "private_key" => {
                 let key = PrivateKey::from_hex(value).map_err(Fault::Key)?;
-                self.changes.push(Change::PrivateKey(Some(key).filter(|key| !key.is_zero())));
+                push(&mut self.changes, Change::PrivateKey(Some(key).filter(|key| !key.is_zero())))?;
             }
             "listen_port" => self.listen_port = Some(short(value)?),
             "fwmark" => self.fwmark = Some(value::decimal(value).ok_or(Fault::Number)?),
             "replace_peers" => {
                 must_be_true(value)?;
-                self.changes.push(Change::RemoveAllPeers);
+                push(&mut self.changes, Change::RemoveAllPeers)?;
             }
             _ => return Err(Fault::UnknownKey),
         }
@@ -80,11 +82,13 @@ impl SetRequest {
     }
 
     /// Adds the change of a peer whose lines are all read. Of a peer to remove nothing else counts.
-    fn finish(&mut self, peer: Option<PeerChange>) {
-        self.changes.extend(peer.map(|peer| match peer.action {
-            PeerAction::Remove => Change::Peer(PeerChange { action: peer.action, ..PeerChange::new(peer.public_key) }),
-            _ => Change::Peer(peer),
-        }));
+    fn finish(&mut self, peer: Option<PeerChange>) -> Result<(), Fault> {
+        let Some(peer) = peer else { return Ok(()) };
+        let change = match peer.action {
+            PeerAction::Remove => PeerChange { action: peer.action, ..PeerChange::new(peer.public_key) },
+            _ => peer,
+        };
+        Ok(push(&mut self.changes, Change::Peer(change))?)
     }
 }
 
@@ -101,14 +105,14 @@ fn peer_line(peer: &mut PeerChange, key: &str, value: &str) -> Result<(), Fault>
             }
         }
         "preshared_key" => peer.preshared_key = Some(PresharedKey::from_hex(value).map_err(Fault::Key)?),
-        "endpoint" => peer.endpoint = Some(value::socket_address(value).ok_or(Fault::Endpoint)?),
+        "endpoint" => peer.endpoint = Some(value::socket_address(value).ok_or(Fault::Endpoint)??),
         "persistent_keepalive_interval" => peer.persistent_keepalive = Some(short(value)?),
         "replace_allowed_ips" => {
             must_be_true(value)?;
             peer.replace_allowed_ips = true;
             peer.allowed_ips.clear();
         }
-        "allowed_ip" => peer.allowed_ips.push(allowed_ip(value)?),
+        "allowed_ip" => push(&mut peer.allowed_ips, allowed_ip(value)?)?,
         "protocol_version" if value == "1" => {}
         "protocol_version" => return Err(Fault::Version),
         _ => return Err(Fault::UnknownKey),

@@ -30,7 +30,13 @@ pub fn run(path: &Path) -> Outcome {
 /// Writes all that is to be said about `text` to standard error.
 pub fn report(name: &str, text: &str, parsed: &Parsed) {
     let stderr = io::stderr();
-    let rendered = render(name, text, &parsed.diagnostics, Paint::on(&stderr));
+    let mut rendered = render(name, text, &parsed.diagnostics, Paint::on(&stderr));
+    if parsed.more > 0 {
+        let _ = writeln!(rendered, "{name}: and {} more", parsed.more);
+    }
+    if parsed.out_of_memory {
+        let _ = writeln!(rendered, "{name}: there is not enough memory to read it");
+    }
     let _ = stderr.lock().write_all(rendered.as_bytes());
 }
 
@@ -39,12 +45,15 @@ pub fn report(name: &str, text: &str, parsed: &Parsed) {
 pub fn summary(parsed: &Parsed) -> String {
     let count = |severity| parsed.diagnostics.iter().filter(|one| one.severity == severity).count();
     let words = |count: usize, word| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    match (count(Severity::Error), count(Severity::Warning)) {
+    let more = if parsed.more == 0 { String::new() } else { format!(", and {} more", parsed.more) };
+    let said = match (count(Severity::Error), count(Severity::Warning)) {
+        (0, 0) if parsed.out_of_memory => "not enough memory".into(),
         (0, 0) => "nothing to complain about".into(),
         (0, warnings) => words(warnings, "warning"),
         (errors, 0) => words(errors, "error"),
         (errors, warnings) => format!("{}, {}", words(errors, "error"), words(warnings, "warning")),
-    }
+    };
+    said + &more
 }
 
 /// Each diagnostic with the line it is about, keys hidden, and a mark below the place.
@@ -123,6 +132,13 @@ fn is_unsafe(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use underpass_core::config::parse_with;
+
+    #[test]
+    fn what_is_not_shown_is_counted() {
+        let parsed = parse(&"a\n".repeat(1000));
+        assert_eq!(summary(&parsed), "100 errors, and 901 more");
+    }
 
     #[test]
     fn a_mark_stands_below_the_place() {
@@ -142,7 +158,7 @@ wg0.conf:2:8: error: MTU in [Interface]: expected a number from 68 to 65535
     fn of_a_long_line_only_the_place_is_shown() {
         const MANY: usize = 100_000;
         let text = format!("[Peer]\nAllowedIPs = {}\n", vec!["10.0.0.1/8"; MANY].join(", "));
-        let parsed = parse(&text);
+        let parsed = parse_with(&text, 2 * MANY);
         let rendered = render("f", &text, &parsed.diagnostics, Paint::PLAIN);
         assert!(parsed.diagnostics.len() > MANY && rendered.len() < 500 * MANY, "{} bytes", rendered.len());
         let middle = rendered.lines().skip_while(|line| !line.starts_with("f:2:1214:")).skip(1).take(2);

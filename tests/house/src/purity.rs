@@ -23,6 +23,9 @@ const UNSAFE: &[&str] = &[
     "bench/src/heap.rs",
     "bench/src/parties/boringtun_c.rs",
     "core/tests/memory.rs",
+    "core/tests/junk.rs",
+    "core/tests/out_of_memory.rs",
+    "bindings/c/tests/out_of_memory.rs",
     "linux/tests/allocations.rs",
     "tests/sim/tests/allocations.rs",
 ];

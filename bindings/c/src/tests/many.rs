@@ -39,7 +39,7 @@ fn who_is_gone_is_found_in_n_log_n_comparisons() {
     let count = Cell::new(0);
     // In no order.
     let key = |number: u32| Counted(number.wrapping_mul(0x9e37_79b1), &count);
-    let gone = missing((0..MANY).map(key), (MANY / 2..2 * MANY).map(key));
+    let gone = missing((0..MANY).map(key), (MANY / 2..2 * MANY).map(key)).expect("memory");
     assert!(gone.iter().map(|key| key.0).eq((0..MANY / 2).map(|number| key(number).0)));
     let limit = 3 * u64::from(MANY) * 40;
     assert!(count.get() < limit, "{} comparisons, {limit} at most", count.get());

@@ -1,6 +1,7 @@
 //! What holds for every text and every configuration.
 use super::{SETTINGS, with_keys};
-use crate::config::{AmneziaSetting, Endpoint, NewPeer, QuickConfig, Severity, Table, parse, settings, write};
+use crate::config::{AmneziaSetting, Endpoint, NewPeer, Parsed, QuickConfig, Severity, Table};
+use crate::config::{parse, parse_with, settings, write};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ipnet::IpNet;
@@ -129,9 +130,25 @@ fn holds_for(text: &str) -> Result<(), TestCaseError> {
         prop_assert!((1..=width.max(1) + 1).contains(&(d.column as usize)), "{} is beyond the text", d);
         prop_assert_eq!(d.severity, d.reason.severity());
     }
+    for max in [0, 1, 3] {
+        bounded(text, max, &parsed)?;
+    }
     if let Some(config) = parsed.config {
         prop_assert_eq!(parse(&write(&config)).config, Some(config));
     }
+    Ok(())
+}
+
+/// A bound on the diagnostics changes nothing but how many are kept; errors are kept before warnings.
+fn bounded(text: &str, max: usize, whole: &Parsed) -> Result<(), TestCaseError> {
+    let some = parse_with(text, max);
+    prop_assert_eq!(&some.config, &whole.config);
+    prop_assert_eq!(some.diagnostics.len(), whole.diagnostics.len().min(max));
+    prop_assert_eq!(some.diagnostics.len() + some.more, whole.diagnostics.len());
+    let errors = |parsed: &Parsed| parsed.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+    prop_assert_eq!(errors(&some), errors(whole).min(max));
+    prop_assert!(some.diagnostics.is_sorted_by_key(|d| (d.line, d.column)));
+    prop_assert!(some.diagnostics.iter().all(|d| whole.diagnostics.iter().any(|w| w.line == d.line)));
     Ok(())
 }
 

@@ -80,7 +80,7 @@ fn peers_that_come_and_go_leave_nothing_in_the_queues() {
         stage(&mut host, 99, 100);
     }
     assert_eq!(host.tunnel.footprint().intents, 1);
-    assert!(host.tunnel.shared.transmits.0.places() < 10 && host.tunnel.shared.staged.listed() < 20);
+    assert!(host.tunnel.shared.transmits.peers.places() < 10 && host.tunnel.shared.staged.listed() < 20);
 }
 
 /// Removing queued peers looks at each of them a few times, however many there are.
@@ -89,12 +89,12 @@ fn removing_many_queued_peers_is_linear() {
     let mut host = gateway(16_000, Limits::default());
     (1..=16_000).for_each(|number| stage(&mut host, number, 60));
     let keys: Vec<_> = host.tunnel.peers().map(|peer| *peer.public_key()).collect();
-    let before = host.tunnel.shared.transmits.0.visits;
+    let before = host.tunnel.shared.transmits.peers.visits;
     for key in keys {
         let remove = PeerChange { action: PeerAction::Remove, ..PeerChange::new(key) };
         host.tunnel.configure(Instant::ZERO, &[Change::Peer(remove)]).expect("sound");
     }
-    let visits = host.tunnel.shared.transmits.0.visits - before;
+    let visits = host.tunnel.shared.transmits.peers.visits - before;
     assert!(visits <= 4 * 16_000, "{visits} entries of the queue were looked at");
     while host.tunnel.poll_event().is_some() {}
     assert_eq!(host.tunnel.footprint(), Footprint::default());

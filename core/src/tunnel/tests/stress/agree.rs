@@ -6,7 +6,7 @@ pub(super) fn check(tunnel: &Tunnel, drained: bool) {
     let (mut indices, mut bytes, mut next) = (0, 0, Instant::MAX);
     for peer in tunnel.peers.iter() {
         let Peer { id, intents, queued, timers, staged, .. } = peer;
-        let standing = tunnel.shared.transmits.0.count(peer.id);
+        let standing = tunnel.shared.transmits.peers.count(peer.id);
         assert_eq!(standing, usize::from(*queued), "{peer:?}");
         assert!(*queued || !peer.has_intents(), "{peer:?}");
         let told_of = tunnel.shared.events.peers().count(peer.id);

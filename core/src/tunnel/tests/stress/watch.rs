@@ -79,13 +79,13 @@ impl Story {
         }
         while self.hosts[who].tunnel.poll_event().is_some() {}
         let intents = self.hosts[who].tunnel.peers.iter().filter(|peer| peer.has_intents() || peer.queued).count();
-        assert_eq!((intents, self.hosts[who].tunnel.shared.transmits.0.len()), (0, 0), "drained");
+        assert_eq!((intents, self.hosts[who].tunnel.shared.transmits.peers.len()), (0, 0), "drained");
     }
 
     /// Polls once with the first `len` bytes of `buf`: what fits leaves, what does not says what it needs.
     fn poll_short(&mut self, who: usize, buf: &mut [u8], len: usize) {
         let tunnel = &mut self.hosts[who].tunnel;
-        let waiting = tunnel.shared.transmits.0.len() > 0;
+        let waiting = tunnel.shared.transmits.peers.len() > 0;
         match tunnel.poll_transmit(self.clocks[who].now, &mut buf[..len]) {
             Ok(Some(transmit)) => self.transmitted(who, &transmit, &buf[..transmit.len]),
             Ok(None) => assert!(!waiting || len >= 148, "something waits"),
