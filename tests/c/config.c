@@ -420,6 +420,21 @@ TEST(diagnostics_are_bounded_and_the_rest_is_counted)
     OK(underpass_config_free(config));
 }
 
+/* So many that their sum is beyond any memory; the library asks for that before it reads the second. */
+TEST(changes_beyond_memory_are_refused)
+{
+    underpass_peer_change change;
+    scene scene;
+    size_t len;
+    scene_open(&scene);
+    OK(underpass_peer_change_init(&change, sizeof change));
+    STATUS(UNDERPASS_E_MEMORY,
+           underpass_configure_peers(scene.left.tunnel, scene.now, &change, (size_t)PTRDIFF_MAX / sizeof change));
+    OK(underpass_peers(scene.left.tunnel, NULL, 0, &len));
+    EQ(len, 1);
+    scene_close(&scene);
+}
+
 const check_test config_tests[] = {
     ENTRY(every_part_of_a_configuration_is_there),
     ENTRY(tables_are_told_apart),
@@ -433,5 +448,6 @@ const check_test config_tests[] = {
     ENTRY(text_that_is_no_text_is_refused),
     ENTRY(a_tunnel_is_made_from_a_configuration),
     ENTRY(a_wrong_configuration_is_not_applied),
+    ENTRY(changes_beyond_memory_are_refused),
     LAST_ENTRY,
 };
