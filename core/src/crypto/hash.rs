@@ -40,7 +40,15 @@ pub fn keyed_hash(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 /// HMAC-BLAKE2s-256.
 #[must_use]
 pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    Pads::default().hmac(key, parts)
+    let mut pads = Pads::default();
+    if key.len() <= BLOCK_LEN {
+        pads.key(key);
+    } else {
+        let mut short = hash(&[key]);
+        pads.key(&short);
+        short.zeroize();
+    }
+    pads.mac(parts)
 }
 
 /// What HMAC works on. Wiped on drop, once for all the outputs of a KDF: wiping goes byte by byte.
@@ -57,16 +65,15 @@ impl Default for Pads {
 }
 
 impl Pads {
-    fn hmac(&mut self, key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-        self.block = [0; BLOCK_LEN];
-        match self.block.get_mut(..key.len()) {
-            Some(head) => head.copy_from_slice(key),
-            None => {
-                self.inner = hash(&[key]);
-                self.block.iter_mut().zip(&self.inner).for_each(|(to, from)| *to = *from);
-            }
-        }
-        self.block.iter_mut().for_each(|byte| *byte ^= INNER_PAD);
+    /// Takes the key, of at most [`BLOCK_LEN`] bytes.
+    #[inline(always)]
+    fn key(&mut self, key: &[u8]) {
+        self.block = [INNER_PAD; BLOCK_LEN];
+        self.block.iter_mut().zip(key).for_each(|(pad, byte)| *pad ^= byte);
+    }
+
+    /// The MAC of `parts` under the key, which has to be taken again for another.
+    fn mac(&mut self, parts: &[&[u8]]) -> [u8; 32] {
         let mut state = Blake2s256::default();
         state.update(&self.block);
         self.inner = digest(state, parts);
@@ -82,11 +89,13 @@ impl Pads {
 pub fn kdf<const N: usize>(chaining_key: &[u8; 32], input: &[u8]) -> [[u8; 32]; N] {
     const { assert!(N >= 1 && N <= 255, "RFC 5869 numbers its outputs with one byte") };
     let mut pads = Pads::default();
-    let mut root = pads.hmac(chaining_key, &[input]);
+    pads.key(chaining_key);
+    let mut root = pads.mac(&[input]);
     let mut outputs = [[0; 32]; N];
     let mut previous: &[u8] = &[];
     for (number, output) in (1u8..).zip(&mut outputs) {
-        *output = pads.hmac(&root, &[previous, &[number]]);
+        pads.key(&root);
+        *output = pads.mac(&[previous, &[number]]);
         previous = output;
     }
     root.zeroize();

@@ -30,7 +30,7 @@ macro_rules! secret {
             pub const fn as_bytes(&self) -> &[u8; KEY_LEN] { &self.0 }
             /// Whether all bytes are zero; constant time.
             #[must_use]
-            pub fn is_zero(&self) -> bool { self.0.ct_eq(&[0; KEY_LEN]).into() }
+            pub fn is_zero(&self) -> bool { self.0.iter().fold(0, |any, byte| any | byte).ct_eq(&0).into() }
         }
         impl core::fmt::Debug for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -118,7 +118,7 @@ impl Call<'_> {
 
     /// Takes packets as far as they go to the same peer as the first, lays the datagrams out around them, crypts and
     /// accounts. Returns how many were taken; what cannot be sealed is taken one at a time.
-    #[inline(always)]
+    #[inline(never)]
     fn seal_run(&mut self, slots: &mut [PacketSlot<'_>], routes: &[Route]) -> usize {
         let Some(first) = routes.first().copied() else { return 1 };
         let passed = match self.peers.at(first.slot) {

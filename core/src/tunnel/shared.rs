@@ -134,6 +134,7 @@ impl Shared {
     }
 
     /// Notes when the peer is due. Without memory for that, it is looked at again a second later.
+    #[cold]
     #[inline(never)]
     fn schedule(&mut self, peer: &mut Peer, next: Instant) {
         if self.deadlines.move_earlier(peer.id.slot, next) {
