@@ -429,7 +429,8 @@ TEST(changes_beyond_memory_are_refused)
     scene_open(&scene);
     OK(underpass_peer_change_init(&change, sizeof change));
     STATUS(UNDERPASS_E_MEMORY,
-           underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, (size_t)PTRDIFF_MAX / sizeof change));
+           underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, (size_t)PTRDIFF_MAX / sizeof change,
+                                            NULL));
     OK(underpass_tunnel_peers(scene.left.tunnel, NULL, 0, &len));
     EQ(len, 1);
     scene_close(&scene);

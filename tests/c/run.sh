@@ -141,7 +141,7 @@ sanitized() {
 
 # The same programs as `plain`, in valgrind: it looks into the library as it ships, assembly included.
 in_valgrind() {
-    local valgrind=(valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=all
+    local valgrind=(valgrind --quiet --child-silent-after-fork=yes --error-exitcode=99 --leak-check=full --show-leak-kinds=all
         --errors-for-leak-kinds=definite,indirect,possible)
     build gcc "${c99[@]}" tests/c/planted.c "${support[@]}" "$out/library/debug/libunderpass.a" "${system[@]}" -o "$out/planted"
     suite valgrind "${valgrind[@]}" "$out/gcc"
@@ -165,7 +165,7 @@ cxx() {
         build "$compiler" "${wrapper[@]}" tests/c/wrapper.cpp "${support[@]}" -o "$out/wrapper-$compiler"
         suite "wrapper-$compiler" "$out/wrapper-$compiler"
     done
-    suite wrapper-valgrind valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=all \
+    suite wrapper-valgrind valgrind --quiet --child-silent-after-fork=yes --error-exitcode=99 --leak-check=full --show-leak-kinds=all \
         --errors-for-leak-kinds=definite,indirect,possible "$out/wrapper-g++"
 }
 
