@@ -23,7 +23,7 @@ impl Owner {
     pub(crate) fn this() -> Self {
         let owner = Self {
             #[cfg(target_os = "linux")]
-            page: page::Page::new(),
+            page: if cfg!(feature = "fork-by-number") { None } else { page::Page::new() },
             known: AtomicU32::new(0),
         };
         owner.take_over(std::process::id());
