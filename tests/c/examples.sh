@@ -35,7 +35,8 @@ work() {
     "$1/loopback" | grep -Fx 'left delivers a packet: hello yourself' &&
         "$1/loopback++" | grep -Fx 'left delivers a packet: hello yourself' &&
         [ "$("$1/keys" | grep -cE '^(PrivateKey|PublicKey) = [A-Za-z0-9+/]{43}=$')" = 2 ] &&
-        [ "$("$1/router" 2>&1)" = "usage: router [-s STATE] IFACE CONFIG" ]
+        [ "$("$1/router" 2>&1)" = "usage: router [-s STATE] IFACE CONFIG" ] &&
+        [ "$("$1/gateway" 2>&1)" = "usage: gateway [-w WORKERS] IFACE CONFIG" ]
 }
 # by_make NAME ARGUMENTS...: from a copy, so that the tree stays clean.
 by_make() {
@@ -92,5 +93,73 @@ EOF
         [ "$(tail -n 1 "$scratch/walk.log")" = "the end" ]
 }
 check "the guide's commands lead to two routers that ping each other" guide_works
+
+# Two routers reach each other through the gateway, over IPv4 and IPv6 outside; ten megabytes, so that all of its threads
+# have their share. Then it says what it carried.
+gateway_joins() {
+    local examples=$scratch/shared
+    cat >"$scratch/join.sh" <<EOF
+set -e
+mount -t tmpfs tmpfs /run
+cd "$scratch"
+for name in gw a b; do "$examples/keys" > \$name.keys; ip netns add \$name; ip -n \$name link set lo up; done
+key() { sed -n "s/^\$2 = //p" \$1.keys; }
+ip link add wire-a netns gw type veth peer name out netns a
+ip link add wire-b netns gw type veth peer name out netns b
+ip -n gw address add 192.0.2.1/24 dev wire-a; ip -n a address add 192.0.2.2/24 dev out
+ip -n gw address add 2001:db8::1/64 dev wire-b nodad; ip -n b address add 2001:db8::2/64 dev out nodad
+for link in a b; do ip -n gw link set wire-\$link up; ip -n \$link link set out up; done
+ip netns exec gw sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'
+{
+    printf '[Interface]\nPrivateKey = %s\nAddress = 10.0.0.1/24\nListenPort = 51820\n' "\$(key gw PrivateKey)"
+    printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.0.0.2/32\n' "\$(key a PublicKey)"
+    printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.0.0.3/32\n' "\$(key b PublicKey)"
+} > gw.conf
+side() {
+    printf '[Interface]\nPrivateKey = %s\nAddress = %s/32\n' "\$(key \$1 PrivateKey)" "\$2"
+    printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.0.0.0/24\nEndpoint = %s\nPersistentKeepalive = 25\n' "\$(key gw PublicKey)" "\$3"
+}
+side a 10.0.0.2 192.0.2.1:51820 > a.conf
+side b 10.0.0.3 '[2001:db8::1]:51820' > b.conf
+ip netns exec gw "$examples/gateway" -w 2 tunnel gw.conf > gw.json & gateway=\$!
+for name in a b; do
+    ip netns exec \$name "$examples/router" tunnel \$name.conf &
+    until ip netns exec \$name ping -c 1 -W 2 10.0.0.1 > /dev/null 2>&1; do sleep 0.1; done
+done
+ip netns exec a ping -c 1 -W 30 10.0.0.3
+head -c 10000000 /dev/urandom > sent
+ip netns exec b python3 - <<'PYTHON' > received &
+import socket, sys
+with socket.create_server(("10.0.0.3", 5000)) as server:
+    peer = server.accept()[0]
+    while data := peer.recv(65536): sys.stdout.buffer.write(data)
+PYTHON
+receiver=\$!
+ip netns exec a python3 - <<'PYTHON'
+import socket, time
+for attempt in range(300):
+    try: peer = socket.create_connection(("10.0.0.3", 5000)); break
+    except OSError: time.sleep(0.1)
+peer.sendall(open("sent", "rb").read()); peer.close()
+PYTHON
+wait \$receiver
+cmp sent received
+kill -USR1 \$gateway
+until [ -s gw.json ]; do sleep 0.1; done
+python3 - <<'PYTHON'
+import json
+told = json.load(open("gw.json"))
+first, second = told["peers"]
+assert (first["number"], second["number"], first["health"], second["health"]) == (1, 2, "up", "up"), told
+assert first["rx_bytes"] > 10000000 and second["tx_bytes"] > 10000000, told
+PYTHON
+kill \$gateway
+wait \$gateway
+echo the end
+EOF
+    as_root timeout 300 unshare --mount --net --pid --fork --kill-child --mount-proc bash "$scratch/join.sh" 2>&1 | tee "$scratch/join.log"
+    [ "$(tail -n 1 "$scratch/join.log")" = "the end" ]
+}
+check "two routers reach each other through the gateway" gateway_joins
 
 conclude

@@ -369,17 +369,15 @@ static void set_alarm(uint64_t deadline) {
 
 /* After every fact: does what is due, sends what is to be sent, hears what happened, and asks when to come back. */
 static void drain(uint64_t t) {
-    underpass_transmit transmit = {.size = sizeof transmit};
     underpass_event event = {.size = sizeof event};
-    uint64_t deadline, count;
+    uint64_t deadline;
+    size_t count;
     must(underpass_tunnel_handle_timeout(tunnel, t), "timeout");
     do {
-        for (count = 0; count < BATCH; count++) {
-            underpass_slot *slot = fresh(count, 0);
-            if (underpass_tunnel_poll_transmit(tunnel, t, slot->buf, slot->cap, &transmit) != UNDERPASS_OK) break;
-            slot->verdict = UNDERPASS_VERDICT_SEND;
-            slot->len = transmit.len, slot->path = transmit.path, slot->ecn = transmit.ecn, slot->peer = transmit.peer;
-        }
+        for (count = 0; count < BATCH; count++) fresh(count, 0);
+        int32_t status = underpass_tunnel_poll_transmits(tunnel, t, slots, BATCH, &count);
+        if (status < 0) say("transmit: %s", underpass_strerror(status)); /* no randomness, or a place is too short */
+        if (status != UNDERPASS_OK) count = 0;
         send_datagrams(count);
     } while (count == BATCH);
     while (underpass_tunnel_poll_event(tunnel, &event) == UNDERPASS_OK) {
