@@ -66,6 +66,15 @@
 #endif
 #endif
 
+/* What a call answers is to be looked at. Whoever does not want to be told so defines this as nothing. */
+#if !defined(UNDERPASS_CHECKED)
+#if defined(__GNUC__)
+#define UNDERPASS_CHECKED __attribute__((warn_unused_result))
+#else
+#define UNDERPASS_CHECKED
+#endif
+#endif
+
 #define UNDERPASS_VERSION_MAJOR 0 /**< The version of this header: the first of three numbers. */
 #define UNDERPASS_VERSION_MINOR 1 /**< The version of this header: the second. */
 #define UNDERPASS_VERSION_PATCH 0 /**< The version of this header: the third. */
@@ -608,7 +617,7 @@ UNDERPASS_API const char *underpass_send_error_name(uint32_t kind);
  * Returns:
  * - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
  */
-UNDERPASS_API int32_t underpass_private_key_generate(uint8_t *key);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_private_key_generate(uint8_t *key);
 
 /**
  * Makes a preshared key.
@@ -618,7 +627,7 @@ UNDERPASS_API int32_t underpass_private_key_generate(uint8_t *key);
  * Returns:
  * - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
  */
-UNDERPASS_API int32_t underpass_preshared_key_generate(uint8_t *key);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_preshared_key_generate(uint8_t *key);
 
 /**
  * Computes the public key that belongs to a private one.
@@ -626,7 +635,7 @@ UNDERPASS_API int32_t underpass_preshared_key_generate(uint8_t *key);
  * - private_key: 32 bytes.
  * - public_key: out, 32 bytes; may be the same memory.
  */
-UNDERPASS_API int32_t underpass_public_key(const uint8_t *private_key, uint8_t *public_key);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_public_key(const uint8_t *private_key, uint8_t *public_key);
 
 /**
  * Reads a key from 44 base64 characters, as wg(8) writes it.
@@ -637,7 +646,7 @@ UNDERPASS_API int32_t underpass_public_key(const uint8_t *private_key, uint8_t *
  * Returns:
  * - UNDERPASS_E_KEY: the text is no key. Ask for another.
  */
-UNDERPASS_API int32_t underpass_key_from_base64(const char *text, size_t len, uint8_t *key);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_key_from_base64(const char *text, size_t len, uint8_t *key);
 
 /**
  * Reads a key from 64 hexadecimal digits of either case.
@@ -648,7 +657,7 @@ UNDERPASS_API int32_t underpass_key_from_base64(const char *text, size_t len, ui
  * Returns:
  * - UNDERPASS_E_KEY: the text is no key. Ask for another.
  */
-UNDERPASS_API int32_t underpass_key_from_hex(const char *text, size_t len, uint8_t *key);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_key_from_hex(const char *text, size_t len, uint8_t *key);
 
 /**
  * Writes a key as base64, as wg(8) does.
@@ -656,7 +665,7 @@ UNDERPASS_API int32_t underpass_key_from_hex(const char *text, size_t len, uint8
  * - key: 32 bytes.
  * - text: out, cap bytes, of which UNDERPASS_BASE64_LEN are written, the last one a NUL.
  */
-UNDERPASS_API int32_t underpass_key_to_base64(const uint8_t *key, char *text, size_t cap);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_key_to_base64(const uint8_t *key, char *text, size_t cap);
 
 /**
  * Writes a key as lower-case hexadecimal digits.
@@ -664,7 +673,7 @@ UNDERPASS_API int32_t underpass_key_to_base64(const uint8_t *key, char *text, si
  * - key: 32 bytes.
  * - text: out, cap bytes, of which UNDERPASS_HEX_LEN are written, the last one a NUL.
  */
-UNDERPASS_API int32_t underpass_key_to_hex(const uint8_t *key, char *text, size_t cap);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_key_to_hex(const uint8_t *key, char *text, size_t cap);
 
 /**
  * Overwrites memory with zeros, in a way that no compiler leaves out: for keys that are no longer needed.
@@ -684,7 +693,7 @@ UNDERPASS_API void underpass_wipe(void *memory, size_t len);
  *   else. It keeps UNDERPASS_MAX_DIAGNOSTICS of them, errors first.
  * - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
  */
-UNDERPASS_API int32_t underpass_config_parse(const char *text, size_t len, underpass_config **config);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_config_parse(const char *text, size_t len, underpass_config **config);
 
 /**
  * Reads a configuration as underpass_config_parse() does, and keeps as many diagnostics as the caller likes. Each takes
@@ -701,8 +710,8 @@ UNDERPASS_API int32_t underpass_config_parse(const char *text, size_t len, under
  * - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
  * - UNDERPASS_E_MEMORY: there is no memory for it. Free some and call again.
  */
-UNDERPASS_API int32_t underpass_config_parse_with(const char *text, size_t len, size_t max_diagnostics,
-    underpass_config **config);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_config_parse_with(const char *text, size_t len,
+    size_t max_diagnostics, underpass_config **config);
 
 /**
  * Releases a configuration and wipes its keys. What was borrowed from it is gone.
@@ -714,7 +723,7 @@ UNDERPASS_API int32_t underpass_config_parse_with(const char *text, size_t len, 
 UNDERPASS_API int32_t underpass_config_free(underpass_config *config);
 
 /** Tells what is wrong or odd in the text, in the order of the text. */
-UNDERPASS_API int32_t underpass_config_diagnostic(const underpass_config *config, size_t index,
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_config_diagnostic(const underpass_config *config, size_t index,
     underpass_diagnostic *out);
 
 /**
@@ -725,20 +734,23 @@ UNDERPASS_API int32_t underpass_config_diagnostic(const underpass_config *config
  * Returns:
  * - UNDERPASS_OK: the number is there, most often 0.
  */
-UNDERPASS_API int32_t underpass_config_more(const underpass_config *config, size_t *count);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_config_more(const underpass_config *config, size_t *count);
 
 /**
  * Tells what the [Interface] section says of numbers and keys.
  *
  * - out: out; its size field is set by the caller. It holds the private key: wipe it.
  */
-UNDERPASS_API int32_t underpass_config_interface(const underpass_config *config, underpass_interface *out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_config_interface(const underpass_config *config,
+    underpass_interface *out);
 
 /** Tells the addresses of the virtual interface, each with the prefix length of its network. */
-UNDERPASS_API int32_t underpass_config_address(const underpass_config *config, size_t index, underpass_ip *out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_config_address(const underpass_config *config, size_t index,
+    underpass_ip *out);
 
 /** Tells the name servers. */
-UNDERPASS_API int32_t underpass_config_dns(const underpass_config *config, size_t index, underpass_ip *out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_config_dns(const underpass_config *config, size_t index,
+    underpass_ip *out);
 
 /**
  * Tells the texts of the [Interface] section: commands, search domains, applications.
@@ -746,8 +758,8 @@ UNDERPASS_API int32_t underpass_config_dns(const underpass_config *config, size_
  * - kind: UNDERPASS_TEXT_*.
  * - out: out: text with a NUL, valid as long as the configuration.
  */
-UNDERPASS_API int32_t underpass_config_text(const underpass_config *config, uint32_t kind, size_t index,
-    const char **out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_config_text(const underpass_config *config, uint32_t kind,
+    size_t index, const char **out);
 
 /**
  * Tells the peers, as changes that underpass_tunnel_configure_peers() takes: each makes a peer what the text says of
@@ -756,7 +768,8 @@ UNDERPASS_API int32_t underpass_config_text(const underpass_config *config, uint
  * - out: out; its size field is set by the caller. Its pointers are valid as long as the configuration. It may hold a
  *   preshared key: wipe it.
  */
-UNDERPASS_API int32_t underpass_config_peer(const underpass_config *config, size_t index, underpass_peer_change *out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_config_peer(const underpass_config *config, size_t index,
+    underpass_peer_change *out);
 
 /**
  * Writes the configuration as wg-quick text. It holds the private key: wipe it.
@@ -764,7 +777,8 @@ UNDERPASS_API int32_t underpass_config_peer(const underpass_config *config, size
  * - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
  * - len: out, bytes of the text without its NUL.
  */
-UNDERPASS_API int32_t underpass_config_write(const underpass_config *config, char *text, size_t cap, size_t *len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_config_write(const underpass_config *config, char *text, size_t cap,
+    size_t *len);
 
 /**
  * Fills options with the defaults, which suit a phone or a small router.
@@ -775,7 +789,7 @@ UNDERPASS_API int32_t underpass_config_write(const underpass_config *config, cha
  * Returns:
  * - UNDERPASS_OK: the options are there. Change what should be otherwise.
  */
-UNDERPASS_API int32_t underpass_options_init(underpass_options *out, uint32_t size);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_options_init(underpass_options *out, uint32_t size);
 
 /**
  * Makes a tunnel without peers.
@@ -785,8 +799,8 @@ UNDERPASS_API int32_t underpass_options_init(underpass_options *out, uint32_t si
  * Returns:
  * - UNDERPASS_OK: the tunnel is there. Configure its peers.
  */
-UNDERPASS_API int32_t underpass_tunnel_new(const underpass_options *options, uint64_t now, uint64_t wall,
-    underpass_tunnel **out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_new(const underpass_options *options, uint64_t now,
+    uint64_t wall, underpass_tunnel **out);
 
 /**
  * Makes a tunnel with the private key, the MTU and the peers of a configuration. What else that says (addresses,
@@ -799,8 +813,8 @@ UNDERPASS_API int32_t underpass_tunnel_new(const underpass_options *options, uin
  * - UNDERPASS_OK: the tunnel is there. Poll it.
  * - UNDERPASS_E_TOO_MANY_PEERS: more peers than max_peers of the options. Raise that.
  */
-UNDERPASS_API int32_t underpass_tunnel_new_from_config(const underpass_config *config, const underpass_options *options,
-    uint64_t now, uint64_t wall, underpass_tunnel **out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_new_from_config(const underpass_config *config,
+    const underpass_options *options, uint64_t now, uint64_t wall, underpass_tunnel **out);
 
 /**
  * Releases a tunnel and wipes its keys, poisoned or not. Jobs begun by it are to be discarded.
@@ -820,7 +834,7 @@ UNDERPASS_API int32_t underpass_tunnel_free(underpass_tunnel *tunnel);
  * Returns:
  * - UNDERPASS_OK: the change is there. Fill in the public key, and what is to be otherwise.
  */
-UNDERPASS_API int32_t underpass_peer_change_init(underpass_peer_change *out, uint32_t size);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_peer_change_init(underpass_peer_change *out, uint32_t size);
 
 /**
  * Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
@@ -838,11 +852,11 @@ UNDERPASS_API int32_t underpass_peer_change_init(underpass_peer_change *out, uin
  * - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, or a host name that is none. Nothing
  *   was applied; mend the change.
  */
-UNDERPASS_API int32_t underpass_tunnel_configure_peers(underpass_tunnel *tunnel, uint64_t now,
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_configure_peers(underpass_tunnel *tunnel, uint64_t now,
     const underpass_peer_change *changes, size_t len, underpass_peer_id *peers);
 
 /** Removes every peer, with its sessions and staged packets. Then poll. */
-UNDERPASS_API int32_t underpass_tunnel_remove_all_peers(underpass_tunnel *tunnel, uint64_t now);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_remove_all_peers(underpass_tunnel *tunnel, uint64_t now);
 
 /**
  * Sets or removes the private key. Sessions end, unless it is the key that the tunnel has. Then poll.
@@ -852,7 +866,7 @@ UNDERPASS_API int32_t underpass_tunnel_remove_all_peers(underpass_tunnel *tunnel
  * Returns:
  * - UNDERPASS_OK: it is set.
  */
-UNDERPASS_API int32_t underpass_tunnel_set_private_key(underpass_tunnel *tunnel, uint64_t now,
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_set_private_key(underpass_tunnel *tunnel, uint64_t now,
     const uint8_t *private_key);
 
 /**
@@ -863,7 +877,7 @@ UNDERPASS_API int32_t underpass_tunnel_set_private_key(underpass_tunnel *tunnel,
  * Returns:
  * - UNDERPASS_OK: it is set.
  */
-UNDERPASS_API int32_t underpass_tunnel_set_mtu(underpass_tunnel *tunnel, uint64_t now, uint32_t mtu);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_set_mtu(underpass_tunnel *tunnel, uint64_t now, uint32_t mtu);
 
 /**
  * Sets how packets are padded before they are sealed, so that lengths tell less to whoever watches the network. Any
@@ -873,7 +887,8 @@ UNDERPASS_API int32_t underpass_tunnel_set_mtu(underpass_tunnel *tunnel, uint64_
  * - padding: to a multiple of so many bytes: 16, which is what every implementation does, or a power of two from 32 to
  *   32768; UNDERPASS_PADDING_MTU; 0: 16.
  */
-UNDERPASS_API int32_t underpass_tunnel_set_padding(underpass_tunnel *tunnel, uint64_t now, uint32_t padding);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_set_padding(underpass_tunnel *tunnel, uint64_t now,
+    uint32_t padding);
 
 /**
  * Raises or lowers the bounds on memory and work of a running tunnel. What is staged beyond them is dropped, the oldest
@@ -881,11 +896,11 @@ UNDERPASS_API int32_t underpass_tunnel_set_padding(underpass_tunnel *tunnel, uin
  *
  * - options: its limits, from max_peers on; the rest is not looked at. Fewer peers than there are: none more are added.
  */
-UNDERPASS_API int32_t underpass_tunnel_set_limits(underpass_tunnel *tunnel, uint64_t now,
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_set_limits(underpass_tunnel *tunnel, uint64_t now,
     const underpass_options *options);
 
 /** Tells the room that packets and datagrams need at present. */
-UNDERPASS_API int32_t underpass_tunnel_layout(const underpass_tunnel *tunnel, underpass_layout *out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_layout(const underpass_tunnel *tunnel, underpass_layout *out);
 
 /**
  * Tells how long the datagram is that a packet becomes.
@@ -893,7 +908,8 @@ UNDERPASS_API int32_t underpass_tunnel_layout(const underpass_tunnel *tunnel, un
  * - packet: bytes of the packet.
  * - datagram: out, bytes.
  */
-UNDERPASS_API int32_t underpass_tunnel_datagram_len(const underpass_tunnel *tunnel, size_t packet, size_t *datagram);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_datagram_len(const underpass_tunnel *tunnel, size_t packet,
+    size_t *datagram);
 
 /**
  * Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
@@ -904,7 +920,7 @@ UNDERPASS_API int32_t underpass_tunnel_datagram_len(const underpass_tunnel *tunn
  * - UNDERPASS_OK: all is applied.
  * - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; say so.
  */
-UNDERPASS_API int32_t underpass_tunnel_apply_config(underpass_tunnel *tunnel, uint64_t now,
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_apply_config(underpass_tunnel *tunnel, uint64_t now,
     const underpass_config *config);
 
 /**
@@ -916,8 +932,8 @@ UNDERPASS_API int32_t underpass_tunnel_apply_config(underpass_tunnel *tunnel, ui
  * - UNDERPASS_OK: the request was looked at. If error_number is 0, do what flags say and answer errno=0; else
  *   nothing was applied, and it is the answer.
  */
-UNDERPASS_API int32_t underpass_tunnel_uapi_set(underpass_tunnel *tunnel, uint64_t now, const char *text, size_t len,
-    underpass_uapi_result *out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_uapi_set(underpass_tunnel *tunnel, uint64_t now,
+    const char *text, size_t len, underpass_uapi_result *out);
 
 /**
  * Writes the answer to get=1 of wg, without the errno line that ends it. It holds the private key: wipe it.
@@ -926,8 +942,8 @@ UNDERPASS_API int32_t underpass_tunnel_uapi_set(underpass_tunnel *tunnel, uint64
  * - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
  * - len: out, bytes of the text without its NUL.
  */
-UNDERPASS_API int32_t underpass_tunnel_uapi_get(const underpass_tunnel *tunnel, uint16_t listen_port, uint32_t fwmark,
-    char *text, size_t cap, size_t *len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_uapi_get(const underpass_tunnel *tunnel, uint16_t listen_port,
+    uint32_t fwmark, char *text, size_t cap, size_t *len);
 
 /**
  * Seals packets from the virtual interface, in place. Then poll.
@@ -940,8 +956,8 @@ UNDERPASS_API int32_t underpass_tunnel_uapi_get(const underpass_tunnel *tunnel, 
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
  *   Nothing was done; mend the call.
  */
-UNDERPASS_API int32_t underpass_tunnel_handle_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
-    size_t len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_handle_packets(underpass_tunnel *tunnel, uint64_t now,
+    underpass_slot *slots, size_t len);
 
 /**
  * Opens datagrams from the network, in place. Then poll.
@@ -954,8 +970,8 @@ UNDERPASS_API int32_t underpass_tunnel_handle_packets(underpass_tunnel *tunnel, 
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
  *   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
  */
-UNDERPASS_API int32_t underpass_tunnel_handle_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
-    size_t len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_handle_datagrams(underpass_tunnel *tunnel, uint64_t now,
+    underpass_slot *slots, size_t len);
 
 /**
  * The first of three steps that do what underpass_tunnel_handle_packets() does, for many cores: finds the sessions,
@@ -973,8 +989,8 @@ UNDERPASS_API int32_t underpass_tunnel_handle_datagrams(underpass_tunnel *tunnel
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
  *   Nothing was done; mend the call.
  */
-UNDERPASS_API int32_t underpass_tunnel_begin_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
-    underpass_job *jobs, size_t len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_begin_packets(underpass_tunnel *tunnel, uint64_t now,
+    underpass_slot *slots, underpass_job *jobs, size_t len);
 
 /**
  * The first of three steps that do what underpass_tunnel_handle_datagrams() does, for many cores: finds the sessions.
@@ -992,8 +1008,8 @@ UNDERPASS_API int32_t underpass_tunnel_begin_packets(underpass_tunnel *tunnel, u
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
  *   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
  */
-UNDERPASS_API int32_t underpass_tunnel_begin_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
-    underpass_job *jobs, size_t len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_begin_datagrams(underpass_tunnel *tunnel, uint64_t now,
+    underpass_slot *slots, underpass_job *jobs, size_t len);
 
 /**
  * The second of three steps: seals and opens what is begun, in both directions. It needs no tunnel.
@@ -1009,7 +1025,7 @@ UNDERPASS_API int32_t underpass_tunnel_begin_datagrams(underpass_tunnel *tunnel,
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
  *   Nothing was done; mend the call.
  */
-UNDERPASS_API int32_t underpass_jobs_crypt(underpass_slot *slots, underpass_job *jobs, size_t len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_jobs_crypt(underpass_slot *slots, underpass_job *jobs, size_t len);
 
 /**
  * The last of three steps for packets, in the order in which they were begun. The jobs are done and hold no keys any
@@ -1024,8 +1040,8 @@ UNDERPASS_API int32_t underpass_jobs_crypt(underpass_slot *slots, underpass_job 
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
  *   Nothing was done; mend the call.
  */
-UNDERPASS_API int32_t underpass_tunnel_finish_packets(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
-    underpass_job *jobs, size_t len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_finish_packets(underpass_tunnel *tunnel, uint64_t now,
+    underpass_slot *slots, underpass_job *jobs, size_t len);
 
 /**
  * The last of three steps for datagrams, in the order in which they were begun. The jobs are done and hold no keys
@@ -1040,8 +1056,8 @@ UNDERPASS_API int32_t underpass_tunnel_finish_packets(underpass_tunnel *tunnel, 
  * - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
  *   Nothing was done; mend the call.
  */
-UNDERPASS_API int32_t underpass_tunnel_finish_datagrams(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
-    underpass_job *jobs, size_t len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_finish_datagrams(underpass_tunnel *tunnel, uint64_t now,
+    underpass_slot *slots, underpass_job *jobs, size_t len);
 
 /**
  * Wipes jobs that will not be finished. What they were begun for is lost, as a datagram may be on its way.
@@ -1059,16 +1075,17 @@ UNDERPASS_API int32_t underpass_jobs_discard(underpass_job *jobs, size_t len);
  * Does what is due. To be called when the deadline of underpass_tunnel_poll_timeout() has come; earlier or later does
  * no harm. Then poll.
  */
-UNDERPASS_API int32_t underpass_tunnel_handle_timeout(underpass_tunnel *tunnel, uint64_t now);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_handle_timeout(underpass_tunnel *tunnel, uint64_t now);
 
 /**
  * Tells that the machine has other addresses, or another way to the network: endpoint names are asked for again, and
  * peers hear from us. Then poll.
  */
-UNDERPASS_API int32_t underpass_tunnel_handle_network_change(underpass_tunnel *tunnel, uint64_t now);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_handle_network_change(underpass_tunnel *tunnel, uint64_t now);
 
 /** Tells that the wall clock was set. */
-UNDERPASS_API int32_t underpass_tunnel_handle_wall_clock(underpass_tunnel *tunnel, uint64_t now, uint64_t wall);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_handle_wall_clock(underpass_tunnel *tunnel, uint64_t now,
+    uint64_t wall);
 
 /**
  * Writes the next datagram that is to be sent: a handshake message, a keepalive, or a packet that was staged.
@@ -1081,8 +1098,8 @@ UNDERPASS_API int32_t underpass_tunnel_handle_wall_clock(underpass_tunnel *tunne
  * - UNDERPASS_E_RANDOM: a handshake message could not be made for want of randomness. An initiation is tried again
  *   after 5 s; for a response, the peer has to initiate again. All else has gone out.
  */
-UNDERPASS_API int32_t underpass_tunnel_poll_transmit(underpass_tunnel *tunnel, uint64_t now, uint8_t *buf, size_t cap,
-    underpass_transmit *out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_poll_transmit(underpass_tunnel *tunnel, uint64_t now,
+    uint8_t *buf, size_t cap, underpass_transmit *out);
 
 /**
  * Writes as many of the datagrams that are to be sent as there are slots: one call instead of one for each.
@@ -1095,8 +1112,8 @@ UNDERPASS_API int32_t underpass_tunnel_poll_transmit(underpass_tunnel *tunnel, u
  * - UNDERPASS_NOTHING: there is nothing to send.
  * - UNDERPASS_E_RANDOM: as of underpass_tunnel_poll_transmit(), if nothing else was there to be sent.
  */
-UNDERPASS_API int32_t underpass_tunnel_poll_transmits(underpass_tunnel *tunnel, uint64_t now, underpass_slot *slots,
-    size_t len, size_t *count);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_poll_transmits(underpass_tunnel *tunnel, uint64_t now,
+    underpass_slot *slots, size_t len, size_t *count);
 
 /**
  * Hands out the next event.
@@ -1104,7 +1121,7 @@ UNDERPASS_API int32_t underpass_tunnel_poll_transmits(underpass_tunnel *tunnel, 
  * Returns:
  * - UNDERPASS_OK: act on the event as its kind says, and call again.
  */
-UNDERPASS_API int32_t underpass_tunnel_poll_event(underpass_tunnel *tunnel, underpass_event *out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_poll_event(underpass_tunnel *tunnel, underpass_event *out);
 
 /**
  * Tells when underpass_tunnel_handle_timeout() is to be called. It may move with every call that handles or
@@ -1115,7 +1132,8 @@ UNDERPASS_API int32_t underpass_tunnel_poll_event(underpass_tunnel *tunnel, unde
  * Returns:
  * - UNDERPASS_OK: sleep until then, or until there is a packet or a datagram.
  */
-UNDERPASS_API int32_t underpass_tunnel_poll_timeout(const underpass_tunnel *tunnel, uint64_t *deadline);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_poll_timeout(const underpass_tunnel *tunnel,
+    uint64_t *deadline);
 
 /**
  * Tells where a peer is reached: the answer to UNDERPASS_EVENT_RESOLVE_ENDPOINT, or what the host knows otherwise.
@@ -1126,11 +1144,12 @@ UNDERPASS_API int32_t underpass_tunnel_poll_timeout(const underpass_tunnel *tunn
  * Returns:
  * - UNDERPASS_OK: what waited for it goes out.
  */
-UNDERPASS_API int32_t underpass_tunnel_set_endpoint(underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer,
-    const underpass_address *remote);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_set_endpoint(underpass_tunnel *tunnel, uint64_t now,
+    underpass_peer_id peer, const underpass_address *remote);
 
 /** Starts a handshake with a peer, unless a session is live or one is under way. Then poll. */
-UNDERPASS_API int32_t underpass_tunnel_connect(underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_connect(underpass_tunnel *tunnel, uint64_t now,
+    underpass_peer_id peer);
 
 /**
  * Tells that datagrams of a peer could not leave: they are counted apart from what was sent. An address of ours that does
@@ -1141,14 +1160,15 @@ UNDERPASS_API int32_t underpass_tunnel_connect(underpass_tunnel *tunnel, uint64_
  * - len: bytes of those datagrams; 0: they left after all, from another address than that of the path.
  * - kind: UNDERPASS_SEND_ERROR_*.
  */
-UNDERPASS_API int32_t underpass_tunnel_handle_send_error(underpass_tunnel *tunnel, underpass_peer_id peer,
-    const underpass_path *path, size_t len, uint32_t kind);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_handle_send_error(underpass_tunnel *tunnel,
+    underpass_peer_id peer, const underpass_path *path, size_t len, uint32_t kind);
 
 /**
  * Ends the sessions and handshakes of a peer at once, wipes their keys and drops what is staged for it. The peer stays; the
  * next packet or initiation begins a new session, unless it is refused.
  */
-UNDERPASS_API int32_t underpass_tunnel_end_sessions(underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_end_sessions(underpass_tunnel *tunnel, uint64_t now,
+    underpass_peer_id peer);
 
 /**
  * Refuses a peer, or no longer: a user who was suspended or logged out. Its sessions end, its initiations are dropped, and
@@ -1156,14 +1176,15 @@ UNDERPASS_API int32_t underpass_tunnel_end_sessions(underpass_tunnel *tunnel, ui
  *
  * - refused: 0: no longer.
  */
-UNDERPASS_API int32_t underpass_tunnel_set_refused(underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer,
-    uint32_t refused);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_set_refused(underpass_tunnel *tunnel, uint64_t now,
+    underpass_peer_id peer, uint32_t refused);
 
 /**
  * Forgets the last timestamp accepted from a peer, whose clock was once far ahead and has been mended. Until its
  * next handshake, an old initiation of its could be replayed; it reaches no session by that.
  */
-UNDERPASS_API int32_t underpass_tunnel_reset_peer_timestamp(underpass_tunnel *tunnel, underpass_peer_id peer);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_reset_peer_timestamp(underpass_tunnel *tunnel,
+    underpass_peer_id peer);
 
 /**
  * Tells the number of the peer with a public key: its name in all other calls, never 0, and never that of another
@@ -1172,8 +1193,8 @@ UNDERPASS_API int32_t underpass_tunnel_reset_peer_timestamp(underpass_tunnel *tu
  * Returns:
  * - UNDERPASS_E_NO_PEER: there is no peer with this key. Add it first.
  */
-UNDERPASS_API int32_t underpass_tunnel_peer_by_key(const underpass_tunnel *tunnel, const uint8_t *public_key,
-    underpass_peer_id *peer);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_peer_by_key(const underpass_tunnel *tunnel,
+    const uint8_t *public_key, underpass_peer_id *peer);
 
 /**
  * Tells the numbers of all peers.
@@ -1181,12 +1202,12 @@ UNDERPASS_API int32_t underpass_tunnel_peer_by_key(const underpass_tunnel *tunne
  * - peers: out, cap of them; NULL and 0: only their count is asked for.
  * - len: out, how many there are.
  */
-UNDERPASS_API int32_t underpass_tunnel_peers(const underpass_tunnel *tunnel, underpass_peer_id *peers, size_t cap,
-    size_t *len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_peers(const underpass_tunnel *tunnel, underpass_peer_id *peers,
+    size_t cap, size_t *len);
 
 /** Tells what is known of a peer. */
-UNDERPASS_API int32_t underpass_tunnel_peer(const underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer,
-    underpass_peer_info *out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_peer(const underpass_tunnel *tunnel, uint64_t now,
+    underpass_peer_id peer, underpass_peer_info *out);
 
 /**
  * Tells the allowed IPs of a peer, each with its prefix.
@@ -1194,8 +1215,8 @@ UNDERPASS_API int32_t underpass_tunnel_peer(const underpass_tunnel *tunnel, uint
  * - allowed_ips: out, cap of them; NULL and 0: only their count is asked for.
  * - len: out, how many there are.
  */
-UNDERPASS_API int32_t underpass_tunnel_peer_allowed_ips(const underpass_tunnel *tunnel, underpass_peer_id peer,
-    underpass_ip *allowed_ips, size_t cap, size_t *len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_peer_allowed_ips(const underpass_tunnel *tunnel,
+    underpass_peer_id peer, underpass_ip *allowed_ips, size_t cap, size_t *len);
 
 /**
  * Tells the host name that a peer's endpoint was configured as.
@@ -1209,8 +1230,8 @@ UNDERPASS_API int32_t underpass_tunnel_peer_allowed_ips(const underpass_tunnel *
  * - UNDERPASS_OK: name, length and port are there. Resolve it, and tell underpass_tunnel_set_endpoint().
  * - UNDERPASS_NOTHING: it was configured as an address, or not at all.
  */
-UNDERPASS_API int32_t underpass_tunnel_peer_endpoint_name(const underpass_tunnel *tunnel, underpass_peer_id peer,
-    char *host, size_t cap, size_t *len, uint16_t *port);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_peer_endpoint_name(const underpass_tunnel *tunnel,
+    underpass_peer_id peer, char *host, size_t cap, size_t *len, uint16_t *port);
 
 /**
  * Tells how often packets and datagrams of a peer went no further, by reason.
@@ -1219,11 +1240,11 @@ UNDERPASS_API int32_t underpass_tunnel_peer_endpoint_name(const underpass_tunnel
  *   header knows.
  * - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
  */
-UNDERPASS_API int32_t underpass_tunnel_peer_drops(const underpass_tunnel *tunnel, underpass_peer_id peer,
-    uint64_t *counts, size_t cap, size_t *len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_peer_drops(const underpass_tunnel *tunnel,
+    underpass_peer_id peer, uint64_t *counts, size_t cap, size_t *len);
 
 /** Tells the counters of the tunnel, and what it holds. It visits every peer. */
-UNDERPASS_API int32_t underpass_tunnel_stats(const underpass_tunnel *tunnel, underpass_stats *out);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_stats(const underpass_tunnel *tunnel, underpass_stats *out);
 
 /**
  * Tells how often packets and datagrams went no further, by reason, those of no known peer included.
@@ -1232,7 +1253,8 @@ UNDERPASS_API int32_t underpass_tunnel_stats(const underpass_tunnel *tunnel, und
  *   header knows.
  * - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
  */
-UNDERPASS_API int32_t underpass_tunnel_drops(const underpass_tunnel *tunnel, uint64_t *counts, size_t cap, size_t *len);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_drops(const underpass_tunnel *tunnel, uint64_t *counts,
+    size_t cap, size_t *len);
 
 /**
  * Tells our public key.
@@ -1242,14 +1264,15 @@ UNDERPASS_API int32_t underpass_tunnel_drops(const underpass_tunnel *tunnel, uin
  * Returns:
  * - UNDERPASS_NOTHING: the tunnel has no private key.
  */
-UNDERPASS_API int32_t underpass_tunnel_public_key(const underpass_tunnel *tunnel, uint8_t *public_key);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_public_key(const underpass_tunnel *tunnel,
+    uint8_t *public_key);
 
 /**
  * Tells the MTU of the virtual interface.
  *
  * - mtu: out, bytes.
  */
-UNDERPASS_API int32_t underpass_tunnel_mtu(const underpass_tunnel *tunnel, uint32_t *mtu);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_mtu(const underpass_tunnel *tunnel, uint32_t *mtu);
 
 /**
  * Tells the timestamp that is to be saved from time to time and when the tunnel ends, and given to its next life as
@@ -1257,7 +1280,8 @@ UNDERPASS_API int32_t underpass_tunnel_mtu(const underpass_tunnel *tunnel, uint3
  *
  * - floor: out, UNDERPASS_TIMESTAMP_LEN bytes.
  */
-UNDERPASS_API int32_t underpass_tunnel_timestamp_floor(const underpass_tunnel *tunnel, uint8_t *floor);
+UNDERPASS_API UNDERPASS_CHECKED int32_t underpass_tunnel_timestamp_floor(const underpass_tunnel *tunnel,
+    uint8_t *floor);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -155,7 +155,7 @@ static void *poll_it(void *argument)
     underpass_transmit transmit;
     uint8_t buf[TRANSMIT_BUFFER];
     transmit.size = sizeof transmit;
-    underpass_tunnel_poll_transmit(own->scene->right.tunnel, own->scene->now, buf, sizeof buf, &transmit);
+    check_note(underpass_tunnel_poll_transmit(own->scene->right.tunnel, own->scene->now, buf, sizeof buf, &transmit));
     return NULL;
 }
 

@@ -138,7 +138,7 @@ static void send_datagram(const underpass_slot *slot) {
                     : errno == EMSGSIZE                             ? UNDERPASS_SEND_ERROR_TOO_BIG
                     : errno == EPERM || errno == EACCES             ? UNDERPASS_SEND_ERROR_DENIED
                                                                     : UNDERPASS_SEND_ERROR_OTHER;
-    if (slot->peer != 0) underpass_tunnel_handle_send_error(tunnel, slot->peer, path, slot->len, kind);
+    if (slot->peer != 0) must(underpass_tunnel_handle_send_error(tunnel, slot->peer, path, slot->len, kind), "send error");
 }
 
 /* Does with the first `count` slots what their verdicts say. */
@@ -239,7 +239,7 @@ static void print_statistics(uint64_t now) {
         if (drops[i] > 0)
             printf("%s\"%s\":%llu", comma, underpass_drop_reason_name(i), (unsigned long long)drops[i]), comma = ",";
     printf("},\"peers\":[");
-    underpass_tunnel_peers(tunnel, NULL, 0, &count);
+    must(underpass_tunnel_peers(tunnel, NULL, 0, &count), "peers");
     underpass_peer_id *peers = calloc(count + 1, sizeof *peers);
     if (peers == NULL || underpass_tunnel_peers(tunnel, peers, count, &count) < 0) count = 0;
     for (size_t i = 0; i < count; i++) {

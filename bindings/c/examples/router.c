@@ -270,13 +270,15 @@ static void read_message(size_t i, underpass_slot *slot) {
     }
 }
 
-/* Sending the datagram in `slot` failed. Returns whether to try again: when a full socket has room in time, or from
- * another address when ours is gone, with the network it belonged to. */
+/* Sending failed. Returns whether to try again: when the socket has room in time, or when our address was gone. */
 static bool try_again(size_t i, underpass_slot *slot, int fd) {
     if (errno == EINTR || errno == EAGAIN)
         return poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, PATIENCE) > 0;
-    if (slot->path.local.family == UNDERPASS_FAMILY_NONE) return false;
-    underpass_tunnel_handle_send_error(tunnel, slot->peer, &slot->path, 0, UNDERPASS_SEND_ERROR_NO_SOURCE);
+    bool is_lost = slot->path.local.family == UNDERPASS_FAMILY_NONE;
+    uint32_t kind = is_lost ? UNDERPASS_SEND_ERROR_OTHER : UNDERPASS_SEND_ERROR_NO_SOURCE;
+    if (slot->peer != 0) /* a cookie reply goes to no peer */
+        must(underpass_tunnel_handle_send_error(tunnel, slot->peer, &slot->path, is_lost ? slot->len : 0, kind), "send error");
+    if (is_lost) return false;
     slot->path.local.family = UNDERPASS_FAMILY_NONE;
     address_message(i, slot);
     return true;
@@ -392,11 +394,11 @@ static void print_statistics(uint64_t t) {
     uint64_t peers[1024], drops[UNDERPASS_DROP_REASONS] = {0};
     size_t count = 0, reasons = 0;
     char key[UNDERPASS_BASE64_LEN];
-    underpass_tunnel_peers(tunnel, peers, sizeof peers / sizeof *peers, &count);
+    if (underpass_tunnel_peers(tunnel, peers, sizeof peers / sizeof *peers, &count) < 0) count = 0;
     for (size_t i = 0; i < count; i++) {
         underpass_peer_info peer = {.size = sizeof peer};
         must(underpass_tunnel_peer(tunnel, t, peers[i], &peer), "peer");
-        underpass_key_to_base64(peer.public_key, key, sizeof key);
+        must(underpass_key_to_base64(peer.public_key, key, sizeof key), "key");
         say("peer %s: %llu handshakes, %llu bytes received, %llu sent", key, (unsigned long long)peer.handshakes,
             (unsigned long long)peer.rx_bytes, (unsigned long long)peer.tx_bytes);
     }
@@ -438,7 +440,7 @@ static bool turn(void) {
         calm_at = t + CALM;
     if (calm_at <= t) must(underpass_tunnel_handle_network_change(tunnel, t), "network change"), calm_at = UNDERPASS_NEVER;
     while (watched[ANSWERS].revents && read(watched[ANSWERS].fd, &answer, sizeof answer) == sizeof answer)
-        underpass_tunnel_set_endpoint(tunnel, t, answer.peer, &answer.path.remote); /* unless the peer is gone meanwhile */
+        if (underpass_tunnel_set_endpoint(tunnel, t, answer.peer, &answer.path.remote) < 0) say("a peer went meanwhile");
     bool goes_on = !watched[SIGNALS].revents || obey(t);
     drain(t);
     return goes_on;

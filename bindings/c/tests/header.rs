@@ -33,7 +33,7 @@ fn tidy(text: &str) -> String {
         if !declared.is_empty() || line.starts_with("UNDERPASS_API") {
             declared = format!("{declared} {}", line.trim());
             if line.ends_with(");") {
-                lines.push(declaration(&std::mem::take(&mut declared)));
+                lines.push(declaration(&checked(&std::mem::take(&mut declared))));
             }
             continue;
         }
@@ -82,6 +82,12 @@ fn beside(text: &str) -> String {
         }
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// A function whose status is to be looked at: each that has one, but those that release, after which there is nothing to do.
+fn checked(text: &str) -> String {
+    let releases = ["_free(", "_discard("].iter().any(|end| text.contains(end));
+    if releases { text.to_owned() } else { text.replacen("UNDERPASS_API int32_t", "UNDERPASS_API UNDERPASS_CHECKED int32_t", 1) }
 }
 
 /// A declaration in lines of a page's width, broken between parameters.
