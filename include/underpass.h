@@ -132,7 +132,7 @@
 /** The prefix length of a network is beyond 32 (IPv4) or 128 (IPv6). Mend the call. */
 #define UNDERPASS_E_PREFIX (-11)
 #define UNDERPASS_E_MTU (-12) /**< The MTU is outside 68 to 65535. Mend the call. */
-#define UNDERPASS_E_LIMIT (-13) /**< A limit of the options is zero or too great. Mend the call. */
+#define UNDERPASS_E_LIMIT (-13) /**< A limit of the options is too great. Mend the call. */
 #define UNDERPASS_E_NO_PEER (-14) /**< No peer has this name or key, or not any more. Forget it. */
 
 /**
@@ -384,7 +384,10 @@ typedef struct underpass_peer_change {
  */
 typedef int32_t (*underpass_entropy)(void *data, uint8_t *out, size_t len);
 
-/** What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise. */
+/**
+ * What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise. A number that is 0
+ * stands for the default.
+ */
 typedef struct underpass_options {
     uint32_t size; /**< sizeof(underpass_options), set by underpass_options_init(). */
     uint32_t flags; /**< UNDERPASS_OPTION_*. */

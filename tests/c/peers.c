@@ -58,16 +58,11 @@ TEST(options_out_of_range_are_refused)
     underpass_options options;
     underpass_tunnel *tunnel;
     size_t at;
-    static const uint32_t bad_mtus[] = { 0, 67, 65536, UINT32_MAX };
+    static const uint32_t bad_mtus[] = { 1, 67, 65536, UINT32_MAX };
     for (at = 0; at < COUNT(bad_mtus); at++) {
         OK(underpass_options_init(&options, sizeof options));
         options.mtu = bad_mtus[at];
         REFUSED(UNDERPASS_E_MTU, tunnel, underpass_tunnel_new(&options, BEGIN, WALL, &tunnel));
-    }
-    for (at = 0; at < 2; at++) {
-        OK(underpass_options_init(&options, sizeof options));
-        *(at == 0 ? &options.max_peers : &options.handshakes_per_second) = 0;
-        REFUSED(UNDERPASS_E_LIMIT, tunnel, underpass_tunnel_new(&options, BEGIN, WALL, &tunnel));
     }
     OK(underpass_options_init(&options, sizeof options));
     options.staged_packets_per_peer = 65536;
@@ -75,6 +70,25 @@ TEST(options_out_of_range_are_refused)
     OK(underpass_options_init(&options, sizeof options));
     options.flags = 1u << 31;
     REFUSED(UNDERPASS_E_ARGUMENT, tunnel, underpass_tunnel_new(&options, BEGIN, WALL, &tunnel));
+}
+
+/* A struct of zeros, with its size, is the defaults. */
+TEST(zero_stands_for_the_default)
+{
+    underpass_options options;
+    underpass_tunnel *tunnel;
+    side other = side_of(2);
+    underpass_peer_change change;
+    uint32_t mtu;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    OK(underpass_tunnel_new(&options, BEGIN, WALL, &tunnel));
+    OK(underpass_tunnel_mtu(tunnel, &mtu));
+    EQ(mtu, 1420);
+    change = side_change(&other);
+    OK(underpass_tunnel_configure_peers(tunnel, BEGIN, &change, 1, NULL));
+    OK(underpass_tunnel_set_limits(tunnel, BEGIN, &options));
+    OK(underpass_tunnel_free(tunnel));
 }
 
 TEST(the_mtu_and_the_private_key_change_live)
@@ -339,6 +353,7 @@ TEST(a_session_survives_a_change_of_its_peer)
 const check_test peers_tests[] = {
     ENTRY(options_have_defaults),
     ENTRY(options_out_of_range_are_refused),
+    ENTRY(zero_stands_for_the_default),
     ENTRY(the_mtu_and_the_private_key_change_live),
     ENTRY(a_peer_is_added_changed_and_removed),
     ENTRY(an_update_of_a_stranger_and_ourselves_are_passed_over),

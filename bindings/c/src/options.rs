@@ -17,7 +17,8 @@ use underpass_core::{Change, Instant, Limits, NewPeer, PrivateKey, Rng, Status, 
 /// private_key is set.
 pub const UNDERPASS_OPTION_PRIVATE_KEY: u32 = 1;
 
-/// What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise.
+/// What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise. A number that is 0
+/// stands for the default.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct underpass_options {
@@ -220,7 +221,7 @@ impl underpass_options {
         let has_key = self.flags & UNDERPASS_OPTION_PRIVATE_KEY != 0;
         Ok(TunnelConfig {
             private_key: has_key.then(|| PrivateKey::from_bytes(self.private_key)).filter(|key| !key.is_zero()),
-            mtu: u16::try_from(self.mtu).map_err(|_| Status::Mtu)?,
+            mtu: u16::try_from(given(self.mtu, DEFAULT_MTU.into())).map_err(|_| Status::Mtu)?,
             padding: padding_of(self.padding)?,
             limits: self.limits()?,
             timestamp_floor: Tai64N::from_bytes(self.timestamp_floor),
@@ -233,16 +234,25 @@ impl underpass_options {
         if self.flags & !UNDERPASS_OPTION_PRIVATE_KEY != 0 {
             return Err(Status::Argument);
         }
-        let short = |number: u32| u16::try_from(number).map_err(|_| Status::Limit);
+        let usual = Limits::default();
+        let staged_packets = given(self.staged_packets_per_peer, usual.staged_packets_per_peer.into());
         Ok(Limits {
-            peers: self.max_peers,
-            staged_packets_per_peer: short(self.staged_packets_per_peer)?,
-            staged_bytes_per_peer: self.staged_bytes_per_peer,
-            staged_bytes: self.staged_bytes,
-            handshakes_per_second: self.handshakes_per_second,
-            verified_handshakes_per_second: self.verified_handshakes_per_second,
-            handshakes_per_source: self.handshakes_per_source,
-            handshake_burst_per_source: self.handshake_burst_per_source,
+            peers: given(self.max_peers, usual.peers),
+            staged_packets_per_peer: u16::try_from(staged_packets).map_err(|_| Status::Limit)?,
+            staged_bytes_per_peer: given(self.staged_bytes_per_peer, usual.staged_bytes_per_peer),
+            staged_bytes: given(self.staged_bytes, usual.staged_bytes),
+            handshakes_per_second: given(self.handshakes_per_second, usual.handshakes_per_second),
+            verified_handshakes_per_second: given(
+                self.verified_handshakes_per_second,
+                usual.verified_handshakes_per_second,
+            ),
+            handshakes_per_source: given(self.handshakes_per_source, usual.handshakes_per_source),
+            handshake_burst_per_source: given(self.handshake_burst_per_source, usual.handshake_burst_per_source),
         })
     }
+}
+
+/// A number of the options: 0 stands for the default.
+const fn given(number: u32, usual: u32) -> u32 {
+    if number == 0 { usual } else { number }
 }

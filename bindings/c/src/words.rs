@@ -72,7 +72,7 @@ pub const UNDERPASS_E_TOO_MANY_PEERS: i32 = -10;
 pub const UNDERPASS_E_PREFIX: i32 = -11;
 /// The MTU is outside 68 to 65535. Mend the call.
 pub const UNDERPASS_E_MTU: i32 = -12;
-/// A limit of the options is zero or too great. Mend the call.
+/// A limit of the options is too great. Mend the call.
 pub const UNDERPASS_E_LIMIT: i32 = -13;
 /// No peer has this name or key, or not any more. Forget it.
 pub const UNDERPASS_E_NO_PEER: i32 = -14;

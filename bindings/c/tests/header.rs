@@ -87,7 +87,11 @@ fn beside(text: &str) -> String {
 /// A function whose status is to be looked at: each that has one, but those that release, after which there is nothing to do.
 fn checked(text: &str) -> String {
     let releases = ["_free(", "_discard("].iter().any(|end| text.contains(end));
-    if releases { text.to_owned() } else { text.replacen("UNDERPASS_API int32_t", "UNDERPASS_API UNDERPASS_CHECKED int32_t", 1) }
+    if releases {
+        text.to_owned()
+    } else {
+        text.replacen("UNDERPASS_API int32_t", "UNDERPASS_API UNDERPASS_CHECKED int32_t", 1)
+    }
 }
 
 /// A declaration in lines of a page's width, broken between parameters.

@@ -60,7 +60,7 @@ impl World {
             }
             1 => {
                 let mut out = (vec![underpass_ip::default(); cap], usize::MAX);
-                let is_done = self.judge_out(&mut out, |world, (ips, len)| {
+                let is_done = self.judge_list(&mut out, |world, (ips, len)| {
                     underpass_tunnel_peer_allowed_ips(world.tunnels[who], peer, memory(ips), cap, len)
                 });
                 assert!(!is_done || cap == 0 || out.1 <= cap, "more than there is room for");
@@ -72,10 +72,12 @@ impl World {
                 });
             }
             _ => {
-                let mut out = (vec![7_u8; cap], usize::MAX, 7);
-                self.judge_out(&mut out, |world, (host, len, port)| {
-                    underpass_tunnel_peer_endpoint_name(world.tunnels[who], peer, memory(host).cast(), cap, len, port)
+                let (mut out, mut port) = ((vec![7_u8; cap], usize::MAX), 7);
+                let is_done = self.judge_list(&mut out, |world, (host, len)| {
+                    let tunnel = world.tunnels[who];
+                    underpass_tunnel_peer_endpoint_name(tunnel, peer, memory(host).cast(), cap, len, &mut port)
                 });
+                assert!(is_done || port == 7, "refused, and a port is written");
             }
         }
     }
@@ -99,12 +101,12 @@ impl World {
             2 => {
                 let mut out = (vec![7_u64; cap % 8], usize::MAX);
                 let is_done = self
-                    .judge_out(&mut out, |_, (all, len)| underpass_tunnel_peers(tunnel, memory(all), all.len(), len));
+                    .judge_list(&mut out, |_, (all, len)| underpass_tunnel_peers(tunnel, memory(all), all.len(), len));
                 assert!(!is_done || out.0.is_empty() || out.1 <= out.0.len(), "more than there is room for");
             }
             3 => {
                 let mut out = (vec![7_u8; cap], usize::MAX);
-                self.judge_out(&mut out, |_, (text, len)| {
+                self.judge_list(&mut out, |_, (text, len)| {
                     underpass_tunnel_uapi_get(tunnel, 1, 2, memory(text).cast(), text.len(), len)
                 });
             }
@@ -163,7 +165,7 @@ impl World {
             _ => {
                 let cap = usize::try_from(word).unwrap_or(0) % 700;
                 let mut out = (vec![7_u8; cap], usize::MAX);
-                self.judge_out(&mut out, |_, (text, len)| {
+                self.judge_list(&mut out, |_, (text, len)| {
                     underpass_config_write(config, memory(text).cast(), text.len(), len)
                 });
             }

@@ -20,7 +20,7 @@ use underpass::options::{
     underpass_tunnel_new,
 };
 use underpass::peers::underpass_tunnel_peer_by_key;
-use underpass::words::{UNDERPASS_E_JOB, UNDERPASS_NOTHING, UNDERPASS_OK};
+use underpass::words::{UNDERPASS_E_BUFFER, UNDERPASS_E_JOB, UNDERPASS_NOTHING, UNDERPASS_OK};
 
 /// Slots and jobs of a script, and the bytes that their buffers are cut from.
 pub(super) const SLOTS: usize = 16;
@@ -152,6 +152,27 @@ impl World {
         let status = call(self, out);
         if self.judge(status) != UNDERPASS_OK {
             assert_eq!(format!("{out:?}"), before, "status {status}, and something written");
+        }
+        status == UNDERPASS_OK
+    }
+
+    /// The same for an array or a text and its length, which is usize::MAX at first and becomes what is needed where there is
+    /// too little room.
+    pub(super) fn judge_list<T: Debug>(
+        &mut self,
+        out: &mut (Vec<T>, usize),
+        call: impl FnOnce(&Self, &mut (Vec<T>, usize)) -> i32,
+    ) -> bool {
+        let before = format!("{:?}", out.0);
+        let status = call(self, out);
+        if self.judge(status) != UNDERPASS_OK {
+            assert_eq!(format!("{:?}", out.0), before, "status {status}, and something written");
+            let told = out.1 >= out.0.len() && out.1 < usize::MAX;
+            assert!(
+                if status == UNDERPASS_E_BUFFER { told } else { out.1 == usize::MAX },
+                "status {status}: {}",
+                out.1
+            );
         }
         status == UNDERPASS_OK
     }
