@@ -78,7 +78,10 @@ static void conclude(scene *scene, underpass_slot *slot, underpass_job *job)
     scene_close(scene);
 }
 
-TEST(the_child_of_a_fork_uses_no_key_of_its_parent)
+typedef pid_t (*forking)(void);
+
+/* Parts as `how` says. The child, which goes into the background first if it is to be a daemon, tells what it found. */
+static void part(forking how, int is_daemon)
 {
     scene scene;
     underpass_slot slot;
@@ -87,52 +90,38 @@ TEST(the_child_of_a_fork_uses_no_key_of_its_parent)
     pid_t child;
     prepare(&scene, &slot, &job);
     EQ(pipe(ends), 0);
-    child = fork();
+    child = how();
     CHECK(child >= 0);
-    if (child == 0) tell(ends[1], in_child(&scene, &slot, &job));
+    if (child == 0) tell(ends[1], is_daemon && daemon(1, 1) != 0 ? __LINE__ : in_child(&scene, &slot, &job));
     close(ends[1]);
     EQ(line_of(ends[0], child), 0);
     conclude(&scene, &slot, &job);
+}
+
+static pid_t raw_clone(void)
+{
+#if defined(__s390x__)
+    return (pid_t)syscall(SYS_clone, NULL, SIGCHLD);
+#else
+    return (pid_t)syscall(SYS_clone, SIGCHLD, NULL);
+#endif
+}
+
+TEST(the_child_of_a_fork_uses_no_key_of_its_parent)
+{
+    part(fork, 0);
 }
 
 /* No library function stands between: what watches fork() with pthread_atfork() does not see this. */
 TEST(the_child_of_a_raw_clone_uses_no_key_of_its_parent)
 {
-    scene scene;
-    underpass_slot slot;
-    underpass_job job;
-    int ends[2];
-    pid_t child;
-    prepare(&scene, &slot, &job);
-    EQ(pipe(ends), 0);
-#if defined(__s390x__)
-    child = (pid_t)syscall(SYS_clone, NULL, SIGCHLD);
-#else
-    child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL);
-#endif
-    CHECK(child >= 0);
-    if (child == 0) tell(ends[1], in_child(&scene, &slot, &job));
-    close(ends[1]);
-    EQ(line_of(ends[0], child), 0);
-    conclude(&scene, &slot, &job);
+    part(raw_clone, 0);
 }
 
 /* A router that sets its tunnel up and then goes into the background, on the second side of two forks at that. */
 TEST(a_router_that_becomes_a_daemon_goes_on)
 {
-    scene scene;
-    underpass_slot slot;
-    underpass_job job;
-    int ends[2];
-    pid_t child;
-    prepare(&scene, &slot, &job);
-    EQ(pipe(ends), 0);
-    child = fork();
-    CHECK(child >= 0);
-    if (child == 0) tell(ends[1], daemon(1, 1) != 0 ? __LINE__ : in_child(&scene, &slot, &job));
-    close(ends[1]);
-    EQ(line_of(ends[0], child), 0);
-    conclude(&scene, &slot, &job);
+    part(fork, 1);
 }
 
 typedef struct inside {
