@@ -5,7 +5,7 @@ use crate::configure::{as_change, padding_of};
 use crate::entropy::{Source, underpass_entropy};
 use crate::handle::boxed;
 use crate::handle::underpass_tunnel;
-use crate::memory::Caller;
+use crate::memory::{Caller, Copied};
 use core::ffi::c_void;
 use core::ptr;
 use core::time::Duration;
@@ -85,12 +85,9 @@ pub extern "C" fn underpass_tunnel_new(
     out: *mut *mut underpass_tunnel,
 ) -> i32 {
     enter(|caller| {
-        let config = match options.is_null() {
-            true => TunnelConfig::default(),
-            false => caller.record(options, underpass_options::defaults())?.config()?,
-        };
-        let source = source_of(caller, options)?;
-        make(caller, config, &[], source, now, wall, out)
+        let options = read(caller, options)?;
+        let config = options.as_ref().map_or_else(|| Ok(TunnelConfig::default()), |options| options.config())?;
+        make(caller, config, &[], source_of(options.as_deref()), now, wall, out)
     })
 }
 
@@ -115,12 +112,11 @@ pub extern "C" fn underpass_tunnel_new_from_config(
         let said = &caller.config(config)?.quick()?.tunnel;
         let mut config =
             TunnelConfig { private_key: said.private_key.clone(), mtu: said.mtu, ..TunnelConfig::default() };
-        if !options.is_null() {
-            let options = caller.record(options, underpass_options::defaults())?;
+        let options = read(caller, options)?;
+        if let Some(options) = &options {
             (config.limits, config.timestamp_floor) = (options.limits()?, Tai64N::from_bytes(options.timestamp_floor));
         }
-        let source = source_of(caller, options)?;
-        make(caller, config, &said.peers, source, now, wall, out)
+        make(caller, config, &said.peers, source_of(options.as_deref()), now, wall, out)
     })
 }
 
@@ -134,13 +130,14 @@ pub extern "C" fn underpass_tunnel_free(tunnel: *mut underpass_tunnel) -> i32 {
     enter(|caller| caller.free_tunnel(tunnel))
 }
 
+/// The options, if there are any. They hold a key: one copy is enough.
+fn read(caller: Caller<'_>, options: *const underpass_options) -> Result<Option<Copied<underpass_options>>, Status> {
+    if options.is_null() { Ok(None) } else { caller.record(options, underpass_options::defaults()).map(Some) }
+}
+
 /// The source of randomness that options name.
-fn source_of(caller: Caller<'_>, options: *const underpass_options) -> Result<Source, Status> {
-    if options.is_null() {
-        return Ok(Source::system());
-    }
-    let options = caller.record(options, underpass_options::defaults())?;
-    Ok(Source::new(options.entropy, options.entropy_data))
+fn source_of(options: Option<&underpass_options>) -> Source {
+    options.map_or_else(Source::system, |options| Source::new(options.entropy, options.entropy_data))
 }
 
 fn make(

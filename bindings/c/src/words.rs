@@ -154,47 +154,26 @@ const WORD: usize = 64;
 type Words<const N: usize> = [[u8; WORD]; N];
 
 static VERSION: &[u8] = concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes();
+/// The words of all members of a kind, in their order.
+macro_rules! words_of {
+    ($kind:ident, $word:ident) => {{
+        let mut words = [[0; WORD]; $kind::ALL.len()];
+        let mut at = 0;
+        while at < words.len() {
+            words[at] = word($kind::ALL[at].$word());
+            at += 1;
+        }
+        words
+    }};
+}
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-static STATUSES: Words<{ Status::ALL.len() }> = {
-    let mut words = [[0; WORD]; Status::ALL.len()];
-    let mut at = 0;
-    while at < words.len() {
-        words[at] = word(Status::ALL[at].text());
-        at += 1;
-    }
-    words
-};
+static STATUSES: Words<{ Status::ALL.len() }> = words_of!(Status, text);
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-static REASONS: Words<{ DropReason::ALL.len() }> = {
-    let mut words = [[0; WORD]; DropReason::ALL.len()];
-    let mut at = 0;
-    while at < words.len() {
-        words[at] = word(DropReason::ALL[at].name());
-        at += 1;
-    }
-    words
-};
-
+static REASONS: Words<{ DropReason::ALL.len() }> = words_of!(DropReason, name);
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-static EVENTS: Words<{ EventKind::ALL.len() }> = {
-    let mut words = [[0; WORD]; EventKind::ALL.len()];
-    let mut at = 0;
-    while at < words.len() {
-        words[at] = word(EventKind::ALL[at].name());
-        at += 1;
-    }
-    words
-};
+static EVENTS: Words<{ EventKind::ALL.len() }> = words_of!(EventKind, name);
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-static SEND_ERRORS: Words<{ SendError::ALL.len() }> = {
-    let mut words = [[0; WORD]; SendError::ALL.len()];
-    let mut at = 0;
-    while at < words.len() {
-        words[at] = word(SendError::ALL[at].name());
-        at += 1;
-    }
-    words
-};
+static SEND_ERRORS: Words<{ SendError::ALL.len() }> = words_of!(SendError, name);
 
 /// The version of the library, to be compared with UNDERPASS_VERSION of the header: a program works with a library of
 /// the same first two numbers while the first is 0, and of the same first number from 1 on.
