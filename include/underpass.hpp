@@ -251,6 +251,18 @@ inline Result<std::array<char, UNDERPASS_HEX_LEN>> key_to_hex(const std::uint8_t
                        [&](auto *out) { return underpass_key_to_hex(key, out->data(), out->size()); });
 }
 
+/// The address in a sockaddr_in or sockaddr_in6; IPv4 in IPv6 is IPv4.
+inline Result<Address> address_from_sockaddr(const void *sockaddr, std::size_t len) {
+    return detail::ask(Address{}, [&](auto *out) { return underpass_address_from_sockaddr(sockaddr, len, out); });
+}
+/// Writes a sockaddr_in or sockaddr_in6 for a socket of `family` (UNDERPASS_FAMILY_*; NONE: that of the address), and says
+/// how many bytes it has.
+inline Result<std::size_t> address_to_sockaddr(const Address &address, std::uint8_t family, void *sockaddr, std::size_t cap) {
+    return detail::ask(std::size_t{}, [&](auto *out) {
+        return underpass_address_to_sockaddr(&address, family, sockaddr, cap, out);
+    });
+}
+
 inline Options default_options() noexcept { return detail::with_defaults<Options>(underpass_options_init); }
 /// A change that adds the peer whose `public_key` is filled in, and sets nothing.
 inline PeerChange peer_change() noexcept { return detail::with_defaults<PeerChange>(underpass_peer_change_init); }
@@ -472,6 +484,10 @@ public:
     }
     Result<PublicKey> public_key() const {
         return detail::ask(PublicKey{}, [&](auto *out) { return underpass_tunnel_public_key(get(), out->data()); });
+    }
+    /// `user` of the options that the tunnel was made from.
+    Result<std::uint64_t> user() const {
+        return detail::ask(std::uint64_t{}, [&](auto *out) { return underpass_tunnel_user(get(), out); });
     }
     Result<std::uint32_t> mtu() const {
         return detail::ask(std::uint32_t{}, [&](auto *out) { return underpass_tunnel_mtu(get(), out); });

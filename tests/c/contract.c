@@ -124,6 +124,30 @@ TEST(numbers_of_the_hosts_own_come_back)
     scene_close(&scene);
 }
 
+TEST(a_tunnel_hands_back_what_the_host_calls_it)
+{
+    static int mine;
+    scene scene;
+    underpass_options options;
+    underpass_event event;
+    uint64_t user = 7;
+    OK(underpass_options_init(&options, sizeof options));
+    EQ(options.user, 0);
+    options.user = (uintptr_t)&mine;
+    scene_open_with(&scene, &options);
+    OK(underpass_tunnel_user(scene.right.tunnel, &user));
+    EQ(user, (uintptr_t)&mine);
+    scene_shake(&scene);
+    CHECK(next_event(&scene.right, UNDERPASS_EVENT_SESSION_ESTABLISHED, &event));
+    EQ(event.tunnel_user, (uintptr_t)&mine);
+    EQ(event.user, 0);
+    OK(underpass_tunnel_user(scene.left.tunnel, &user));
+    EQ(user, 0);
+    CHECK(next_event(&scene.left, UNDERPASS_EVENT_SESSION_ESTABLISHED, &event));
+    EQ(event.tunnel_user, 0);
+    scene_close(&scene);
+}
+
 /* A host with two tunnels that mixes up their peers. */
 TEST(the_number_of_a_peer_is_none_in_another_tunnel)
 {
@@ -296,6 +320,7 @@ const check_test contract_tests[] = {
     ENTRY(room_is_told_and_follows_mtu_and_padding),
     ENTRY(options_may_ask_for_padding),
     ENTRY(numbers_of_the_hosts_own_come_back),
+    ENTRY(a_tunnel_hands_back_what_the_host_calls_it),
     ENTRY(the_number_of_a_peer_is_none_in_another_tunnel),
     ENTRY(failed_sends_are_counted_apart),
     ENTRY(a_peer_can_be_logged_out_and_kept_out),

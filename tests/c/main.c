@@ -4,6 +4,7 @@
 extern const check_test words_tests[];
 extern const check_test keys_tests[];
 extern const check_test config_tests[];
+extern const check_test sockaddr_tests[];
 extern const check_test sizes_tests[];
 extern const check_test peers_tests[];
 extern const check_test uapi_tests[];
@@ -25,6 +26,7 @@ static const check_test *const tables[] = {
     words_tests,
     keys_tests,
     config_tests,
+    sockaddr_tests,
     sizes_tests,
     peers_tests,
     uapi_tests,

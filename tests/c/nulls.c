@@ -1,4 +1,6 @@
 /* NULL for every pointer of every function in turn: a status, nothing written, no crash. */
+/* clang would tell what this file is about. */
+#define UNDERPASS_NULLABLE
 #include "scene.h"
 
 #include <stdlib.h>
@@ -9,6 +11,8 @@ TEST(keys_and_null)
 {
     uint8_t key[32];
     char text[UNDERPASS_HEX_LEN];
+    underpass_address address = address_of(1);
+    size_t len;
     memset(key, 3, sizeof key);
     IS_NULL(underpass_private_key_generate(NULL));
     IS_NULL(underpass_preshared_key_generate(NULL));
@@ -22,6 +26,11 @@ TEST(keys_and_null)
     IS_NULL(underpass_key_from_hex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a", 64, NULL));
     REFUSED(UNDERPASS_E_NULL, text, underpass_key_to_base64(NULL, text, sizeof text));
     REFUSED(UNDERPASS_E_NULL, text, underpass_key_to_hex(NULL, text, sizeof text));
+    IS_NULL(underpass_address_from_sockaddr(NULL, 16, &address));
+    IS_NULL(underpass_address_from_sockaddr(key, sizeof key, NULL));
+    REFUSED(UNDERPASS_E_NULL, text, underpass_address_to_sockaddr(NULL, UNDERPASS_FAMILY_NONE, text, sizeof text, &len));
+    IS_NULL(underpass_address_to_sockaddr(&address, UNDERPASS_FAMILY_NONE, NULL, 16, &len));
+    IS_NULL(underpass_address_to_sockaddr(&address, UNDERPASS_FAMILY_NONE, text, sizeof text, NULL));
     IS_NULL(underpass_key_to_base64(key, NULL, 45));
     IS_NULL(underpass_key_to_hex(key, NULL, 65));
 }
@@ -261,6 +270,8 @@ TEST(questions_and_null)
     IS_NULL(underpass_tunnel_public_key(tunnel, NULL));
     REFUSED(UNDERPASS_E_NULL, mtu, underpass_tunnel_mtu(NULL, &mtu));
     IS_NULL(underpass_tunnel_mtu(tunnel, NULL));
+    IS_NULL(underpass_tunnel_user(NULL, counts));
+    IS_NULL(underpass_tunnel_user(tunnel, NULL));
     scene_close(&scene);
 }
 

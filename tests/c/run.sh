@@ -79,11 +79,24 @@ headers() {
     done
 }
 
+# What may be NULL is told to clang, and only to it: a NULL that no function takes is seen when it is compiled.
+nullability() {
+    local taken='underpass_tunnel *t; return underpass_tunnel_free(NULL) + underpass_tunnel_new(NULL, 0, 0, &t);'
+    local refused='return underpass_tunnel_handle_timeout(NULL, 0);'
+    printf '#include <underpass.h>\nint main(void) { %s }\n' "$taken" >"$out/taken.c"
+    printf '#include <underpass.h>\nint main(void) { %s }\n' "$refused" >"$out/refused.c"
+    check clang_is_content_with_a_null_that_may_be clang "${c99[@]}" -fsyntax-only "$out/taken.c"
+    check clang_sees_a_null_that_must_not_be fails 'Wnonnull' clang "${c99[@]}" -fsyntax-only "$out/refused.c"
+    check clang_is_silent_where_nobody_asks clang "${c99[@]}" -DUNDERPASS_NULLABLE= -fsyntax-only "$out/refused.c"
+    # gcc would take what is called nonnull as a fact, and leave out the checks of whoever calls.
+    check gcc_is_told_nothing gcc "${c99[@]}" -Wnonnull -fsyntax-only "$out/refused.c"
+}
+
 # What no test mentions is not tested: every function, every code.
 mentioned() {
     local name missing=0
     for name in $(grep -v '^ \*' include/underpass.h | grep -oE '\bunderpass_[a-z0-9_]+\(' | tr -d '(' | sort -u) \
-        $(sed -n 's/^#define \(UNDERPASS_[A-Z0-9_]*\) .*[0-9].*/\1/p' include/underpass.h); do
+        $(sed -n '/UNDERPASS_STATUS/d; s/^#define \(UNDERPASS_[A-Z0-9_]*\) .*[0-9].*/\1/p' include/underpass.h); do
         grep -qw "$name" tests/c/*.c && continue
         echo "no test mentions $name"
         missing=1
@@ -128,8 +141,16 @@ sanitized() {
     unset 'objects[-1]'
     build gcc "${objects[@]}" "${library[@]}" -o "$out/asan"
     build gcc "$out/planted.o" "$out/check.o" "$out/scene.o" "${library[@]}" -o "$out/asan-planted"
+    # What C++ holds: its own library is asked to check indices and values that are not there.
+    local cxx=(-std=c++17 -fno-exceptions -D_GLIBCXX_ASSERTIONS -g -O1 "${strict[@]}" "${flags[@]}")
+    build g++ "${cxx[@]}" -c tests/c/wrapper.cpp -o "$out/wrapper.o"
+    build g++ "${cxx[@]}" -c bindings/c/examples/loopback.cpp -o "$out/loopback.o"
+    build g++ "$out/wrapper.o" "$out/check.o" "$out/scene.o" "${library[@]}" -o "$out/asan-wrapper"
+    build g++ "$out/loopback.o" "${library[@]}" -o "$out/asan-loopback"
     export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
     suite asan "$out/asan"
+    suite asan-wrapper "$out/asan-wrapper"
+    check the_example_in_cxx_is_sound "$out/asan-loopback"
     check asan_is_content_where_nothing_is_wrong "$out/asan-planted" none
     check asan_sees_c_write_too_far fails 'AddressSanitizer: heap-buffer-overflow' "$out/asan-planted" c-overflow
     check asan_sees_the_library_write_too_far fails 'AddressSanitizer: heap-buffer-overflow' "$out/asan-planted" library-overflow
@@ -175,6 +196,7 @@ done
 mkdir -p "$out" && rm -f "$out"/*.log
 [ $# = 0 ] || plain "$@"
 headers
+nullability
 check every_function_and_code_is_mentioned_by_a_test mentioned
 plain
 cxx

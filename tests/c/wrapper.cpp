@@ -78,6 +78,17 @@ TEST(errors_are_values)
     EQ(Config::parse("\xff").status().code(), UNDERPASS_E_ARGUMENT);
 }
 
+TEST(addresses_go_to_sockets_and_back)
+{
+    underpass::Address address{UNDERPASS_FAMILY_IPV4, 0, 7, 0, {192, 0, 2, 1}};
+    std::array<unsigned char, 128> sockaddr{};
+    auto len = underpass::address_to_sockaddr(address, UNDERPASS_FAMILY_IPV6, sockaddr.data(), sockaddr.size());
+    CHECK(len && *len == 28);
+    auto back = underpass::address_from_sockaddr(sockaddr.data(), *len);
+    CHECK(back && back->family == UNDERPASS_FAMILY_IPV4 && back->port == 7 && back->ip[0] == 192 && back->ip[3] == 1);
+    CHECK(underpass::address_from_sockaddr(sockaddr.data(), 3).status().code() == UNDERPASS_E_ARGUMENT);
+}
+
 TEST(a_configuration_becomes_a_tunnel)
 {
     auto config = Config::parse(configuration);
@@ -186,6 +197,7 @@ TEST(packets_pass_in_batches_and_in_steps)
 const check_test tests[] = {
     ENTRY(handles_move_and_free_themselves),
     ENTRY(errors_are_values),
+    ENTRY(addresses_go_to_sockets_and_back),
     ENTRY(a_configuration_becomes_a_tunnel),
     ENTRY(keys_are_made_and_written),
     ENTRY(packets_pass_in_batches_and_in_steps),

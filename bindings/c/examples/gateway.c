@@ -104,28 +104,26 @@ static void start_workers(size_t workers) {
 }
 
 /* ---- datagrams ---- */
-/* One socket speaks both families: it sees and takes IPv4 as ::ffff:a.b.c.d, which the library understands. What the
- * library gives out is IPv4 where it is IPv4. */
-static struct in6_addr to_mapped(uint8_t family, const uint8_t *ip) {
-    struct in6_addr out = {{{0}}};
-    if (family == UNDERPASS_FAMILY_IPV6) return memcpy(&out, ip, 16), out;
-    out.s6_addr[10] = out.s6_addr[11] = 0xff;
-    memcpy(out.s6_addr + 12, ip, 4);
+/* One socket speaks both families: it wants IPv4 as ::ffff:a.b.c.d, and gives it so. */
+static struct sockaddr_in6 to_system(const underpass_address *address) {
+    struct sockaddr_in6 out;
+    size_t len;
+    must(underpass_address_to_sockaddr(address, UNDERPASS_FAMILY_IPV6, &out, sizeof out, &len), "address");
     return out;
 }
 
 static void send_datagram(const underpass_slot *slot) {
     const underpass_path *path = &slot->path;
-    struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(path->remote.port)};
+    struct sockaddr_in6 to = to_system(&path->remote);
     struct in6_pktinfo from = {.ipi6_ifindex = 0};
     struct iovec part = {slot->buf + slot->start, slot->len};
     size_t control[16] = {0}; /* aligned as control messages are */
     struct msghdr message = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &part, .msg_iovlen = 1};
-    to.sin6_addr = to_mapped(path->remote.family, path->remote.ip);
-    to.sin6_scope_id = path->remote.scope_id;
     if (path->local.family != UNDERPASS_FAMILY_NONE) {
         struct cmsghdr *header = (struct cmsghdr *)control;
-        from.ipi6_addr = to_mapped(path->local.family, path->local.bytes);
+        underpass_address local = {.family = path->local.family};
+        memcpy(local.ip, path->local.bytes, sizeof local.ip);
+        from.ipi6_addr = to_system(&local).sin6_addr;
         *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof from), .cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_PKTINFO};
         memcpy(CMSG_DATA(header), &from, sizeof from);
         message.msg_control = control, message.msg_controllen = CMSG_SPACE(sizeof from);
@@ -179,9 +177,7 @@ static bool receive(underpass_slot *slot) {
     ssize_t len = recvmsg(fds[UDP], &message, 0);
     if (len < 0) return false;
     slot->len = (uint32_t)len;
-    slot->path.remote = (underpass_address){.family = UNDERPASS_FAMILY_IPV6, .port = ntohs(from.sin6_port),
-                                            .scope_id = from.sin6_scope_id};
-    memcpy(slot->path.remote.ip, &from.sin6_addr, 16);
+    must(underpass_address_from_sockaddr(&from, message.msg_namelen, &slot->path.remote), "address");
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
         struct in6_pktinfo to;
         if (header->cmsg_level != IPPROTO_IPV6 || header->cmsg_type != IPV6_PKTINFO) continue;

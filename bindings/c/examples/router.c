@@ -170,23 +170,18 @@ static void save_floor(uint64_t t) {
 }
 
 /* ---- datagrams ---- */
-/* Where an IP address stands in the system's addresses (family and port stand at the same place in both), and in what
- * the system tells of our own address that a datagram came to. */
-#define IP_AT(v4) ((v4) ? offsetof(struct sockaddr_in, sin_addr) : offsetof(struct sockaddr_in6, sin6_addr))
+/* Where our own address stands in what the system tells of a datagram that came to it. */
 #define LOCAL_AT(v4) ((v4) ? offsetof(struct in_pktinfo, ipi_spec_dst) : offsetof(struct in6_pktinfo, ipi6_addr))
 
 static socklen_t to_system(const underpass_address *in, struct sockaddr_in6 *out) {
-    bool v4 = in->family == UNDERPASS_FAMILY_IPV4;
-    *out = (struct sockaddr_in6){v4 ? AF_INET : AF_INET6, htons(in->port), 0, IN6ADDR_ANY_INIT, in->scope_id};
-    memcpy((char *)out + IP_AT(v4), in->ip, v4 ? 4 : 16);
-    return v4 ? sizeof(struct sockaddr_in) : sizeof *out;
+    size_t len;
+    must(underpass_address_to_sockaddr(in, UNDERPASS_FAMILY_NONE, out, sizeof *out, &len), "address");
+    return (socklen_t)len;
 }
 
-static underpass_address from_system(const struct sockaddr_in6 *in) {
-    bool v4 = in->sin6_family == AF_INET;
-    underpass_address out = {.port = ntohs(in->sin6_port), .scope_id = v4 ? 0 : in->sin6_scope_id};
-    out.family = v4 ? UNDERPASS_FAMILY_IPV4 : UNDERPASS_FAMILY_IPV6;
-    memcpy(out.ip, (const char *)in + IP_AT(v4), v4 ? 4 : 16);
+static underpass_address from_system(const void *in, socklen_t len) {
+    underpass_address out;
+    must(underpass_address_from_sockaddr(in, len, &out), "address");
     return out;
 }
 
@@ -211,7 +206,7 @@ static int open_socket(bool v4, uint16_t *port, uint32_t mark) {
     socklen_t len = to_system(&any, &bound);
     need(bind(fd, (struct sockaddr *)&bound, len), "ListenPort");
     need(getsockname(fd, (struct sockaddr *)&bound, &len), "ListenPort");
-    *port = from_system(&bound).port;
+    *port = from_system(&bound, len).port;
     return fd;
 }
 
@@ -255,7 +250,7 @@ static void address_message(size_t i, const underpass_slot *slot) {
 static void read_message(size_t i, underpass_slot *slot) {
     struct msghdr *message = &messages[i].msg_hdr;
     slot->len = messages[i].msg_len;
-    slot->path.remote = from_system(&envelopes[i].remote);
+    slot->path.remote = from_system(message->msg_name, message->msg_namelen);
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
         bool v4 = header->cmsg_level == IPPROTO_IP;
         const uint8_t *data = CMSG_DATA(header);
@@ -354,7 +349,7 @@ static void look_up(underpass_event event) {
     getaddrinfo(host, NULL, &hints, &found);
     while (found != NULL && watched[found->ai_family == AF_INET ? UDP4 : UDP6].fd < 0) found = found->ai_next;
     if (found == NULL) _exit(1);
-    event.path.remote = from_system((const struct sockaddr_in6 *)found->ai_addr);
+    event.path.remote = from_system(found->ai_addr, found->ai_addrlen);
     event.path.remote.port = port;
     _exit(write(answers_in, &event, sizeof event) < 0);
 }

@@ -77,7 +77,7 @@ pub fn layouts() -> Vec<Layout> {
         underpass_options {
             size, flags, private_key, timestamp_floor, mtu, max_peers, staged_packets_per_peer, staged_bytes_per_peer,
             staged_bytes, events, handshakes_per_second, verified_handshakes_per_second, handshakes_per_source,
-            handshake_burst_per_source, padding, entropy, entropy_data,
+            handshake_burst_per_source, padding, entropy, entropy_data, user,
         }
         underpass_peer_change {
             size, action, flags, persistent_keepalive, endpoint_port, public_key, preshared_key, endpoint, endpoint_host,
@@ -86,7 +86,7 @@ pub fn layouts() -> Vec<Layout> {
         underpass_layout { size, mtu, headroom, tailroom, transmit_buffer, reserved }
         underpass_uapi_result { size, error_number, flags, fwmark, line, listen_port, reserved }
         underpass_transmit { size, len, peer, path, ecn, reserved, user }
-        underpass_event { size, kind, peer, path, health, lost, reserved, user }
+        underpass_event { size, kind, peer, path, health, lost, reserved, user, tunnel_user }
         underpass_peer_info {
             size, flags, public_key, path, health, persistent_keepalive, reserved, latest_handshake, tx_bytes, rx_bytes,
             tx_packets, rx_packets, handshakes, drops, user, last_heard, send_errors, last_send_error, timestamp_floor,

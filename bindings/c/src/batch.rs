@@ -27,7 +27,9 @@ pub const UNDERPASS_VERDICT_STAGED: i32 = 6;
 /// Gone, and counted; reason says why.
 pub const UNDERPASS_VERDICT_DROPPED: i32 = 7;
 
-/// One packet or datagram of a batch. The memory of slot and buffer is the caller's. Never grows.
+/// One packet or datagram of a batch: an array of len slots, UNDERPASS_MAX_BATCH at most. After UNDERPASS_OK each says
+/// what became of it: do what its verdict asks for. UNDERPASS_E_ARGUMENT: start and len of one lie beyond its cap, or,
+/// of a datagram, its path has no remote address or its ecn is greater than 3; then nothing was done. Never grows.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_slot {
@@ -61,14 +63,6 @@ pub struct underpass_slot {
 const FEW: usize = 16;
 
 /// Seals packets from the virtual interface, in place. Then poll.
-///
-/// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
-///   each slot says what became of its packet.
-///
-/// Returns:
-/// - UNDERPASS_OK: do with each slot what its verdict says.
-/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
-///   Nothing was done; mend the call.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_handle_packets(
     tunnel: *mut underpass_tunnel,
@@ -87,14 +81,6 @@ pub extern "C" fn underpass_tunnel_handle_packets(
 }
 
 /// Opens datagrams from the network, in place. Then poll.
-///
-/// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
-///   each slot says what became of its datagram.
-///
-/// Returns:
-/// - UNDERPASS_OK: do with each slot what its verdict says.
-/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
-///   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_handle_datagrams(
     tunnel: *mut underpass_tunnel,

@@ -1,5 +1,5 @@
 //! What every entry goes through: a panic stays inside, a handle has one call at a time.
-use crate::handle::underpass_tunnel;
+use crate::handle::{Marks, underpass_tunnel};
 use crate::memory::Caller;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use underpass_core::{Status, Tunnel};
@@ -26,15 +26,15 @@ pub(crate) fn enter_tunnel(
     enter_marked(handle, |caller, tunnel, _| body(caller, tunnel))
 }
 
-/// The same, with the mark of the tunnel's jobs.
+/// The same, with how the tunnel is known outside the core.
 pub(crate) fn enter_marked(
     handle: *const underpass_tunnel,
-    body: impl for<'c> FnOnce(Caller<'c>, &mut Tunnel, u64) -> Answer,
+    body: impl for<'c> FnOnce(Caller<'c>, &mut Tunnel, Marks) -> Answer,
 ) -> i32 {
     enter(|caller| {
         let mut claim = caller.claim(handle)?;
-        let mark = claim.mark();
-        let answer = body(caller, claim.tunnel(), mark);
+        let marks = claim.marks();
+        let answer = body(caller, claim.tunnel(), marks);
         claim.release();
         answer
     })

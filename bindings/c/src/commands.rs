@@ -25,11 +25,6 @@ const _: () = assert!(UNDERPASS_SEND_ERROR_OTHER == SendError::Other as u32);
 
 /// Tells where a peer is reached: the answer to UNDERPASS_EVENT_RESOLVE_ENDPOINT, or what the host knows otherwise.
 /// Then poll.
-///
-/// - remote: borrowed for the call.
-///
-/// Returns:
-/// - UNDERPASS_OK: what waited for it goes out.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_set_endpoint(
     tunnel: *mut underpass_tunnel,
@@ -53,10 +48,9 @@ pub extern "C" fn underpass_tunnel_connect(tunnel: *mut underpass_tunnel, now: u
     })
 }
 
-/// Tells that datagrams of a peer could not leave: they are counted apart from what was sent. An address of ours that does
-/// not work is left to the host until the peer is heard from again; an endpoint that cannot be reached is looked for
-/// elsewhere, if it has a name. Neither happens when the peer is reached over another path by now. Then poll.
-///
+/// Tells that datagrams of a peer could not leave: they are counted apart from what was sent. An address of ours that
+/// does not work is left to the host until the peer is heard from again; an endpoint that cannot be reached is looked
+/// for elsewhere, if it has a name. Neither happens when the peer is reached over another path by now. Then poll.
 /// - path: what the slot or the transmit said.
 /// - len: bytes of those datagrams; 0: they left after all, from another address than that of the path.
 /// - kind: UNDERPASS_SEND_ERROR_*.
@@ -76,8 +70,8 @@ pub extern "C" fn underpass_tunnel_handle_send_error(
     })
 }
 
-/// Ends the sessions and handshakes of a peer at once, wipes their keys and drops what is staged for it. The peer stays; the
-/// next packet or initiation begins a new session, unless it is refused.
+/// Ends the sessions and handshakes of a peer at once, wipes their keys and drops what is staged for it. The peer
+/// stays; the next packet or initiation begins a new session, unless it is refused.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_end_sessions(
     tunnel: *mut underpass_tunnel,
@@ -90,10 +84,8 @@ pub extern "C" fn underpass_tunnel_end_sessions(
     })
 }
 
-/// Refuses a peer, or no longer: a user who was suspended or logged out. Its sessions end, its initiations are dropped, and
-/// so are packets to it, as UNDERPASS_DROP_REFUSED. Its configuration stays. Then poll.
-///
-/// - refused: 0: no longer.
+/// Refuses a peer, or no longer if refused is 0: a user who was suspended or logged out. Its sessions end; its
+/// initiations and packets to it are dropped as UNDERPASS_DROP_REFUSED. Its configuration stays. Then poll.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_set_refused(
     tunnel: *mut underpass_tunnel,
@@ -107,8 +99,8 @@ pub extern "C" fn underpass_tunnel_set_refused(
     })
 }
 
-/// Forgets the last timestamp accepted from a peer, whose clock was once far ahead and has been mended. Until its
-/// next handshake, an old initiation of its could be replayed; it reaches no session by that.
+/// Forgets the last timestamp accepted from a peer, whose clock was once far ahead and has been mended. Until its next
+/// handshake, an old initiation of its could be replayed; it reaches no session by that.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_reset_peer_timestamp(tunnel: *mut underpass_tunnel, peer: underpass_peer_id) -> i32 {
     enter_tunnel(tunnel, |_, tunnel| {

@@ -111,33 +111,19 @@ pub struct underpass_config {
     pub(crate) peers: Vec<PeerShape>,
 }
 
-/// Reads a configuration in the dialect of wg-quick(8), of wg setconf, and of the phone applications.
-///
-/// - text: len bytes of UTF-8, no NUL needed.
+/// Reads a configuration in the dialect of wg-quick(8), of wg setconf, and of the phone applications. When it is there,
+/// look at its diagnostics: if one of them is an error, it has nothing else. It keeps UNDERPASS_MAX_DIAGNOSTICS of
+/// them, errors first.
+/// - text: UTF-8. Other text, or text with a NUL in it, is UNDERPASS_E_ARGUMENT.
 /// - config: out; to be released with underpass_config_free().
-///
-/// Returns:
-/// - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
-///   else. It keeps UNDERPASS_MAX_DIAGNOSTICS of them, errors first.
-/// - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_parse(text: *const c_char, len: usize, config: *mut *mut underpass_config) -> i32 {
     underpass_config_parse_with(text, len, UNDERPASS_MAX_DIAGNOSTICS as usize, config)
 }
 
-/// Reads a configuration as underpass_config_parse() does, and keeps as many diagnostics as the caller likes. Each takes
-/// about 200 bytes. Whether the text is refused does not depend on their number.
-///
-/// - text: len bytes of UTF-8, no NUL needed; borrowed for the call.
-/// - max_diagnostics: how many it may keep at most; underpass_config_more() counts the others.
-/// - config: out; to be released with underpass_config_free().
-///
-/// Returns:
-/// - UNDERPASS_OK: the configuration is there. Look at its diagnostics: if one of them is an error, it has nothing
-///   else. With none kept,
-///   underpass_config_interface() tells whether there is an error.
-/// - UNDERPASS_E_ARGUMENT: the text is not UTF-8, or has a NUL in it: it is no configuration. Say so.
-/// - UNDERPASS_E_MEMORY: there is no memory for it. Free some and call again.
+/// The same, but keeps as many diagnostics as the caller likes, which take about 200 bytes each. Whether the text is
+/// refused does not depend on their number: with none kept, underpass_config_interface() tells whether there is an
+/// error.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_parse_with(
     text: *const c_char,
@@ -156,11 +142,7 @@ pub extern "C" fn underpass_config_parse_with(
     })
 }
 
-/// Releases a configuration and wipes its keys. What was borrowed from it is gone.
-///
-/// - config: NULL does nothing.
-///
-/// Threads: none may read it meanwhile or afterwards.
+/// Releases a configuration and wipes its keys. What was borrowed from it is gone. NULL does nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_free(config: *mut underpass_config) -> i32 {
     enter(|caller| caller.free_config(config))
@@ -181,12 +163,7 @@ pub extern "C" fn underpass_config_diagnostic(
     })
 }
 
-/// Tells how many more diagnostics there are than underpass_config_diagnostic() tells: those that were counted only.
-///
-/// - count: out.
-///
-/// Returns:
-/// - UNDERPASS_OK: the number is there, most often 0.
+/// Tells how many diagnostics were counted only, beyond those that are kept. Most often 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_more(config: *const underpass_config, count: *mut usize) -> i32 {
     enter(|caller| {
@@ -196,9 +173,7 @@ pub extern "C" fn underpass_config_more(config: *const underpass_config, count: 
     })
 }
 
-/// Tells what the [Interface] section says of numbers and keys.
-///
-/// - out: out; its size field is set by the caller. It holds the private key: wipe it.
+/// Tells what the [Interface] section says of numbers and keys. It holds the private key: wipe it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_interface(config: *const underpass_config, out: *mut underpass_interface) -> i32 {
     enter(|caller| {
@@ -235,9 +210,8 @@ pub extern "C" fn underpass_config_dns(config: *const underpass_config, index: u
 }
 
 /// Tells the texts of the [Interface] section: commands, search domains, applications.
-///
 /// - kind: UNDERPASS_TEXT_*.
-/// - out: out: text with a NUL, valid as long as the configuration.
+/// - out: out; valid as long as the configuration.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_text(
     config: *const underpass_config,
@@ -256,10 +230,8 @@ pub extern "C" fn underpass_config_text(
 }
 
 /// Tells the peers, as changes that underpass_tunnel_configure_peers() takes: each makes a peer what the text says of
-/// it. All zeros stand for no preshared key, 0 for no persistent keepalive.
-///
-/// - out: out; its size field is set by the caller. Its pointers are valid as long as the configuration. It may hold a
-///   preshared key: wipe it.
+/// it. All zeros stand for no preshared key, 0 for no persistent keepalive. Pointers in it are valid as long as the
+/// configuration. It may hold a preshared key: wipe it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_peer(
     config: *const underpass_config,
@@ -277,9 +249,6 @@ pub extern "C" fn underpass_config_peer(
 }
 
 /// Writes the configuration as wg-quick text. It holds the private key: wipe it.
-///
-/// - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
-/// - len: out, bytes of the text without its NUL.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_config_write(
     config: *const underpass_config,

@@ -108,32 +108,20 @@ pub struct underpass_peer_change {
     pub reserved: u32,
 }
 
-/// Fills a change with what sets nothing.
-///
-/// - out: out, size bytes.
+/// Fills a change with what sets nothing. Fill in the public key, and what is to be otherwise.
 /// - size: sizeof(underpass_peer_change).
-///
-/// Returns:
-/// - UNDERPASS_OK: the change is there. Fill in the public key, and what is to be otherwise.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_peer_change_init(out: *mut underpass_peer_change, size: u32) -> i32 {
     enter(|caller| caller.init(out, size, underpass_peer_change { size, ..Default::default() }))
 }
 
 /// Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
-///
-/// - changes: len of them, all of the size of the first; NULL for none.
-/// - peers: out, len of them: the number of the peer of each change, 0 where it is not there afterwards; NULL: not asked
-///   for.
-///
-/// Returns:
-/// - UNDERPASS_OK: all are applied.
-/// - UNDERPASS_E_LOW_ORDER_KEY: a public key is none that a peer can have. Nothing was applied; say so to whoever
-///   asked for it. All zeros is taken: the tunnel never speaks to that peer.
-/// - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; remove some first.
-/// - UNDERPASS_E_PREFIX: the prefix of an allowed IP is too long. Nothing was applied; mend the change.
-/// - UNDERPASS_E_ARGUMENT: an unknown action or flag, an address without family, or a host name that is none. Nothing
-///   was applied; mend the change.
+/// - changes: len of them, all of the size of the first.
+/// - peers: out, len of them: the number of the peer of each change, 0 where it is not there afterwards; or NULL.
+/// - UNDERPASS_E_LOW_ORDER_KEY: a public key that no peer can have. All zeros is taken: nothing is ever sent to that
+///   peer.
+/// - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Remove some first.
+/// - UNDERPASS_E_PREFIX: the prefix of an allowed IP is too long.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_configure_peers(
     tunnel: *mut underpass_tunnel,
@@ -171,12 +159,7 @@ pub extern "C" fn underpass_tunnel_remove_all_peers(tunnel: *mut underpass_tunne
     enter_tunnel(tunnel, |_, tunnel| Ok(tunnel.configure(Instant::from_nanos(now), &[Change::RemoveAllPeers])?))
 }
 
-/// Sets or removes the private key. Sessions end, unless it is the key that the tunnel has. Then poll.
-///
-/// - private_key: 32 bytes, borrowed for the call; NULL or all zeros: none.
-///
-/// Returns:
-/// - UNDERPASS_OK: it is set.
+/// Sets the private key, or removes it: NULL or all zeros. Sessions end, unless it is the key that is set. Then poll.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_set_private_key(
     tunnel: *mut underpass_tunnel,
@@ -192,12 +175,8 @@ pub extern "C" fn underpass_tunnel_set_private_key(
     })
 }
 
-/// Sets the MTU of the virtual interface. underpass_tunnel_poll_transmit() needs a buffer to match.
-///
-/// - mtu: bytes, 68 to 65535.
-///
-/// Returns:
-/// - UNDERPASS_OK: it is set.
+/// Sets the MTU of the virtual interface, 68 to 65535 bytes: datagrams need other room then, see
+/// underpass_tunnel_layout().
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_set_mtu(tunnel: *mut underpass_tunnel, now: u64, mtu: u32) -> i32 {
     enter_tunnel(tunnel, |_, tunnel| {
@@ -207,9 +186,8 @@ pub extern "C" fn underpass_tunnel_set_mtu(tunnel: *mut underpass_tunnel, now: u
 }
 
 /// Sets how packets are padded before they are sealed, so that lengths tell less to whoever watches the network. Any
-/// WireGuard peer takes padded packets; nothing is padded beyond the MTU. Datagrams need other room then: see
+/// WireGuard peer takes padded packets; nothing is padded beyond the MTU. Datagrams need other room then, see
 /// underpass_tunnel_layout().
-///
 /// - padding: to a multiple of so many bytes: 16, which is what every implementation does, or a power of two from 32 to
 ///   32768; UNDERPASS_PADDING_MTU; 0: 16.
 #[unsafe(no_mangle)]
@@ -220,10 +198,9 @@ pub extern "C" fn underpass_tunnel_set_padding(tunnel: *mut underpass_tunnel, no
     })
 }
 
-/// Raises or lowers the bounds on memory and work of a running tunnel. What is staged beyond them is dropped, the oldest
-/// first.
-///
-/// - options: its limits, from max_peers on; the rest is not looked at. Fewer peers than there are: none more are added.
+/// Raises or lowers the bounds on memory and work of a running tunnel. What is staged beyond them is dropped, the
+/// oldest first. Peers beyond max_peers stay, but none are added.
+/// - options: its limits, from max_peers on; the rest is not looked at.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_set_limits(
     tunnel: *mut underpass_tunnel,
@@ -254,10 +231,7 @@ pub extern "C" fn underpass_tunnel_layout(tunnel: *const underpass_tunnel, out: 
     })
 }
 
-/// Tells how long the datagram is that a packet becomes.
-///
-/// - packet: bytes of the packet.
-/// - datagram: out, bytes.
+/// Tells how many bytes the datagram has that a packet of so many bytes becomes.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_datagram_len(
     tunnel: *const underpass_tunnel,
@@ -280,12 +254,8 @@ pub(crate) fn padding_of(number: u32) -> Result<Padding, Status> {
 }
 
 /// Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
-/// sessions; private key and MTU are set too. underpass_tunnel_poll_transmit() needs a buffer to match the MTU. Then
-/// poll.
-///
-/// Returns:
-/// - UNDERPASS_OK: all is applied.
-/// - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Nothing was applied; say so.
+/// sessions; private key and MTU are set too. Then poll.
+/// - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_apply_config(
     tunnel: *mut underpass_tunnel,

@@ -1,7 +1,7 @@
 //! C. What the tunnel wants, to be drained after every A, B and D.
 use crate::address::underpass_path;
 use crate::batch::{every, opened, underpass_slot};
-use crate::boundary::enter_tunnel;
+use crate::boundary::{enter_marked, enter_tunnel};
 use crate::handle::underpass_tunnel;
 use crate::words::{UNDERPASS_NEVER, underpass_peer_id};
 use underpass_core::tunnel::{Event, Health, Outbound, Span, TransmitError};
@@ -82,15 +82,13 @@ pub struct underpass_event {
     pub reserved: u32,
     /// What the host calls that peer, see underpass_peer_change.
     pub user: u64,
+    /// What the host calls the tunnel, see underpass_options.
+    pub tunnel_user: u64,
 }
 
-/// Writes the next datagram that is to be sent: a handshake message, a keepalive, or a packet that was staged.
-///
-/// - buf: out, cap bytes: at least the MTU + UNDERPASS_HEADROOM + UNDERPASS_TAILROOM, and at least
-///   UNDERPASS_MIN_TRANSMIT_BUFFER.
-///
-/// Returns:
-/// - UNDERPASS_OK: send the datagram along its path, and call again.
+/// Writes the next datagram that is to be sent: a handshake message, a keepalive, or a packet that was staged. Send it
+/// along its path, and call again.
+/// - buf: out, cap bytes, at least transmit_buffer of underpass_tunnel_layout().
 /// - UNDERPASS_E_RANDOM: a handshake message could not be made for want of randomness. An initiation is tried again
 ///   after 5 s; for a response, the peer has to initiate again. All else has gone out.
 #[unsafe(no_mangle)]
@@ -123,13 +121,10 @@ pub extern "C" fn underpass_tunnel_poll_transmit(
 }
 
 /// Writes as many of the datagrams that are to be sent as there are slots: one call instead of one for each.
-///
-/// - slots: len of them, UNDERPASS_MAX_BATCH at most. Of each, buf and cap are looked at, which is as much as
-///   underpass_tunnel_poll_transmit() needs. Those that were filled are UNDERPASS_VERDICT_SEND, from start 0.
+/// UNDERPASS_NOTHING: there is nothing to send.
+/// - slots: of each, buf and cap are looked at, which is as much as underpass_tunnel_poll_transmit() needs. Those that
+///   were filled are UNDERPASS_VERDICT_SEND, from start 0.
 /// - count: out, how many were filled, from the first on. Fewer than len: there are no more.
-///
-/// Returns:
-/// - UNDERPASS_NOTHING: there is nothing to send.
 /// - UNDERPASS_E_RANDOM: as of underpass_tunnel_poll_transmit(), if nothing else was there to be sent.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_poll_transmits(
@@ -174,26 +169,20 @@ const fn status_of(error: TransmitError) -> Status {
     }
 }
 
-/// Hands out the next event.
-///
-/// Returns:
-/// - UNDERPASS_OK: act on the event as its kind says, and call again.
+/// Hands out the next event. Act on it as its kind says, and call again.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_poll_event(tunnel: *mut underpass_tunnel, out: *mut underpass_event) -> i32 {
-    enter_tunnel(tunnel, |caller, tunnel| {
+    enter_marked(tunnel, |caller, tunnel, marks| {
         let out = caller.record_out(out)?;
-        out.put(tunnel.poll_event().ok_or(Status::Nothing)?.into());
+        let event = tunnel.poll_event().ok_or(Status::Nothing)?;
+        out.put(underpass_event { tunnel_user: marks.user, ..event.into() });
         Ok(())
     })
 }
 
 /// Tells when underpass_tunnel_handle_timeout() is to be called. It may move with every call that handles or
 /// configures.
-///
-/// - deadline: out, nanoseconds on the clock of the tunnel; UNDERPASS_NEVER: not before something else happens.
-///
-/// Returns:
-/// - UNDERPASS_OK: sleep until then, or until there is a packet or a datagram.
+/// - deadline: out, on the clock of the tunnel; UNDERPASS_NEVER: not before something else happens.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_poll_timeout(tunnel: *const underpass_tunnel, deadline: *mut u64) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {

@@ -4,8 +4,8 @@ use crate::handle::underpass_tunnel;
 use core::time::Duration;
 use underpass_core::{Instant, UnixTime};
 
-/// Does what is due. To be called when the deadline of underpass_tunnel_poll_timeout() has come; earlier or later does
-/// no harm. Then poll.
+/// Does what is due, when the deadline of underpass_tunnel_poll_timeout() has come; earlier or later does no harm. Then
+/// poll.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_handle_timeout(tunnel: *mut underpass_tunnel, now: u64) -> i32 {
     enter_tunnel(tunnel, |_, tunnel| {

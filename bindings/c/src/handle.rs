@@ -28,6 +28,8 @@ pub struct underpass_tunnel {
     owner: Owner,
     /// Random, so that the jobs of another tunnel are known for such.
     mark: Cell<u64>,
+    /// What the host calls it.
+    user: u64,
     tunnel: UnsafeCell<Tunnel>,
 }
 
@@ -59,6 +61,15 @@ fn hand_over<T: Kind>(value: T) -> Result<*mut T, Status> {
     Ok(Box::into_raw(boxed(Held { kind: AtomicU32::new(T::KIND), value })?).cast())
 }
 
+/// How a tunnel is known outside the core.
+#[derive(Clone, Copy)]
+pub(crate) struct Marks {
+    /// What tells its jobs from those of others.
+    pub(crate) jobs: u64,
+    /// What the host calls it.
+    pub(crate) user: u64,
+}
+
 /// The right to use a tunnel, of one call. Unless it is released, the tunnel is poisoned: a panic went by.
 pub(crate) struct Claim<'c> {
     handle: &'c underpass_tunnel,
@@ -67,9 +78,9 @@ pub(crate) struct Claim<'c> {
 
 impl underpass_tunnel {
     /// Hands a tunnel over to C.
-    pub(crate) fn give(tunnel: Tunnel, mark: u64) -> Result<*mut Self, Status> {
+    pub(crate) fn give(tunnel: Tunnel, mark: u64, user: u64) -> Result<*mut Self, Status> {
         let (owner, mark) = (Owner::this(), Cell::new(mark));
-        hand_over(Self { state: AtomicU32::new(IDLE), owner, mark, tunnel: UnsafeCell::new(tunnel) })
+        hand_over(Self { state: AtomicU32::new(IDLE), owner, mark, user, tunnel: UnsafeCell::new(tunnel) })
     }
 }
 
@@ -167,9 +178,9 @@ impl<'c> Caller<'c> {
 }
 
 impl Claim<'_> {
-    /// What tells the tunnel's jobs from those of others.
-    pub(crate) fn mark(&self) -> u64 {
-        self.handle.mark.get()
+    /// How the tunnel is known outside the core.
+    pub(crate) fn marks(&self) -> Marks {
+        Marks { jobs: self.handle.mark.get(), user: self.handle.user }
     }
 
     /// The tunnel.

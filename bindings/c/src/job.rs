@@ -9,8 +9,8 @@ use zeroize::Zeroize;
 /// What is in a job: `tag ^ its address` tells it from zeros, from what is done and from a copy made elsewhere.
 const TAG: u64 = 0x756e_6465_7270_6173;
 
-/// One packet or datagram between begin and finish. The memory is the caller's: zeroed before its first use, and not
-/// moved while a job is in it. It holds a key until the job is finished or discarded.
+/// One packet or datagram between begin and finish: an array of as many as there are slots, zeroed before its first
+/// use. Slots, buffers and jobs stay where they are until they are finished or discarded; a job holds a key until then.
 #[repr(C)]
 pub struct underpass_job {
     /// Not for the caller.

@@ -6,32 +6,19 @@ use core::fmt;
 use underpass_core::{PresharedKey, PrivateKey, Status};
 use zeroize::Zeroizing;
 
-/// Makes a private key.
-///
-/// - key: out, 32 bytes.
-///
-/// Returns:
-/// - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
+/// Makes a private key of 32 bytes. Wipe it when it is no longer needed.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_private_key_generate(key: *mut u8) -> i32 {
     enter(|caller| generate(caller, key, |bytes| *bytes = *PrivateKey::from_bytes(*bytes).clamped().as_bytes()))
 }
 
-/// Makes a preshared key.
-///
-/// - key: out, 32 bytes.
-///
-/// Returns:
-/// - UNDERPASS_OK: the key is there. Wipe it with underpass_wipe() when you are done with it.
+/// Makes a preshared key of 32 bytes. Wipe it when it is no longer needed.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_preshared_key_generate(key: *mut u8) -> i32 {
     enter(|caller| generate(caller, key, |_| {}))
 }
 
-/// Computes the public key that belongs to a private one.
-///
-/// - private_key: 32 bytes.
-/// - public_key: out, 32 bytes; may be the same memory.
+/// Computes the public key that belongs to a private one. Both may be the same memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_public_key(private_key: *const u8, public_key: *mut u8) -> i32 {
     enter(|caller| {
@@ -42,51 +29,31 @@ pub extern "C" fn underpass_public_key(private_key: *const u8, public_key: *mut 
     })
 }
 
-/// Reads a key from 44 base64 characters, as wg(8) writes it.
-///
-/// - text: len bytes, no NUL needed.
-/// - key: out, 32 bytes.
-///
-/// Returns:
-/// - UNDERPASS_E_KEY: the text is no key. Ask for another.
+/// Reads a key from 44 base64 characters, as wg(8) writes it, or answers UNDERPASS_E_KEY.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_from_base64(text: *const c_char, len: usize, key: *mut u8) -> i32 {
     enter(|caller| parse(caller, text, len, key, |text| Ok(PresharedKey::from_base64(text)?)))
 }
 
-/// Reads a key from 64 hexadecimal digits of either case.
-///
-/// - text: len bytes, no NUL needed.
-/// - key: out, 32 bytes.
-///
-/// Returns:
-/// - UNDERPASS_E_KEY: the text is no key. Ask for another.
+/// Reads a key from 64 hexadecimal digits of either case, or answers UNDERPASS_E_KEY.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_from_hex(text: *const c_char, len: usize, key: *mut u8) -> i32 {
     enter(|caller| parse(caller, text, len, key, |text| Ok(PresharedKey::from_hex(text)?)))
 }
 
-/// Writes a key as base64, as wg(8) does.
-///
-/// - key: 32 bytes.
-/// - text: out, cap bytes, of which UNDERPASS_BASE64_LEN are written, the last one a NUL.
+/// Writes a key as base64, as wg(8) does: UNDERPASS_BASE64_LEN bytes, the last one a NUL.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_to_base64(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
     enter(|caller| write(caller, key, text, cap, PresharedKey::write_base64))
 }
 
-/// Writes a key as lower-case hexadecimal digits.
-///
-/// - key: 32 bytes.
-/// - text: out, cap bytes, of which UNDERPASS_HEX_LEN are written, the last one a NUL.
+/// Writes a key as lower-case hexadecimal digits: UNDERPASS_HEX_LEN bytes, the last one a NUL.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_key_to_hex(key: *const u8, text: *mut c_char, cap: usize) -> i32 {
     enter(|caller| write(caller, key, text, cap, PresharedKey::write_hex))
 }
 
 /// Overwrites memory with zeros, in a way that no compiler leaves out: for keys that are no longer needed.
-///
-/// - memory: out, len bytes, initialised or not; NULL does nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_wipe(memory: *mut c_void, len: usize) {
     enter(|caller| caller.wipe(memory.cast(), len));

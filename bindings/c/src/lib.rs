@@ -21,6 +21,9 @@ pub mod keys;
 
 pub mod address;
 
+#[cfg(unix)]
+pub mod sockaddr;
+
 pub mod config;
 
 pub mod entropy;

@@ -68,7 +68,7 @@ macro_rules! plain {
     )*};
 }
 plain! {
-    u16, u32, u64, usize, *const c_char, [u8; 12], [u8; 32],
+    u8, u16, u32, u64, usize, *const c_char, [u8; 12], [u8; 32],
     *mut crate::handle::underpass_tunnel,
     *mut crate::config::underpass_config,
     crate::address::underpass_ip,

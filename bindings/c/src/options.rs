@@ -57,26 +57,20 @@ pub struct underpass_options {
     pub entropy: underpass_entropy,
     /// What entropy is given as data. It lives as long as the tunnel.
     pub entropy_data: *mut c_void,
+    /// A number of the host's own, or a pointer as uintptr_t: underpass_tunnel_user() and events hand it back.
+    pub user: u64,
 }
 
 /// Fills options with the defaults, which suit a phone or a small router.
-///
-/// - out: out, size bytes.
 /// - size: sizeof(underpass_options).
-///
-/// Returns:
-/// - UNDERPASS_OK: the options are there. Change what should be otherwise.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_options_init(out: *mut underpass_options, size: u32) -> i32 {
     enter(|caller| caller.init(out, size, underpass_options { size, ..underpass_options::defaults() }))
 }
 
 /// Makes a tunnel without peers.
-///
+/// - options: NULL: the defaults.
 /// - out: out; to be released with underpass_tunnel_free().
-///
-/// Returns:
-/// - UNDERPASS_OK: the tunnel is there. Configure its peers.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_new(
     options: *const underpass_options,
@@ -87,18 +81,14 @@ pub extern "C" fn underpass_tunnel_new(
     enter(|caller| {
         let options = read(caller, options)?;
         let config = options.as_ref().map_or_else(|| Ok(TunnelConfig::default()), |options| options.config())?;
-        make(caller, config, &[], source_of(options.as_deref()), now, wall, out)
+        make(caller, config, &[], Hosts::of(options.as_deref()), now, wall, out)
     })
 }
 
-/// Makes a tunnel with the private key, the MTU and the peers of a configuration. What else that says (addresses,
-/// name servers, listen port, commands) is the host's to do.
-///
-/// - options: borrowed for the call; its private key and MTU are not looked at; NULL: the defaults.
+/// Makes a tunnel with the private key, the MTU and the peers of a configuration. What else that says (addresses, name
+/// servers, listen port, commands) is the host's to do.
+/// - options: its private key and MTU are not looked at; NULL: the defaults.
 /// - out: out; to be released with underpass_tunnel_free().
-///
-/// Returns:
-/// - UNDERPASS_OK: the tunnel is there. Poll it.
 /// - UNDERPASS_E_TOO_MANY_PEERS: more peers than max_peers of the options. Raise that.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_new_from_config(
@@ -116,15 +106,11 @@ pub extern "C" fn underpass_tunnel_new_from_config(
         if let Some(options) = &options {
             (config.limits, config.timestamp_floor) = (options.limits()?, Tai64N::from_bytes(options.timestamp_floor));
         }
-        make(caller, config, &said.peers, source_of(options.as_deref()), now, wall, out)
+        make(caller, config, &said.peers, Hosts::of(options.as_deref()), now, wall, out)
     })
 }
 
-/// Releases a tunnel and wipes its keys, poisoned or not. Jobs begun by it are to be discarded.
-///
-/// - tunnel: NULL does nothing.
-///
-/// Threads: none may be inside or use it afterwards.
+/// Releases a tunnel and wipes its keys, poisoned or not. Jobs begun by it are to be discarded. NULL does nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_free(tunnel: *mut underpass_tunnel) -> i32 {
     enter(|caller| caller.free_tunnel(tunnel))
@@ -135,21 +121,32 @@ fn read(caller: Caller<'_>, options: *const underpass_options) -> Result<Option<
     if options.is_null() { Ok(None) } else { caller.record(options, underpass_options::defaults()).map(Some) }
 }
 
-/// The source of randomness that options name.
-fn source_of(options: Option<&underpass_options>) -> Source {
-    options.map_or_else(Source::system, |options| Source::new(options.entropy, options.entropy_data))
+/// What options say that is not the core's to know.
+struct Hosts {
+    source: Source,
+    user: u64,
+}
+
+impl Hosts {
+    fn of(options: Option<&underpass_options>) -> Self {
+        match options {
+            Some(options) => Self { source: Source::new(options.entropy, options.entropy_data), user: options.user },
+            None => Self { source: Source::system(), user: 0 },
+        }
+    }
 }
 
 fn make(
     caller: Caller<'_>,
     config: TunnelConfig,
     peers: &[NewPeer],
-    mut source: Source,
+    hosts: Hosts,
     now: u64,
     wall: u64,
     out: *mut *mut underpass_tunnel,
 ) -> Answer {
     let out = caller.out(out)?;
+    let Hosts { mut source, user } = hosts;
     let mut mark = [0; 8];
     source.fill(&mut mark).map_err(|NoRandomness| Status::Random)?;
     let mark = u64::from_ne_bytes(mark);
@@ -162,7 +159,7 @@ fn make(
         changes.push(Change::Peer(as_change(peer)?));
     }
     tunnel.configure(now, &changes)?;
-    out.put(underpass_tunnel::give(tunnel, mark)?);
+    out.put(underpass_tunnel::give(tunnel, mark, user)?);
     Ok(())
 }
 
@@ -186,6 +183,7 @@ impl Default for underpass_options {
             padding: 0,
             entropy: None,
             entropy_data: ptr::null_mut(),
+            user: 0,
         }
     }
 }
@@ -211,6 +209,7 @@ impl underpass_options {
             padding: 0,
             entropy: None,
             entropy_data: ptr::null_mut(),
+            user: 0,
         }
     }
 

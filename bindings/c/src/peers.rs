@@ -1,6 +1,6 @@
 //! D. What is known of peers and of the tunnel.
 use crate::address::{underpass_ip, underpass_path};
-use crate::boundary::enter_tunnel;
+use crate::boundary::{enter_marked, enter_tunnel};
 use crate::drain::health_code;
 use crate::handle::underpass_tunnel;
 use crate::words::underpass_peer_id;
@@ -112,11 +112,7 @@ pub struct underpass_stats {
     pub send_errors: u64,
 }
 
-/// Tells the number of the peer with a public key: its name in all other calls, never 0, and never that of another
-/// peer, even after it was removed.
-///
-/// Returns:
-/// - UNDERPASS_E_NO_PEER: there is no peer with this key. Add it first.
+/// Tells the number of the peer with a public key, or UNDERPASS_E_NO_PEER.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_peer_by_key(
     tunnel: *const underpass_tunnel,
@@ -132,9 +128,6 @@ pub extern "C" fn underpass_tunnel_peer_by_key(
 }
 
 /// Tells the numbers of all peers.
-///
-/// - peers: out, cap of them; NULL and 0: only their count is asked for.
-/// - len: out, how many there are.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_peers(
     tunnel: *const underpass_tunnel,
@@ -163,9 +156,6 @@ pub extern "C" fn underpass_tunnel_peer(
 }
 
 /// Tells the allowed IPs of a peer, each with its prefix.
-///
-/// - allowed_ips: out, cap of them; NULL and 0: only their count is asked for.
-/// - len: out, how many there are.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_peer_allowed_ips(
     tunnel: *const underpass_tunnel,
@@ -181,16 +171,8 @@ pub extern "C" fn underpass_tunnel_peer_allowed_ips(
     })
 }
 
-/// Tells the host name that a peer's endpoint was configured as.
-///
-/// - host: out, cap bytes, written with a NUL at its end; 256 are always enough; NULL and 0: only length and port are
-///   asked for.
-/// - len: out, bytes of the name without its NUL.
-/// - port: out, in host order.
-///
-/// Returns:
-/// - UNDERPASS_OK: name, length and port are there. Resolve it, and tell underpass_tunnel_set_endpoint().
-/// - UNDERPASS_NOTHING: it was configured as an address, or not at all.
+/// Tells the host name that a peer's endpoint was configured as, for underpass_tunnel_set_endpoint(). A cap of 256 is
+/// always enough. UNDERPASS_NOTHING: it was configured as an address, or not at all.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_peer_endpoint_name(
     tunnel: *const underpass_tunnel,
@@ -211,11 +193,9 @@ pub extern "C" fn underpass_tunnel_peer_endpoint_name(
     })
 }
 
-/// Tells how often packets and datagrams of a peer went no further, by reason.
-///
-/// - counts: out, cap of them: the count of a reason stands at its number. UNDERPASS_DROP_REASONS are all that this
-///   header knows.
-/// - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
+/// Tells how often packets and datagrams of a peer went no further: the count of UNDERPASS_DROP_* at its number.
+/// - counts: out; what is beyond cap is left out, UNDERPASS_DROP_REASONS are all that this header knows.
+/// - len: out, how many reasons the library knows; what is beyond it is not written.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_peer_drops(
     tunnel: *const underpass_tunnel,
@@ -241,11 +221,7 @@ pub extern "C" fn underpass_tunnel_stats(tunnel: *const underpass_tunnel, out: *
     })
 }
 
-/// Tells how often packets and datagrams went no further, by reason, those of no known peer included.
-///
-/// - counts: out, cap of them: the count of a reason stands at its number. UNDERPASS_DROP_REASONS are all that this
-///   header knows.
-/// - len: out, how many reasons the library knows. What is beyond cap is left out; what is beyond len is not written.
+/// Tells the same of the whole tunnel, datagrams of no known peer included, as underpass_tunnel_peer_drops() does.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_drops(
     tunnel: *const underpass_tunnel,
@@ -259,12 +235,7 @@ pub extern "C" fn underpass_tunnel_drops(
     })
 }
 
-/// Tells our public key.
-///
-/// - public_key: out, 32 bytes.
-///
-/// Returns:
-/// - UNDERPASS_NOTHING: the tunnel has no private key.
+/// Tells our public key, or UNDERPASS_NOTHING without a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_public_key(tunnel: *const underpass_tunnel, public_key: *mut u8) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -274,9 +245,16 @@ pub extern "C" fn underpass_tunnel_public_key(tunnel: *const underpass_tunnel, p
     })
 }
 
-/// Tells the MTU of the virtual interface.
-///
-/// - mtu: out, bytes.
+/// Tells what the host calls the tunnel: user of the options that it was made from.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_tunnel_user(tunnel: *const underpass_tunnel, user: *mut u64) -> i32 {
+    enter_marked(tunnel, |caller, _, marks| {
+        caller.out(user)?.put(marks.user);
+        Ok(())
+    })
+}
+
+/// Tells the MTU of the virtual interface, in bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_mtu(tunnel: *const underpass_tunnel, mtu: *mut u32) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
@@ -286,9 +264,7 @@ pub extern "C" fn underpass_tunnel_mtu(tunnel: *const underpass_tunnel, mtu: *mu
 }
 
 /// Tells the timestamp that is to be saved from time to time and when the tunnel ends, and given to its next life as
-/// timestamp_floor of the options.
-///
-/// - floor: out, UNDERPASS_TIMESTAMP_LEN bytes.
+/// timestamp_floor of the options: UNDERPASS_TIMESTAMP_LEN bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_timestamp_floor(tunnel: *const underpass_tunnel, floor: *mut u8) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {

@@ -1,7 +1,7 @@
 //! B. The data plane in three steps, for many cores: begin and finish with the tunnel, crypt without.
 use crate::batch::{UNDERPASS_VERDICT_PENDING, every, opened, underpass_slot};
 use crate::boundary::{enter, enter_marked};
-use crate::handle::underpass_tunnel;
+use crate::handle::{Marks, underpass_tunnel};
 use crate::job::{Begun, Work, underpass_job};
 use crate::memory::{Slots, Which};
 use underpass_core::tunnel::{Begin, PacketBuf};
@@ -9,18 +9,9 @@ use underpass_core::{Instant, Status};
 
 /// The first of three steps that do what underpass_tunnel_handle_packets() does, for many cores: finds the sessions,
 /// counts, writes the headers. Then poll.
-///
-/// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
-///   each slot says what became of its packet.
-/// - jobs: one for each slot, zeroed before its first use. Slots, buffers and jobs stay where they are until they are
-///   finished or discarded.
-///
-/// Returns:
-/// - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_jobs_crypt() is to run,
-///   and then underpass_tunnel_finish_packets(), in the order of the packets. Do with the others what their verdicts
-///   say.
-/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
-///   Nothing was done; mend the call.
+/// - jobs: one for each slot. Slots that are UNDERPASS_VERDICT_PENDING have one now, which underpass_jobs_crypt() is to
+///   run, and then underpass_tunnel_finish_packets(), in the order of the packets. Do with the others what their
+///   verdicts say.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_begin_packets(
     tunnel: *mut underpass_tunnel,
@@ -29,7 +20,7 @@ pub extern "C" fn underpass_tunnel_begin_packets(
     jobs: *mut underpass_job,
     len: usize,
 ) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, mark| {
+    enter_marked(tunnel, |caller, tunnel, Marks { jobs: mark, .. }| {
         let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, every)?;
         for ((slot, buf), job) in opened(slots).zip(jobs) {
             let packet = PacketBuf { packet: slot.range(), buf };
@@ -47,18 +38,7 @@ pub extern "C" fn underpass_tunnel_begin_packets(
 
 /// The first of three steps that do what underpass_tunnel_handle_datagrams() does, for many cores: finds the sessions.
 /// Handshake messages are done with it. Then poll.
-///
-/// - slots: len of them, UNDERPASS_MAX_BATCH at most; NULL for none. Slots and buffers are borrowed for the call, and
-///   each slot says what became of its datagram.
-/// - jobs: one for each slot, zeroed before its first use. Slots, buffers and jobs stay where they are until they are
-///   finished or discarded.
-///
-/// Returns:
-/// - UNDERPASS_OK: those that are UNDERPASS_VERDICT_PENDING have a job now, which underpass_jobs_crypt() is to run,
-///   and then underpass_tunnel_finish_datagrams(), in the order of the datagrams. Do with the others what their
-///   verdicts say.
-/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, its path has no remote address, its ecn is
-///   greater than 3, or an array is not aligned as its type asks. Nothing was done; mend the call.
+/// - jobs: as of underpass_tunnel_begin_packets(); underpass_tunnel_finish_datagrams() comes last.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_begin_datagrams(
     tunnel: *mut underpass_tunnel,
@@ -67,7 +47,7 @@ pub extern "C" fn underpass_tunnel_begin_datagrams(
     jobs: *mut underpass_job,
     len: usize,
 ) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, mark| {
+    enter_marked(tunnel, |caller, tunnel, Marks { jobs: mark, .. }| {
         let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, every)?;
         slots.look().iter().try_for_each(underpass_slot::check_source)?;
         for ((slot, buf), job) in opened(slots).zip(jobs) {
@@ -85,18 +65,9 @@ pub extern "C" fn underpass_tunnel_begin_datagrams(
     })
 }
 
-/// The second of three steps: seals and opens what is begun, in both directions. It needs no tunnel.
-///
+/// The second of three steps: seals and opens what is begun, in both directions. It needs no tunnel: any threads may do
+/// it, in any order, with any part of a batch, but one call for a slot and its job at a time.
 /// - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
-///
-/// Threads: any, in any order, with any part of a batch; but one call for a slot and its job at a time.
-///
-/// Returns:
-/// - UNDERPASS_OK: finish them.
-/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, or its buffer was filled again. Nothing was
-///   done; discard the jobs, and mend the order of the calls.
-/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
-///   Nothing was done; mend the call.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_jobs_crypt(slots: *mut underpass_slot, jobs: *mut underpass_job, len: usize) -> i32 {
     enter(|caller| {
@@ -110,17 +81,8 @@ pub extern "C" fn underpass_jobs_crypt(slots: *mut underpass_slot, jobs: *mut un
     })
 }
 
-/// The last of three steps for packets, in the order in which they were begun. The jobs are done and hold no keys any
-/// more. Then poll.
-///
-/// - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
-///
-/// Returns:
-/// - UNDERPASS_OK: do with each slot what its verdict says.
-/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a packet, by this tunnel, and crypted; or
-///   its buffer was filled again. Nothing was done; discard the jobs, and mend the order of the calls.
-/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
-///   Nothing was done; mend the call.
+/// The last of three steps for packets, in the order in which they were begun. Slots that are not
+/// UNDERPASS_VERDICT_PENDING are not looked at. The jobs hold no keys any more. Then poll.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_finish_packets(
     tunnel: *mut underpass_tunnel,
@@ -132,17 +94,7 @@ pub extern "C" fn underpass_tunnel_finish_packets(
     finish(tunnel, now, slots, jobs, len, |work| matches!(work, Work::Sealed(_)))
 }
 
-/// The last of three steps for datagrams, in the order in which they were begun. The jobs are done and hold no keys
-/// any more. Then poll.
-///
-/// - slots, jobs: len of each, as they were begun. Slots that are not UNDERPASS_VERDICT_PENDING are not looked at.
-///
-/// Returns:
-/// - UNDERPASS_OK: do with each slot what its verdict says.
-/// - UNDERPASS_E_JOB: A pending slot has no job that was begun with it, for a datagram, by this tunnel, and crypted;
-///   or its buffer was filled again. Nothing was done; discard the jobs, and mend the order of the calls.
-/// - UNDERPASS_E_ARGUMENT: start and len of a slot lie beyond its cap, or an array is not aligned as its type asks.
-///   Nothing was done; mend the call.
+/// The last of three steps for datagrams, as underpass_tunnel_finish_packets() is for packets. Then poll.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_finish_datagrams(
     tunnel: *mut underpass_tunnel,
@@ -154,14 +106,8 @@ pub extern "C" fn underpass_tunnel_finish_datagrams(
     finish(tunnel, now, slots, jobs, len, |work| matches!(work, Work::Opened(_)))
 }
 
-/// Wipes jobs that will not be finished. What they were begun for is lost, as a datagram may be on its way.
-///
-/// - jobs: len of them, UNDERPASS_MAX_BATCH at most, in any state; NULL for none.
-///
-/// Threads: any, but none may crypt or finish them meanwhile.
-///
-/// Returns:
-/// - UNDERPASS_E_ARGUMENT: the array is not aligned as its type asks. Mend the call.
+/// Wipes jobs that will not be finished, in any state. What they were begun for is lost, as a datagram may be on its
+/// way. Any thread may do it, but none may crypt or finish them meanwhile.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_jobs_discard(jobs: *mut underpass_job, len: usize) -> i32 {
     enter(|caller| {
@@ -179,7 +125,7 @@ fn finish(
     len: usize,
     fits: impl Fn(&Work) -> bool,
 ) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, mark| {
+    enter_marked(tunnel, |caller, tunnel, Marks { jobs: mark, .. }| {
         let now = Instant::from_nanos(now);
         let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
         check_jobs(&slots, jobs, |begun| begun.mark == mark && fits(&begun.work))?;

@@ -32,12 +32,8 @@ pub struct underpass_uapi_result {
 }
 
 /// Applies a request of wg: the lines between set=1 and the empty line. Then poll.
-///
-/// - text: len bytes, no NUL needed.
-///
-/// Returns:
-/// - UNDERPASS_OK: the request was looked at. If error_number is 0, do what flags say and answer errno=0; else
-///   nothing was applied, and it is the answer.
+/// - out: out; if error_number is 0, do what flags say and answer errno=0; else nothing was applied, and it is the
+///   answer.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_uapi_set(
     tunnel: *mut underpass_tunnel,
@@ -55,10 +51,7 @@ pub extern "C" fn underpass_tunnel_uapi_set(
 }
 
 /// Writes the answer to get=1 of wg, without the errno line that ends it. It holds the private key: wipe it.
-///
 /// - listen_port, fwmark: what the host knows; 0: none.
-/// - text: out, cap bytes, written with a NUL at its end; NULL and 0: only the length is asked for.
-/// - len: out, bytes of the text without its NUL.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_uapi_get(
     tunnel: *const underpass_tunnel,

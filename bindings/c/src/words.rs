@@ -34,8 +34,7 @@ pub const UNDERPASS_TIMESTAMP_LEN: usize = 12;
 pub const UNDERPASS_HEADROOM: u32 = 16;
 /// Bytes that must be free behind a packet, in its buffer.
 pub const UNDERPASS_TAILROOM: u32 = 32;
-/// underpass_tunnel_poll_transmit() needs at least this many bytes, and at least MTU + UNDERPASS_HEADROOM +
-/// UNDERPASS_TAILROOM.
+/// Bytes of the shortest buffer that underpass_tunnel_poll_transmit() takes, whatever the MTU.
 pub const UNDERPASS_MIN_TRANSMIT_BUFFER: u32 = 148;
 /// Slots that a batch may have.
 pub const UNDERPASS_MAX_BATCH: u32 = 256;
@@ -48,9 +47,7 @@ pub const UNDERPASS_OK: i32 = 0;
 pub const UNDERPASS_NOTHING: i32 = 1;
 /// A pointer that must not be NULL is. Mend the call.
 pub const UNDERPASS_E_NULL: i32 = -1;
-/// The size field of a struct is not one that this library knows. Set it to the sizeof of the struct; if it is, the
-/// header is newer than the library and uses what that does not have: compare UNDERPASS_VERSION with
-/// underpass_version().
+/// The size of a struct is not one that this library knows. If it is its sizeof, the library is older than the header.
 pub const UNDERPASS_E_SIZE: i32 = -2;
 /// A number out of its range, an unknown flag, text that is not UTF-8, or an array that is not aligned. Mend the call.
 pub const UNDERPASS_E_ARGUMENT: i32 = -3;
@@ -175,56 +172,46 @@ static EVENTS: Words<{ EventKind::ALL.len() }> = words_of!(EventKind, name);
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
 static SEND_ERRORS: Words<{ SendError::ALL.len() }> = words_of!(SendError, name);
 
-/// The version of the library, to be compared with UNDERPASS_VERSION of the header: a program works with a library of
-/// the same first two numbers while the first is 0, and of the same first number from 1 on.
+/// The version of the library, to be compared with UNDERPASS_VERSION: a program works with a library of the same first
+/// two numbers while the first is 0, and of the same first number from 1 on.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_version() -> u32 {
     UNDERPASS_VERSION
 }
 
-/// The version of the library as text, such as "0.1.0". It is static: valid for ever, not to be freed.
+/// The version of the library as text, such as "0.1.0".
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_version_string() -> *const c_char {
     static_word(VERSION).as_ptr()
 }
 
-/// Which cryptography is built in: "fast" or "portable". It is static: valid for ever, not to be freed.
+/// Which cryptography is built in: "fast" or "portable".
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_backend() -> *const c_char {
     let is_fast = cfg!(all(feature = "fast", any(target_arch = "x86_64", target_arch = "aarch64")));
     if is_fast { c"fast".as_ptr() } else { c"portable".as_ptr() }
 }
 
-/// What a status means, in a few English words: never NULL, whatever the number. It is static: valid for ever, not to
-/// be freed.
-///
-/// - status: what a function returned.
+/// What a status means, in a few English words.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_strerror(status: i32) -> *const c_char {
     status_text(status).as_ptr()
 }
 
-/// The name of a drop reason for statistics: lower case, words joined by underscores; "unknown" for any other number,
-/// never NULL. It is static: valid for ever, not to be freed.
-///
-/// - reason: UNDERPASS_DROP_*.
+/// The name of UNDERPASS_DROP_* for statistics: lower case, words joined by underscores; "unknown" for others.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_drop_reason_name(reason: u32) -> *const c_char {
     drop_reason_name(reason).as_ptr()
 }
 
-/// The name of an event for programs, as of a drop reason. It is static: valid for ever, not to be freed.
-///
-/// - kind: UNDERPASS_EVENT_*.
+/// The name of UNDERPASS_EVENT_*, in the same way.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_event_name(kind: u32) -> *const c_char {
     let name = EventKind::ALL.iter().zip(&EVENTS).find(|(known, _)| **known as u32 == kind);
     name.map_or(c"unknown", |(_, name)| static_word(name)).as_ptr()
 }
 
-/// The name of a health for programs, as of a drop reason. It is static: valid for ever, not to be freed.
-///
-/// - health: UNDERPASS_HEALTH_*.
+/// The name of UNDERPASS_HEALTH_*, in the same way.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_health_name(health: u32) -> *const c_char {
     let name = match health {
@@ -238,9 +225,7 @@ pub extern "C" fn underpass_health_name(health: u32) -> *const c_char {
     name.as_ptr()
 }
 
-/// The name of a failure to send for programs, as of a drop reason. It is static: valid for ever, not to be freed.
-///
-/// - kind: UNDERPASS_SEND_ERROR_*.
+/// The name of UNDERPASS_SEND_ERROR_*, in the same way.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_send_error_name(kind: u32) -> *const c_char {
     let name = usize::try_from(kind).ok().and_then(|kind| SEND_ERRORS.get(kind));

@@ -33,17 +33,23 @@ fn tidy(text: &str) -> String {
         if !declared.is_empty() || line.starts_with("UNDERPASS_API") {
             declared = format!("{declared} {}", line.trim());
             if line.ends_with(");") {
-                lines.push(declaration(&checked(&std::mem::take(&mut declared))));
+                lines.push(declaration(&nullable(&checked(&untagged(std::mem::take(&mut declared).trim())))));
             }
             continue;
         }
         match lines.as_slice() {
-            [.., open, said] if open.trim() == "/**" && line.trim() == "*/" => {
-                let comment = format!("{open} {} */", said.trim().trim_start_matches("* "));
-                lines.truncate(lines.len() - 2);
-                lines.push(comment);
+            // A comment begins and ends in the lines of its text.
+            [.., open] if open.trim() == "/**" => {
+                let opened = format!("{open} {}", line.trim().trim_start_matches("* "));
+                lines.pop();
+                lines.push(opened);
             }
-            _ => lines.push(number(&untagged(line))),
+            [.., said] if line.trim() == "*/" && said.len() + 3 <= WIDTH => {
+                let closed = format!("{said} */");
+                lines.pop();
+                lines.push(closed);
+            }
+            _ => lines.push(number(&nullable_field(&untagged(line)))),
         }
     }
     // Every C has these comments.
@@ -63,7 +69,7 @@ fn tidy(text: &str) -> String {
             tidied.push('\n');
         }
     }
-    beside(&tidied)
+    beside(&tidied).replace("\n#endif  /* UNDERPASS_H */", "\nUNDERPASS_NONNULL_END\n\n#endif /* UNDERPASS_H */")
 }
 
 /// What is said of a constant or a field in one line stands behind it, where there is room.
@@ -87,17 +93,62 @@ fn beside(text: &str) -> String {
 /// A function whose status is to be looked at: each that has one, but those that release, after which there is nothing to do.
 fn checked(text: &str) -> String {
     let releases = ["_free(", "_discard("].iter().any(|end| text.contains(end));
-    if releases {
-        text.to_owned()
-    } else {
-        text.replacen("UNDERPASS_API int32_t", "UNDERPASS_API UNDERPASS_CHECKED int32_t", 1)
+    if releases { text.to_owned() } else { text.replacen("UNDERPASS_API int32_t", "UNDERPASS_STATUS", 1) }
+}
+
+/// Parameters whose len, cap or size comes behind them: they may be NULL when that is 0.
+const MEMORY: [&str; 10] =
+    ["allowed_ips", "changes", "counts", "host", "jobs", "memory", "peers", "slots", "sockaddr", "text"];
+/// Parameters that may be NULL besides. tests/c/nulls.c holds the library to it.
+const NULLABLE: [(&str, &str); 7] = [
+    ("underpass_config_free", "config"),
+    ("underpass_tunnel_free", "tunnel"),
+    ("underpass_tunnel_new", "options"),
+    ("underpass_tunnel_new_from_config", "options"),
+    ("underpass_tunnel_configure_peers", "peers"),
+    ("underpass_tunnel_set_private_key", "private_key"),
+    ("underpass_entropy", "data"),
+];
+/// Fields that are never NULL. The others may be, for callers begin with zeros.
+const NEVER_NULL: [&str; 4] = ["section", "key", "reason", "table_name"];
+
+/// Marks the parameters of a function, or of a pointer to one, that may be NULL.
+fn nullable(text: &str) -> String {
+    let (head, parameters) = text.rsplit_once('(').expect("a function has parameters");
+    let function = head.trim_end_matches(')').rsplit([' ', '*']).next().unwrap_or_default();
+    let marked = parameters.split_inclusive(", ").map(|parameter| {
+        let Some((kind, name)) = parameter.rsplit_once('*') else { return parameter.to_owned() };
+        let name_alone = name.trim_end_matches([',', ' ', ')', ';']);
+        let has_length =
+            MEMORY.contains(&name_alone) && ["size_t len", "size_t cap"].iter().any(|len| parameters.contains(len));
+        // The place for a handle holds none before.
+        match kind.strip_suffix('*') {
+            Some(kind) => format!("{kind}*UNDERPASS_NULLABLE *UNDERPASS_NONNULL {name}"),
+            None if has_length || NULLABLE.contains(&(function, name_alone)) => {
+                format!("{kind}*UNDERPASS_NULLABLE {name}")
+            }
+            None => parameter.to_owned(),
+        }
+    });
+    format!("{head}({}", marked.collect::<String>())
+}
+
+/// Marks a field that may be NULL.
+fn nullable_field(line: &str) -> String {
+    let name = line.trim_end_matches(';').rsplit(['*', ' ']).next().unwrap_or_default();
+    let is_pointer = line.starts_with("    ") && line.ends_with(';') && !NEVER_NULL.contains(&name);
+    match line.rsplit_once('*') {
+        Some((kind, _)) if is_pointer => format!("{kind}*UNDERPASS_NULLABLE {name};"),
+        None if is_pointer && name == "entropy" => line.replace(" entropy;", " UNDERPASS_NULLABLE entropy;"),
+        _ if line.starts_with("typedef") && line.ends_with(");") => nullable(line),
+        _ => line.to_owned(),
     }
 }
 
 /// A declaration in lines of a page's width, broken between parameters.
 fn declaration(text: &str) -> String {
     let mut lines = vec![String::new()];
-    for parameter in untagged(text.trim()).split_inclusive(", ") {
+    for parameter in text.split_inclusive(", ") {
         let line = lines.last_mut().expect("there is a first line");
         if line.len() + parameter.trim_end().len() <= WIDTH {
             line.push_str(parameter);

@@ -41,7 +41,7 @@ fn lesson_25_the_header_declares_what_the_library_exports() {
         .expect("the header is there");
     let mut declared: Vec<&str> = header
         .lines()
-        .filter(|line| line.starts_with("UNDERPASS_API"))
+        .filter(|line| line.starts_with("UNDERPASS_API") || line.starts_with("UNDERPASS_STATUS"))
         .filter_map(|line| line.split('(').next()?.rsplit([' ', '*']).next())
         .collect();
     declared.sort_unstable();

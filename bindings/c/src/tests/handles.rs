@@ -72,6 +72,7 @@ fn answers(tunnel: *mut underpass_tunnel) -> Vec<(&'static str, i32)> {
         peers::underpass_tunnel_drops(null_mut(), 0, len);
         peers::underpass_tunnel_public_key(key);
         peers::underpass_tunnel_mtu(&mut word);
+        peers::underpass_tunnel_user(&mut number);
     }
 }
 
@@ -86,7 +87,9 @@ fn all_answer(tunnel: *mut underpass_tunnel, status: i32) {
 fn the_table_of_entries_is_whole() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include/underpass.h");
     let header = std::fs::read_to_string(path).expect("the header is there");
-    let with_tunnel = header.split("UNDERPASS_API ").filter(|text| {
+    let declarations =
+        header.split("\nUNDERPASS_").filter_map(|text| text.strip_prefix("API ").or(text.strip_prefix("STATUS ")));
+    let with_tunnel = declarations.filter(|text| {
         let declared = text.split(';').next().unwrap_or_default();
         declared.contains("underpass_tunnel *tunnel") && !declared.contains("underpass_tunnel_free")
     });
