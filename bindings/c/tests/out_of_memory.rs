@@ -6,23 +6,33 @@ use std::ffi::c_char;
 use std::fmt::Write as _;
 use std::process::Command;
 use std::ptr::{from_mut, null, null_mut};
+use underpass::address::{UNDERPASS_FAMILY_IPV4, underpass_address, underpass_ip, underpass_path};
 use underpass::batch::{
-    UNDERPASS_VERDICT_DROPPED, UNDERPASS_VERDICT_STAGED, underpass_slot, underpass_tunnel_handle_packets,
+    UNDERPASS_VERDICT_DELIVER, UNDERPASS_VERDICT_DROPPED, UNDERPASS_VERDICT_PENDING, UNDERPASS_VERDICT_SEND,
+    UNDERPASS_VERDICT_STAGED, underpass_slot, underpass_tunnel_handle_packets,
 };
 use underpass::config::{
     underpass_config, underpass_config_diagnostic, underpass_config_free, underpass_config_more,
     underpass_config_parse, underpass_config_peer, underpass_config_write, underpass_diagnostic,
 };
 use underpass::configure::{
-    underpass_allowed_ip, underpass_peer_change, underpass_tunnel_apply_config, underpass_tunnel_configure_peers,
-    underpass_tunnel_remove_all_peers,
+    UNDERPASS_PEER_HAS_ENDPOINT, underpass_allowed_ip, underpass_peer_change, underpass_tunnel_apply_config,
+    underpass_tunnel_configure_peers, underpass_tunnel_remove_all_peers,
 };
 use underpass::drain::{underpass_transmit, underpass_tunnel_poll_transmit};
 use underpass::facts::underpass_tunnel_handle_timeout;
 use underpass::handle::underpass_tunnel;
-use underpass::keys::underpass_key_to_base64;
-use underpass::options::{underpass_tunnel_free, underpass_tunnel_new, underpass_tunnel_new_from_config};
+use underpass::job::underpass_job;
+use underpass::keys::{underpass_key_to_base64, underpass_public_key};
+use underpass::options::{
+    UNDERPASS_OPTION_PRIVATE_KEY, underpass_options, underpass_tunnel_free, underpass_tunnel_new,
+    underpass_tunnel_new_from_config,
+};
 use underpass::peers::underpass_tunnel_peers;
+use underpass::steps::{
+    underpass_jobs_crypt, underpass_tunnel_begin_datagrams, underpass_tunnel_begin_packets,
+    underpass_tunnel_finish_datagrams, underpass_tunnel_finish_packets,
+};
 use underpass::uapi::{underpass_tunnel_uapi_get, underpass_tunnel_uapi_set, underpass_uapi_result};
 use underpass::words::{UNDERPASS_DROP_NO_MEMORY, UNDERPASS_E_MEMORY, UNDERPASS_NOTHING, UNDERPASS_OK};
 
@@ -201,12 +211,152 @@ fn requests_are_refused_and_applied(tunnel: *mut underpass_tunnel) {
     assert_eq!((status, peers(tunnel)), (UNDERPASS_OK, 1));
 }
 
+/// One of two tunnels that know each other: 10.0.0.number inside, 192.0.2.number outside.
+struct Side {
+    tunnel: *mut underpass_tunnel,
+    number: u8,
+}
+
+/// Two tunnels without a session.
+fn sides() -> [Side; 2] {
+    let sides = [1, 2].map(|number| {
+        let options = underpass_options {
+            size: size_of::<underpass_options>() as u32,
+            flags: UNDERPASS_OPTION_PRIVATE_KEY,
+            private_key: [number; 32],
+            ..Default::default()
+        };
+        let mut tunnel = null_mut();
+        assert_eq!(underpass_tunnel_new(&raw const options, NOW, WALL, from_mut(&mut tunnel)), UNDERPASS_OK);
+        Side { tunnel, number }
+    });
+    for (own, other) in [(&sides[0], 2_u8), (&sides[1], 1)] {
+        let mut key = [0; 32];
+        assert_eq!(underpass_public_key([other; 32].as_ptr(), key.as_mut_ptr()), UNDERPASS_OK);
+        let network = underpass_ip { prefix: 32, ..inside(other) };
+        let networks = [underpass_allowed_ip { network, remove: 0 }];
+        let change = underpass_peer_change {
+            size: size_of::<underpass_peer_change>() as u32,
+            flags: UNDERPASS_PEER_HAS_ENDPOINT,
+            public_key: key,
+            endpoint: path_from(other).remote,
+            allowed_ips: networks.as_ptr(),
+            allowed_ips_len: 1,
+            ..Default::default()
+        };
+        let status = underpass_tunnel_configure_peers(own.tunnel, NOW, &raw const change, 1, null_mut());
+        assert_eq!(status, UNDERPASS_OK);
+    }
+    sides
+}
+
+fn inside(number: u8) -> underpass_ip {
+    let mut ip = underpass_ip { family: UNDERPASS_FAMILY_IPV4, ..Default::default() };
+    ip.bytes[..4].copy_from_slice(&[10, 0, 0, number]);
+    ip
+}
+
+fn path_from(number: u8) -> underpass_path {
+    let mut remote = underpass_address { family: UNDERPASS_FAMILY_IPV4, port: 1, ..Default::default() };
+    remote.ip[..4].copy_from_slice(&[192, 0, 2, number]);
+    underpass_path { remote, ..Default::default() }
+}
+
+impl Side {
+    /// A packet for the other side goes in, in three steps; what waits goes to it. Returns whether it delivered one.
+    fn speaks_to(&self, other: &Self, now: u64) -> bool {
+        let mut buf = [0; 200];
+        buf[16] = 0x45;
+        buf[18..20].copy_from_slice(&100_u16.to_be_bytes());
+        buf[28..32].copy_from_slice(&[10, 0, 0, self.number]);
+        buf[32..36].copy_from_slice(&[10, 0, 0, other.number]);
+        let mut slot = underpass_slot { buf: buf.as_mut_ptr(), cap: 200, start: 16, len: 100, ..Default::default() };
+        let (at, mut job) = (from_mut(&mut slot), underpass_job { opaque: [0; 24] });
+        assert_eq!(underpass_tunnel_begin_packets(self.tunnel, now, at, &raw mut job, 1), UNDERPASS_OK);
+        if slot.verdict == UNDERPASS_VERDICT_PENDING {
+            assert_eq!(underpass_jobs_crypt(at, &raw mut job, 1), UNDERPASS_OK);
+            assert_eq!(underpass_tunnel_finish_packets(self.tunnel, now, at, &raw mut job, 1), UNDERPASS_OK);
+        }
+        match slot.verdict {
+            UNDERPASS_VERDICT_SEND => {
+                let at = slot.start as usize;
+                other.hears(self, &mut buf[at..at + slot.len as usize], now)
+            }
+            UNDERPASS_VERDICT_STAGED => false,
+            verdict => {
+                assert_eq!((verdict, slot.reason), (UNDERPASS_VERDICT_DROPPED, UNDERPASS_DROP_NO_MEMORY));
+                false
+            }
+        }
+    }
+
+    /// A datagram of the other side comes in, in three steps. Returns whether it was a packet.
+    fn hears(&self, other: &Self, datagram: &mut [u8], now: u64) -> bool {
+        let len = datagram.len() as u32;
+        let path = path_from(other.number);
+        let mut slot = underpass_slot { buf: datagram.as_mut_ptr(), cap: len, len, path, ..Default::default() };
+        let (at, mut job) = (from_mut(&mut slot), underpass_job { opaque: [0; 24] });
+        assert_eq!(underpass_tunnel_begin_datagrams(self.tunnel, now, at, &raw mut job, 1), UNDERPASS_OK);
+        if slot.verdict == UNDERPASS_VERDICT_PENDING {
+            assert_eq!(underpass_jobs_crypt(at, &raw mut job, 1), UNDERPASS_OK);
+            assert_eq!(underpass_tunnel_finish_datagrams(self.tunnel, now, at, &raw mut job, 1), UNDERPASS_OK);
+        }
+        slot.verdict == UNDERPASS_VERDICT_DELIVER
+    }
+
+    /// Hands the other side what waits. Returns whether it delivered a packet.
+    fn writes_to(&self, other: &Self, now: u64) -> bool {
+        let mut out = underpass_transmit { size: size_of::<underpass_transmit>() as u32, ..Default::default() };
+        let (mut buf, mut has_delivered) = ([0; 1500], false);
+        while underpass_tunnel_poll_transmit(self.tunnel, now, buf.as_mut_ptr(), 1500, from_mut(&mut out))
+            == UNDERPASS_OK
+        {
+            has_delivered |= other.hears(self, &mut buf[..out.len as usize], now);
+        }
+        has_delivered
+    }
+}
+
+/// A packet each way. Returns whether both sides delivered one.
+fn both_speak([left, right]: &[Side; 2], now: u64) -> bool {
+    for side in [left, right] {
+        assert_eq!(underpass_tunnel_handle_timeout(side.tunnel, now), UNDERPASS_OK);
+    }
+    let (mut to_right, mut to_left) = (left.speaks_to(right, now), false);
+    for _ in 0..3 {
+        to_right |= left.writes_to(right, now);
+        to_left |= right.writes_to(left, now);
+    }
+    to_left |= right.speaks_to(left, now);
+    to_right && to_left
+}
+
+/// Memory runs out anywhere in a handshake, or in one of the three steps, on either side. When there is memory again, packets
+/// pass, at the latest after an initiation is repeated.
+fn sessions_come_when_memory_does() {
+    for left in 0.. {
+        let sides = sides();
+        LEFT.set(Some(left));
+        let at_once = both_speak(&sides, NOW);
+        let rest = LEFT.take();
+        if rest > Some(0) {
+            assert!(at_once, "nothing was refused");
+            assert!(left > 10, "{left}");
+            return sides.iter().for_each(|side| assert_eq!(underpass_tunnel_free(side.tunnel), UNDERPASS_OK));
+        }
+        let later = (1..5).any(|again| both_speak(&sides, NOW + again * 6_000_000_000));
+        assert!(later, "no packet passes after {left} allocations");
+        sides.iter().for_each(|side| assert_eq!(underpass_tunnel_free(side.tunnel), UNDERPASS_OK));
+    }
+}
+
 /// A failure that nobody asked for ends the process, so this runs in one of its own.
 #[test]
 fn every_allocation_of_an_entry_may_fail() {
     const OWN: &str = "UNDERPASS_C_OUT_OF_MEMORY";
     if std::env::var(OWN).is_ok() {
         texts_are_refused_and_read();
+        sessions_come_when_memory_does();
         return tunnels_are_refused_and_made();
     }
     let own = std::env::current_exe().expect("a test is a program");
