@@ -1,54 +1,52 @@
 /*
- * Underpass: a WireGuard tunnel without I/O of its own, for programs that have sockets, a virtual interface and a clock.
+ * Underpass: a WireGuard tunnel that does no I/O itself, for programs that own sockets, a virtual interface and a clock.
  *
- * A tunnel is told what happened (underpass_tunnel_handle_*), and asked what it wants (underpass_tunnel_poll_*): after
- * every call that configures, tells or commands ("then poll", below), call underpass_tunnel_poll_transmit() and
- * underpass_tunnel_poll_event() until they have nothing more, then underpass_tunnel_poll_timeout(), and sleep until
- * that, a packet or a datagram. docs/c-guide.md shows a whole program.
+ * Tell a tunnel what happened (underpass_tunnel_handle_*), and ask it what to do (underpass_tunnel_poll_*). After every
+ * function that says "Then poll", call underpass_tunnel_poll_transmit() and underpass_tunnel_poll_event() until they
+ * have nothing more, then underpass_tunnel_poll_timeout(), and sleep until that deadline, a packet or a datagram.
+ * docs/c-guide.md shows a whole program.
  *
- * What holds for every function, and is not said again below:
+ * These rules hold for every function:
  *
- * - Results. A function that returns a status (UNDERPASS_STATUS): 0 is done, above 0 is done with a remark, below 0 is
- *   refused: then nothing was changed, and nothing written to any parameter. The codes stay what they are in every
- *   later version; new ones may come. Each code says at its definition what it means and what to do. Below, a function
- *   names the codes that mean something of its own. Beside them come, wherever they can: UNDERPASS_E_NULL,
- *   UNDERPASS_E_SIZE, UNDERPASS_E_ARGUMENT for numbers, flags, addresses and handles that are none, and for arrays that
- *   are not aligned, UNDERPASS_E_BUFFER, UNDERPASS_E_NO_PEER where a peer is named, UNDERPASS_E_BUSY,
- *   UNDERPASS_E_POISONED and UNDERPASS_E_PANIC; of underpass_tunnel_new*: UNDERPASS_E_MTU, UNDERPASS_E_LIMIT and
- *   UNDERPASS_E_RANDOM; of functions that read a configuration: UNDERPASS_E_CONFIG; of batches: UNDERPASS_E_BATCH,
- *   UNDERPASS_E_OVERLAP and UNDERPASS_E_JOB.
- * - Memory is the caller's, and is borrowed until the function returns; where it is not, that is said. Parameters that
- *   are handed out come last. An array or a text is handed out into memory of cap elements, and len becomes how many
- *   there are; NULL and 0 as memory asks for len alone. With UNDERPASS_E_BUFFER len becomes what is needed, too, the
- *   one parameter that a refusal writes to. Texts that are handed out end with a NUL, which len does not count; texts
- *   that are handed in have len bytes and need none. NULL stands for an array or a text of 0 elements. Functions with
- *   an index, from 0, return UNDERPASS_NOTHING behind the last element. Functions that return a text never return
- *   NULL, and it is valid for ever. Keys have UNDERPASS_KEY_LEN bytes.
- * - Structs that begin with size may grow. Set size to the sizeof of the struct, by its _init function where it has
- *   one, also of those that are handed out: old programs work with new libraries, and new programs with old libraries
- *   that have what they use. Fields called reserved are 0.
- * - Threads. A tunnel may be used from any thread, by one call at a time: UNDERPASS_E_BUSY tells when that is broken. A
- *   configuration does not change and may be read by any number of threads. What takes neither may be called from any
- *   thread at any time. No thread may be inside what is released, nor use it afterwards. No function may be called from
- *   a signal handler, nor inside the entropy function of its tunnel.
- * - Forks. Parent and child must not seal under the same keys. In the child, the first call on a tunnel ends its
- *   sessions, and handshakes begin anew; jobs that were begun before are refused: discard them. So a program may become
- *   a daemon after it has made its tunnel. That holds for fork(), daemon(), and clone() without CLONE_VM. A tunnel in
- *   which another thread of the parent was at work is UNDERPASS_E_POISONED in the child.
- * - now is nanoseconds of a clock that goes on while the machine sleeps (CLOCK_BOOTTIME on Linux). Its beginning does
- *   not matter. When it goes back by more than a second, time in the tunnel goes on from where it was; when it leaps
- *   ahead by more than a day, all sessions end, and there is an UNDERPASS_EVENT_CLOCK_LEAPT. wall is nanoseconds since
- *   1970 UTC.
- * - Memory may run out. Every function that makes or changes something may then answer UNDERPASS_E_MEMORY: nothing was
- *   changed, and it may be called again. Packets and handshake messages without memory are dropped and counted as
- *   UNDERPASS_DROP_NO_MEMORY, and handshakes are tried again. What only takes away (underpass_tunnel_remove_all_peers(), a
- *   change alone that removes a peer, releasing) and what only reads needs no memory. Two exceptions end the program: a
- *   bug (UNDERPASS_E_PANIC) for which there are not some hundred bytes to report it by, and, only in a library built with
- *   debug assertions, the 42 bytes that its cryptography takes at each exchange of keys.
- * - But for the entropy function of the options nothing is called back. Nothing is logged or printed; no thread, signal
- *   handler or global state is made. But a bug in the library prints a line to standard error. It does not tear the
- *   program down: the call returns UNDERPASS_E_PANIC, and from then on the tunnel returns UNDERPASS_E_POISONED, until
- *   it is freed.
+ * - Results. A function of type UNDERPASS_STATUS returns 0 when it is done, a number above 0 when it is done with a
+ *   remark, and a number below 0 when it refuses. A refusal changes nothing, and writes to no parameter. Each code is
+ *   explained where it is defined. Numbers of codes never change; later versions may add codes. A function names the
+ *   codes that have a meaning of their own there. Every function may also return the codes that its parameters allow:
+ *   UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUFFER, UNDERPASS_E_ARGUMENT (for numbers out of range, unknown
+ *   flags, invalid addresses and handles, and arrays that are not aligned), UNDERPASS_E_NO_PEER, UNDERPASS_E_BUSY,
+ *   UNDERPASS_E_POISONED and UNDERPASS_E_PANIC. So may underpass_tunnel_new() and underpass_tunnel_new_from_config():
+ *   UNDERPASS_E_MTU, UNDERPASS_E_LIMIT, UNDERPASS_E_RANDOM; functions that read a configuration: UNDERPASS_E_CONFIG;
+ *   functions with slots: UNDERPASS_E_BATCH, UNDERPASS_E_OVERLAP; functions with jobs: UNDERPASS_E_JOB.
+ * - Parameters. Memory belongs to the caller; the library uses it until the function returns, unless it says otherwise.
+ *   Output parameters come last. For an output array or text, cap is how many elements there is room for, and len
+ *   becomes how many there are; NULL with a cap of 0 asks for len alone. With UNDERPASS_E_BUFFER, len becomes what is
+ *   needed: it is the only parameter that a refusal writes to. Output texts end with a NUL that len does not count.
+ *   Input texts have len bytes and need no NUL. An input array or text of 0 elements may be NULL. Functions with an
+ *   index, which begins at 0, return UNDERPASS_NOTHING after the last element. Functions that return a text never return
+ *   NULL, and the text is valid for ever. A key has UNDERPASS_KEY_LEN bytes.
+ * - Structs that begin with size may grow. Set size to the sizeof of the struct, in output structs too; the functions
+ *   *_init() do that. Old programs then work with new libraries, and new programs with old libraries, as long as those
+ *   have what the program uses. Fields called reserved are 0.
+ * - Threads. Any thread may use a tunnel, one call at a time; UNDERPASS_E_BUSY reports a second one. Any number of threads
+ *   may read a configuration at the same time. Functions with neither may be called by any thread at any time. While
+ *   something is freed, and afterwards, no thread may use it. Do not call any function from a signal handler, nor one of
+ *   a tunnel from its own entropy function.
+ * - Forks. Parent and child must not seal with the same keys. In the child, the first call on a tunnel ends its sessions,
+ *   and handshakes begin anew. Jobs begun before the fork are refused: discard them. So a program may become a daemon
+ *   after it has made its tunnel. This holds for fork(), daemon(), and clone() without CLONE_VM. If another thread of the
+ *   parent was inside a tunnel, that tunnel is UNDERPASS_E_POISONED in the child.
+ * - Time. now is nanoseconds of a clock that goes on while the machine sleeps (CLOCK_BOOTTIME on Linux); it may count from
+ *   any moment. If now goes back by more than a second, the tunnel goes on from the time it had. If it leaps ahead by more
+ *   than a day, all sessions end, and there is an UNDERPASS_EVENT_CLOCK_LEAPT. wall is nanoseconds since 1970, in UTC.
+ * - Memory may run out. Every function that makes or changes something may then return UNDERPASS_E_MEMORY; nothing was
+ *   changed, and it may be called again. Packets and handshake messages for which there is no memory are dropped and
+ *   counted as UNDERPASS_DROP_NO_MEMORY, and handshakes are tried again. Functions that only read, release or remove
+ *   (underpass_tunnel_remove_all_peers(), a single change that removes a peer) need no memory. In two cases the program
+ *   ends: a bug (UNDERPASS_E_PANIC) when there are not some hundred bytes to report it; and, only in a library built with
+ *   debug assertions, when there are not 42 bytes for an exchange of keys.
+ * - Side effects. The library calls nothing of yours but the entropy function of the options. It starts no thread, installs
+ *   no signal handler, has no global state, and logs nothing. Only a bug in it prints a line to standard error; the call
+ *   then returns UNDERPASS_E_PANIC, and later calls on that tunnel UNDERPASS_E_POISONED, until it is freed.
  *
  * This file is generated from bindings/c/src. */
 
@@ -68,7 +66,7 @@
 #endif
 #endif
 
-/* A status is to be looked at. Whoever does not want to be told so defines UNDERPASS_CHECKED as nothing. */
+/* Compilers warn when a status is not looked at. Define UNDERPASS_CHECKED as nothing to avoid that. */
 #if !defined(UNDERPASS_CHECKED)
 #if defined(__GNUC__)
 #define UNDERPASS_CHECKED __attribute__((warn_unused_result))
@@ -78,8 +76,8 @@
 #endif
 #define UNDERPASS_STATUS UNDERPASS_API UNDERPASS_CHECKED int32_t
 
-/* Which pointers may be NULL, for clang's warnings and for Swift. Unlike gcc's attribute nonnull it changes nothing in the
- * code that a compiler makes. Whoever does not want it defines UNDERPASS_NULLABLE as nothing. */
+/* Which pointers may be NULL, for warnings of clang and for Swift. Unlike the attribute nonnull of gcc, this changes no
+ * code that a compiler makes. Define UNDERPASS_NULLABLE as nothing to avoid it. */
 #if defined(__clang__) && !defined(UNDERPASS_NULLABLE)
 #define UNDERPASS_NULLABLE _Nullable
 #define UNDERPASS_NONNULL _Nonnull
@@ -123,45 +121,36 @@ UNDERPASS_NONNULL_BEGIN
 
 #define UNDERPASS_OK 0 /**< Done. */
 
-/** Done, and there is nothing (more) to hand out: out-parameters are untouched. Go on with what comes next. */
-#define UNDERPASS_NOTHING 1
+#define UNDERPASS_NOTHING 1 /**< Done, but there is nothing (more) to return: output parameters are unchanged. */
 
-#define UNDERPASS_E_NULL (-1) /**< A pointer that must not be NULL is. Mend the call. */
-
-/** The size of a struct is not one that this library knows. If it is its sizeof, the library is older than the header.
- */
+#define UNDERPASS_E_NULL (-1) /**< A pointer is NULL that must not be. Fix the call. */
+/** A struct has a size that this library does not know: not its sizeof, or that of a newer header. */
 #define UNDERPASS_E_SIZE (-2)
-
-/** A number out of its range, an unknown flag, text that is not UTF-8, or an array that is not aligned. Mend the call.
- */
+/** A number out of range, an unknown flag, text that is not UTF-8, or an array that is not aligned. Fix the call. */
 #define UNDERPASS_E_ARGUMENT (-3)
-/** The memory for the answer is too short. Ask for the length (NULL and 0 as memory), make room, call again. */
+/** There is too little room for the output; len says how much is needed. Make room, call again. */
 #define UNDERPASS_E_BUFFER (-4)
-/** Buffers of a batch overlap each other, or the slots, or the jobs. Mend the call. */
-#define UNDERPASS_E_OVERLAP (-5)
+#define UNDERPASS_E_OVERLAP (-5) /**< Buffers of a batch overlap each other, the slots, or the jobs. Fix the call. */
 #define UNDERPASS_E_BATCH (-6) /**< More than UNDERPASS_MAX_BATCH slots. Make several calls. */
-#define UNDERPASS_E_KEY (-7) /**< The text is no key. Ask for another. */
+#define UNDERPASS_E_KEY (-7) /**< The text is not a key. */
 #define UNDERPASS_E_CONFIG (-8) /**< The configuration has errors. Show its diagnostics. */
-#define UNDERPASS_E_LOW_ORDER_KEY (-9) /**< A public key is a point of low order: whoever gave it cannot be a peer. */
+#define UNDERPASS_E_LOW_ORDER_KEY (-9) /**< A public key is a point of low order, which no peer can have. */
 /** More peers than max_peers of the options. Remove some, or make the tunnel with a greater limit. */
 #define UNDERPASS_E_TOO_MANY_PEERS (-10)
-/** The prefix length of a network is beyond 32 (IPv4) or 128 (IPv6). Mend the call. */
-#define UNDERPASS_E_PREFIX (-11)
-#define UNDERPASS_E_MTU (-12) /**< The MTU is outside 68 to 65535. Mend the call. */
-#define UNDERPASS_E_LIMIT (-13) /**< A limit of the options is too great. Mend the call. */
-#define UNDERPASS_E_NO_PEER (-14) /**< No peer has this name or key, or not any more. Forget it. */
+#define UNDERPASS_E_PREFIX (-11) /**< The prefix length of a network is beyond 32 (IPv4) or 128 (IPv6). Fix the call. */
+#define UNDERPASS_E_MTU (-12) /**< The MTU is outside 68 to 65535. Fix the call. */
+#define UNDERPASS_E_LIMIT (-13) /**< A limit of the options is too great. Fix the call. */
+#define UNDERPASS_E_NO_PEER (-14) /**< No peer has this number or key, or not any more. */
 
 /** A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was
- * filled again since. Discard the jobs of the batch and drop its packets; mend the order of the calls. */
+ * filled again since. Discard the jobs of the batch and drop its packets; fix the order of the calls. */
 #define UNDERPASS_E_JOB (-15)
-/** There is no randomness, from the system or from entropy of the options. Try again later. */
-#define UNDERPASS_E_RANDOM (-16)
+#define UNDERPASS_E_RANDOM (-16) /**< The system, or entropy of the options, gave no randomness. Try again later. */
 #define UNDERPASS_E_BUSY (-17) /**< Another thread is inside this handle. Keep threads apart with a lock of your own. */
 /** A bug in the library stopped the call. The tunnel is poisoned: free it, make another, and report what led here. */
 #define UNDERPASS_E_PANIC (-18)
 #define UNDERPASS_E_POISONED (-19) /**< A bug stopped an earlier call on this tunnel. Free it and make another. */
-/** There is no memory for what was asked. Nothing was changed or written: free some, call again. */
-#define UNDERPASS_E_MEMORY (-20)
+#define UNDERPASS_E_MEMORY (-20) /**< Memory has run out. Nothing was changed or written: free some, call again. */
 
 #define UNDERPASS_DROP_MALFORMED 0u /**< Not a WireGuard datagram: wrong type, reserved bytes or length. */
 #define UNDERPASS_DROP_BAD_MAC 1u /**< The first MAC of a handshake message does not verify: not meant for us. */
@@ -375,7 +364,7 @@ typedef struct underpass_peer_change {
     size_t allowed_ips_len; /**< How many. */
     /** A number of the host's own, or a pointer as uintptr_t: verdicts, events and underpass_peer_info hand it back. */
     uint64_t user;
-    /** What underpass_peer_info told in an earlier life, so that no initiation from before is taken for a new one. */
+    /** What underpass_peer_info had before a restart, so that no initiation from before is taken for a new one. */
     uint8_t timestamp_floor[12];
     uint32_t reserved; /**< 0. */
 } underpass_peer_change;
@@ -385,14 +374,14 @@ typedef struct underpass_peer_change {
  * tunnel, and neither throws nor jumps out. */
 typedef int32_t (*underpass_entropy)(void *UNDERPASS_NULLABLE data, uint8_t *out, size_t len);
 
-/** What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise. A number that is 0
- * stands for the default. */
+/** What a tunnel is made from. Begin with underpass_options_init(), and change what you need. A number that is 0 stands for
+ * the default. */
 typedef struct underpass_options {
     uint32_t size; /**< sizeof(underpass_options), set by underpass_options_init(). */
     uint32_t flags; /**< UNDERPASS_OPTION_*. */
     uint8_t private_key[32]; /**< Without one the tunnel drops everything until it gets one. */
-    /** What underpass_tunnel_timestamp_floor() gave in an earlier life, so that a clock set back does not lock us out. Zeros: none.
-     */
+    /** What underpass_tunnel_timestamp_floor() gave before a restart, so that peers accept us although our clock was set
+     * back. Zeros: none. */
     uint8_t timestamp_floor[12];
     uint32_t mtu; /**< Bytes of the largest packet, 68 to 65535. */
     uint32_t max_peers; /**< Peers the tunnel accepts. */
@@ -419,14 +408,12 @@ typedef struct underpass_options {
  * even after it was removed. */
 typedef uint64_t underpass_peer_id;
 
-/** The room that packets and datagrams need. It changes with the MTU and with padding: UNDERPASS_EVENT_LAYOUT_CHANGED.
- */
+/** The room that packets and datagrams need. When MTU or padding change it: UNDERPASS_EVENT_LAYOUT_CHANGED. */
 typedef struct underpass_layout {
     uint32_t size; /**< sizeof(underpass_layout), set by the caller. */
     uint32_t mtu; /**< Bytes of the largest packet. */
     uint32_t headroom; /**< Bytes that must be free before a packet, in its buffer. */
-    /** Bytes that must be free behind a packet, in its buffer. A buffer of transmit_buffer bytes has room for every packet.
-     */
+    /** Bytes that must be free behind a packet. A buffer of transmit_buffer bytes has room for every packet. */
     uint32_t tailroom;
     uint32_t transmit_buffer; /**< Bytes of the buffer for underpass_tunnel_poll_transmit(). */
     uint32_t reserved; /**< 0. */
@@ -448,8 +435,7 @@ typedef struct underpass_uapi_result {
 /** The two ends of a datagram. */
 typedef struct underpass_path {
     underpass_address remote; /**< The other side. */
-    /** Our own address: where a datagram arrived, or where one should leave from. UNDERPASS_FAMILY_NONE: not known, or any.
-     */
+    /** Our address: where a datagram arrived, or from where to send one. UNDERPASS_FAMILY_NONE: any. */
     underpass_ip local;
 } underpass_path;
 
@@ -475,9 +461,8 @@ typedef struct underpass_slot {
     underpass_path path; /**< In: the path a datagram came by. Out, with UNDERPASS_VERDICT_SEND: the path it takes. */
 } underpass_slot;
 
-/** One packet or datagram between begin and finish: an array of as many as there are slots, zeroed before its first
- * use. Slots, buffers and jobs stay where they are until they are finished or discarded; a job holds a key until then.
- */
+/** One packet or datagram between begin and finish: an array of as many as there are slots, zeroed before its first use.
+ * Do not move slots, buffers and jobs until they are finished or discarded; a job holds a key until then. */
 typedef struct underpass_job {
     uint64_t opaque[24]; /**< Not for the caller. */
 } underpass_job;
@@ -528,8 +513,8 @@ typedef struct underpass_peer_info {
     uint64_t send_errors; /**< Datagrams that could not be sent, see underpass_tunnel_handle_send_error(). */
     /** Why the last one could not: UNDERPASS_SEND_ERROR_*, with UNDERPASS_INFO_SEND_ERROR. */
     uint32_t last_send_error;
-    /** To be saved and given to underpass_peer_change in the next life, so that no initiation from before is taken for a new
-     * one. */
+    /** Save it, and give it to underpass_peer_change after a restart, so that no initiation from before is taken for a new one.
+     */
     uint8_t timestamp_floor[12];
 } underpass_peer_info;
 
@@ -709,8 +694,7 @@ UNDERPASS_STATUS underpass_tunnel_configure_peers(underpass_tunnel *tunnel, uint
 /** Removes every peer, with its sessions and staged packets. Then poll. */
 UNDERPASS_STATUS underpass_tunnel_remove_all_peers(underpass_tunnel *tunnel, uint64_t now);
 
-/** Sets the private key, or removes it: NULL or all zeros. Sessions end, unless it is the key that is set. Then poll.
- */
+/** Sets the private key, or removes it: NULL or all zeros. Sessions end, unless the key is the same. Then poll. */
 UNDERPASS_STATUS underpass_tunnel_set_private_key(underpass_tunnel *tunnel, uint64_t now,
     const uint8_t *UNDERPASS_NULLABLE private_key);
 
@@ -902,8 +886,8 @@ UNDERPASS_STATUS underpass_tunnel_user(const underpass_tunnel *tunnel, uint64_t 
 /** Tells the MTU of the virtual interface, in bytes. */
 UNDERPASS_STATUS underpass_tunnel_mtu(const underpass_tunnel *tunnel, uint32_t *mtu);
 
-/** Tells the timestamp that is to be saved from time to time and when the tunnel ends, and given to its next life as
- * timestamp_floor of the options: UNDERPASS_TIMESTAMP_LEN bytes. */
+/** Tells a timestamp of UNDERPASS_TIMESTAMP_LEN bytes. Save it from time to time and when the tunnel ends, and give it to the
+ * tunnel after a restart, as timestamp_floor of its options. */
 UNDERPASS_STATUS underpass_tunnel_timestamp_floor(const underpass_tunnel *tunnel, uint8_t *floor);
 
 #ifdef __cplusplus

@@ -47,7 +47,7 @@ pub struct underpass_address {
 pub struct underpass_path {
     /// The other side.
     pub remote: underpass_address,
-    /// Our own address: where a datagram arrived, or where one should leave from. UNDERPASS_FAMILY_NONE: not known, or any.
+    /// Our address: where a datagram arrived, or from where to send one. UNDERPASS_FAMILY_NONE: any.
     pub local: underpass_ip,
 }
 

@@ -56,7 +56,7 @@ pub struct underpass_allowed_ip {
     pub remove: u32,
 }
 
-/// The room that packets and datagrams need. It changes with the MTU and with padding: UNDERPASS_EVENT_LAYOUT_CHANGED.
+/// The room that packets and datagrams need. When MTU or padding change it: UNDERPASS_EVENT_LAYOUT_CHANGED.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_layout {
@@ -66,7 +66,7 @@ pub struct underpass_layout {
     pub mtu: u32,
     /// Bytes that must be free before a packet, in its buffer.
     pub headroom: u32,
-    /// Bytes that must be free behind a packet, in its buffer. A buffer of transmit_buffer bytes has room for every packet.
+    /// Bytes that must be free behind a packet. A buffer of transmit_buffer bytes has room for every packet.
     pub tailroom: u32,
     /// Bytes of the buffer for underpass_tunnel_poll_transmit().
     pub transmit_buffer: u32,
@@ -102,7 +102,7 @@ pub struct underpass_peer_change {
     pub allowed_ips_len: usize,
     /// A number of the host's own, or a pointer as uintptr_t: verdicts, events and underpass_peer_info hand it back.
     pub user: u64,
-    /// What underpass_peer_info told in an earlier life, so that no initiation from before is taken for a new one.
+    /// What underpass_peer_info had before a restart, so that no initiation from before is taken for a new one.
     pub timestamp_floor: [u8; 12],
     /// 0.
     pub reserved: u32,
@@ -159,7 +159,7 @@ pub extern "C" fn underpass_tunnel_remove_all_peers(tunnel: *mut underpass_tunne
     enter_tunnel(tunnel, |_, tunnel| Ok(tunnel.configure(Instant::from_nanos(now), &[Change::RemoveAllPeers])?))
 }
 
-/// Sets the private key, or removes it: NULL or all zeros. Sessions end, unless it is the key that is set. Then poll.
+/// Sets the private key, or removes it: NULL or all zeros. Sessions end, unless the key is the same. Then poll.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_set_private_key(
     tunnel: *mut underpass_tunnel,

@@ -9,8 +9,8 @@ use zeroize::Zeroize;
 /// What is in a job: `tag ^ its address` tells it from zeros, from what is done and from a copy made elsewhere.
 const TAG: u64 = 0x756e_6465_7270_6173;
 
-/// One packet or datagram between begin and finish: an array of as many as there are slots, zeroed before its first
-/// use. Slots, buffers and jobs stay where they are until they are finished or discarded; a job holds a key until then.
+/// One packet or datagram between begin and finish: an array of as many as there are slots, zeroed before its first use.
+/// Do not move slots, buffers and jobs until they are finished or discarded; a job holds a key until then.
 #[repr(C)]
 pub struct underpass_job {
     /// Not for the caller.

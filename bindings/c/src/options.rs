@@ -17,8 +17,8 @@ use underpass_core::{Change, Instant, Limits, NewPeer, PrivateKey, Rng, Status, 
 /// private_key is set.
 pub const UNDERPASS_OPTION_PRIVATE_KEY: u32 = 1;
 
-/// What a tunnel is made from. Begin with underpass_options_init(), and change what should be otherwise. A number that is 0
-/// stands for the default.
+/// What a tunnel is made from. Begin with underpass_options_init(), and change what you need. A number that is 0 stands for
+/// the default.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct underpass_options {
@@ -28,7 +28,8 @@ pub struct underpass_options {
     pub flags: u32,
     /// Without one the tunnel drops everything until it gets one.
     pub private_key: [u8; 32],
-    /// What underpass_tunnel_timestamp_floor() gave in an earlier life, so that a clock set back does not lock us out. Zeros: none.
+    /// What underpass_tunnel_timestamp_floor() gave before a restart, so that peers accept us although our clock was set
+    /// back. Zeros: none.
     pub timestamp_floor: [u8; 12],
     /// Bytes of the largest packet, 68 to 65535.
     pub mtu: u32,

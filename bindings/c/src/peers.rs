@@ -67,8 +67,7 @@ pub struct underpass_peer_info {
     pub send_errors: u64,
     /// Why the last one could not: UNDERPASS_SEND_ERROR_*, with UNDERPASS_INFO_SEND_ERROR.
     pub last_send_error: u32,
-    /// To be saved and given to underpass_peer_change in the next life, so that no initiation from before is taken for a new
-    /// one.
+    /// Save it, and give it to underpass_peer_change after a restart, so that no initiation from before is taken for a new one.
     pub timestamp_floor: [u8; 12],
 }
 
@@ -263,8 +262,8 @@ pub extern "C" fn underpass_tunnel_mtu(tunnel: *const underpass_tunnel, mtu: *mu
     })
 }
 
-/// Tells the timestamp that is to be saved from time to time and when the tunnel ends, and given to its next life as
-/// timestamp_floor of the options: UNDERPASS_TIMESTAMP_LEN bytes.
+/// Tells a timestamp of UNDERPASS_TIMESTAMP_LEN bytes. Save it from time to time and when the tunnel ends, and give it to the
+/// tunnel after a restart, as timestamp_floor of its options.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_timestamp_floor(tunnel: *const underpass_tunnel, floor: *mut u8) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {

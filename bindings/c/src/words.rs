@@ -43,40 +43,40 @@ pub const UNDERPASS_NEVER: u64 = u64::MAX;
 
 /// Done.
 pub const UNDERPASS_OK: i32 = 0;
-/// Done, and there is nothing (more) to hand out: out-parameters are untouched. Go on with what comes next.
+/// Done, but there is nothing (more) to return: output parameters are unchanged.
 pub const UNDERPASS_NOTHING: i32 = 1;
-/// A pointer that must not be NULL is. Mend the call.
+/// A pointer is NULL that must not be. Fix the call.
 pub const UNDERPASS_E_NULL: i32 = -1;
-/// The size of a struct is not one that this library knows. If it is its sizeof, the library is older than the header.
+/// A struct has a size that this library does not know: not its sizeof, or that of a newer header.
 pub const UNDERPASS_E_SIZE: i32 = -2;
-/// A number out of its range, an unknown flag, text that is not UTF-8, or an array that is not aligned. Mend the call.
+/// A number out of range, an unknown flag, text that is not UTF-8, or an array that is not aligned. Fix the call.
 pub const UNDERPASS_E_ARGUMENT: i32 = -3;
-/// The memory for the answer is too short. Ask for the length (NULL and 0 as memory), make room, call again.
+/// There is too little room for the output; len says how much is needed. Make room, call again.
 pub const UNDERPASS_E_BUFFER: i32 = -4;
-/// Buffers of a batch overlap each other, or the slots, or the jobs. Mend the call.
+/// Buffers of a batch overlap each other, the slots, or the jobs. Fix the call.
 pub const UNDERPASS_E_OVERLAP: i32 = -5;
 /// More than UNDERPASS_MAX_BATCH slots. Make several calls.
 pub const UNDERPASS_E_BATCH: i32 = -6;
-/// The text is no key. Ask for another.
+/// The text is not a key.
 pub const UNDERPASS_E_KEY: i32 = -7;
 /// The configuration has errors. Show its diagnostics.
 pub const UNDERPASS_E_CONFIG: i32 = -8;
-/// A public key is a point of low order: whoever gave it cannot be a peer.
+/// A public key is a point of low order, which no peer can have.
 pub const UNDERPASS_E_LOW_ORDER_KEY: i32 = -9;
 /// More peers than max_peers of the options. Remove some, or make the tunnel with a greater limit.
 pub const UNDERPASS_E_TOO_MANY_PEERS: i32 = -10;
-/// The prefix length of a network is beyond 32 (IPv4) or 128 (IPv6). Mend the call.
+/// The prefix length of a network is beyond 32 (IPv4) or 128 (IPv6). Fix the call.
 pub const UNDERPASS_E_PREFIX: i32 = -11;
-/// The MTU is outside 68 to 65535. Mend the call.
+/// The MTU is outside 68 to 65535. Fix the call.
 pub const UNDERPASS_E_MTU: i32 = -12;
-/// A limit of the options is too great. Mend the call.
+/// A limit of the options is too great. Fix the call.
 pub const UNDERPASS_E_LIMIT: i32 = -13;
-/// No peer has this name or key, or not any more. Forget it.
+/// No peer has this number or key, or not any more.
 pub const UNDERPASS_E_NO_PEER: i32 = -14;
 /// A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was
-/// filled again since. Discard the jobs of the batch and drop its packets; mend the order of the calls.
+/// filled again since. Discard the jobs of the batch and drop its packets; fix the order of the calls.
 pub const UNDERPASS_E_JOB: i32 = -15;
-/// There is no randomness, from the system or from entropy of the options. Try again later.
+/// The system, or entropy of the options, gave no randomness. Try again later.
 pub const UNDERPASS_E_RANDOM: i32 = -16;
 /// Another thread is inside this handle. Keep threads apart with a lock of your own.
 pub const UNDERPASS_E_BUSY: i32 = -17;
@@ -84,7 +84,7 @@ pub const UNDERPASS_E_BUSY: i32 = -17;
 pub const UNDERPASS_E_PANIC: i32 = -18;
 /// A bug stopped an earlier call on this tunnel. Free it and make another.
 pub const UNDERPASS_E_POISONED: i32 = -19;
-/// There is no memory for what was asked. Nothing was changed or written: free some, call again.
+/// Memory has run out. Nothing was changed or written: free some, call again.
 pub const UNDERPASS_E_MEMORY: i32 = -20;
 
 /// Not a WireGuard datagram: wrong type, reserved bytes or length.
