@@ -119,14 +119,20 @@ impl Staged {
     }
 
     /// Puts `packet`, which is [prepared](Self::prepare), at the end, dropping this peer's oldest packets to stay within the
-    /// caps. Returns how many packets were dropped: `packet` alone when it would not fit even if all others went.
-    pub(crate) fn push(&mut self, now: Instant, packet: Box<[u8]>, limits: &Limits, total: &mut StagedTotal) -> u32 {
+    /// caps. Returns how many packets were dropped for it; `None`: it would not fit even if all others went, and is gone.
+    pub(crate) fn push(
+        &mut self,
+        now: Instant,
+        packet: Box<[u8]>,
+        limits: &Limits,
+        total: &mut StagedTotal,
+    ) -> Option<u32> {
         let others = total.bytes.saturating_sub(self.bytes);
         let size = match u32::try_from(packet.len()) {
             Ok(size) if fits(0, 0, others, size, limits) => size,
             _ => {
                 self.give_back();
-                return 1;
+                return None;
             }
         };
         let mut dropped = 0;
@@ -137,7 +143,7 @@ impl Staged {
         self.packets.push_back(Waiting { since: now, packet });
         self.bytes = self.bytes.saturating_add(size);
         total.bytes = total.bytes.saturating_add(size);
-        dropped
+        Some(dropped)
     }
 
     /// Removes the oldest packet; `false` when there is none. The last one gone, the queue's memory is given back.
@@ -241,7 +247,7 @@ mod tests {
             let mut count = 0;
             for (number, size) in sizes.iter().enumerate() {
                 let packet = std::vec![u8::try_from(number).expect("small"); *size];
-                count += staged.push(Instant::ZERO, packet.clone().into(), &limits, &mut total);
+                count += staged.push(Instant::ZERO, packet.clone().into(), &limits, &mut total).unwrap_or(1);
             }
             assert_eq!(count, dropped, "row {row}");
             for want in left {
@@ -257,13 +263,19 @@ mod tests {
         let limits = limits(9, 1000, 25);
         let (mut ours, mut others, mut total) = (Staged::default(), Staged::default(), StagedTotal::default());
         assert_eq!(
-            ours.push(Instant::ZERO, Box::new([1; 5]), &limits, &mut total)
-                + others.push(Instant::ZERO, Box::new([2; 18]), &limits, &mut total),
-            0
+            (
+                ours.push(Instant::ZERO, Box::new([1; 5]), &limits, &mut total),
+                others.push(Instant::ZERO, Box::new([2; 18]), &limits, &mut total)
+            ),
+            (Some(0), Some(0))
         );
-        assert_eq!(ours.push(Instant::ZERO, Box::new([3; 8]), &limits, &mut total), 1);
+        assert_eq!(ours.push(Instant::ZERO, Box::new([3; 8]), &limits, &mut total), None);
         assert_eq!((ours.front(), ours.len(), total.bytes), (Some(&[1; 5][..]), 1, 23));
-        assert_eq!(ours.push(Instant::ZERO, Box::new([4; 7]), &limits, &mut total), 1, "its own oldest gives way");
+        assert_eq!(
+            ours.push(Instant::ZERO, Box::new([4; 7]), &limits, &mut total),
+            Some(1),
+            "its own oldest gives way"
+        );
         assert_eq!((ours.front(), ours.len(), total.bytes), (Some(&[4; 7][..]), 1, 25));
     }
 

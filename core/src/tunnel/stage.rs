@@ -89,15 +89,16 @@ impl Shared {
 
     /// Keeps a copy until there is a session.
     fn stage(&mut self, peer: &mut Peer, now: Instant, packet: Box<[u8]>) -> Outbound<Span> {
-        let lost = peer.staged.push(now, packet, &self.limits, &mut self.staged);
+        let pushed = peer.staged.push(now, packet, &self.limits, &mut self.staged);
         self.staged.list(peer.id, &mut peer.staged);
-        self.count_drops(Some(peer), DropReason::StagedOverflow, lost);
+        self.count_drops(Some(peer), DropReason::StagedOverflow, pushed.unwrap_or(1));
         if peer.sessions.is_live(now) {
             peer.intents.flush = true;
             self.transmits.push(peer);
         } else {
             self.want_handshake(peer, now);
         }
-        Outbound::Staged
+        // It may ask for a session although it cannot wait for one itself.
+        if pushed.is_some() { Outbound::Staged } else { Outbound::Dropped(DropReason::StagedOverflow) }
     }
 }

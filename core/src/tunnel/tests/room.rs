@@ -33,10 +33,19 @@ fn network(number: u32) -> ipnet::IpNet {
 
 /// Stages a packet of `len` bytes for peer `number`.
 fn stage(host: &mut Host, number: u32, len: usize) {
+    let outcome = try_to_stage(host, number, len);
+    assert!(outcome.is_ok(), "{outcome:?}");
+}
+
+/// The same, or why it was dropped.
+fn try_to_stage(host: &mut Host, number: u32, len: usize) -> Result<(), DropReason> {
     let (mut buf, range) = packet(9, 0, len);
     buf[range.start + 16..][..4].copy_from_slice(&inner(number));
-    let outcome = host.tunnel.handle_packet(Instant::ZERO, PacketBuf { buf: &mut buf, packet: range });
-    assert!(matches!(outcome, Outbound::Staged), "{outcome:?}");
+    match host.tunnel.handle_packet(Instant::ZERO, PacketBuf { buf: &mut buf, packet: range }) {
+        Outbound::Staged => Ok(()),
+        Outbound::Dropped(reason) => Err(reason),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn staged(host: &Host, number: u32) -> usize {
@@ -63,6 +72,23 @@ fn dead_peers_do_not_keep_a_newcomer_from_staging() {
         assert!(host.tunnel.shared.staged.bytes <= 4 * 1024 * 1024);
         let least = (1..=60).map(|number| staged(&host, number)).min().expect("sixty");
         assert!(least >= 20, "nobody is left with {least}");
+    }
+}
+
+/// A packet that no cap lets in is dropped and says so; it still asks for a session, in which the next one passes.
+#[test]
+fn a_packet_that_cannot_be_staged_is_dropped_and_asks_for_a_session() {
+    for limits in [
+        Limits { staged_bytes_per_peer: 200, ..Limits::default() },
+        Limits { staged_bytes: 200, ..Limits::default() },
+        Limits { staged_packets_per_peer: 0, ..Limits::default() },
+    ] {
+        let mut host = gateway(1, limits);
+        assert_eq!(try_to_stage(&mut host, 1, 201), Err(DropReason::StagedOverflow));
+        assert_eq!(host.tunnel.stats().drops.of(DropReason::StagedOverflow), 1);
+        assert_eq!((staged(&host, 1), host.tunnel.shared.staged.bytes), (0, 0));
+        let sent = host.tunnel.poll_transmit(Instant::ZERO, &mut [0; 1500]).expect("there is randomness");
+        assert_eq!(sent.map(|transmit| transmit.len), Some(148), "an initiation");
     }
 }
 
