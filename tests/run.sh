@@ -79,6 +79,8 @@ all() {
     step fuzz-corpus fuzz/replay.sh
     step c-crate cargo test -p underpass-c --no-fail-fast
     step c tests/c/run.sh
+    step c-stack tests/c/stack.sh
+    step c-budget tests/c/budget.sh
     step c-install tests/c/install.sh
     step c-musl tests/c/musl.sh
     step c-packages tests/c/packages.sh

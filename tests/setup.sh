@@ -142,7 +142,7 @@ if [ "$level" = test ]; then
         s390x-linux-gnu-gcc gcc-s390x-linux-gnu /usr/s390x-linux-gnu/lib/libc.so libc6-dev-s390x-cross \
         qemu-s390x-static qemu-user-static
     need qemu-system-x86_64 qemu-system-x86 busybox busybox-static cpio cpio depmod kmod xz xz-utils
-    need musl-gcc musl-tools pip3 python3-pip dpkg-buildpackage dpkg-dev dh debhelper fakeroot fakeroot
+    need musl-gcc musl-tools pip3 python3-pip debootstrap debootstrap
     try_rust_musl
     need_zig
     need_wireguard_go

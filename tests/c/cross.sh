@@ -18,6 +18,8 @@ strict=(-std=c99 -D_POSIX_C_SOURCE=200809L -O1 -Wall -Wextra -pedantic -Werror -
 mapfile -t sources < <(ls tests/c/*.c | grep -v planted.c)
 said=$out/said
 . tests/c/checks.sh
+. tests/c/stack/measure.sh
+. tests/c/budget/measure.sh
 
 # tested WHAT COMMAND...: a check that counts tests of its own.
 tested() {
@@ -53,6 +55,20 @@ program_shared() {
     "$gnu-gcc" "${strict[@]}" tests/c/install/program.c -L"$usr/lib" -lunderpass -o "$usr/program" && runs "$usr/program"
 }
 
+# How deep each call goes, in all tests but those of panics.
+stack_measured() {
+    stack_build "$gnu-gcc" "$usr/lib/libunderpass.a" "$usr/stack" && runs "$usr/stack/depth" >"$usr/stack/log" &&
+        stack_within "$usr/stack/log"
+}
+
+# What a tunnel holds in memory, beside the figures of x86-64.
+memory_measured() {
+    local column=2
+    [ "$profile" = router ] || column=3
+    budget_build "$gnu-gcc" "$usr/lib/libunderpass.a" "$usr/budget" && "qemu-$qemu-static" "$usr/budget/budget" >"$usr/budget/log" &&
+        budget_within "$usr/budget/log" $column below
+}
+
 # known_answers: handshakes and cryptography byte for byte. Without optimising what the tests need: building takes the time.
 known_answers() {
     local upper=${triple^^}
@@ -75,6 +91,9 @@ for name in "$@"; do
     check "$name: the library, profile $profile" installed "$name"
     tested "$name: the tests of the C interface, static" tests_static
     check "$name: a program with the shared library" program_shared
+    check "$name: no call needs more stack than the header says" stack_measured
+    say "$name: stack: $(stack_deepest "$usr/stack/log")"
+    check "$name: no more memory than the guide says" memory_measured
     [ "$name" != s390x ] || tested "$name: the core's known answers" known_answers
     say "$name took $((SECONDS - started)) s"
 done

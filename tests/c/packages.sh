@@ -1,17 +1,18 @@
 #!/bin/bash
 # The source tarball of the C library, and the packages that are made from it: the tarball is made twice, built without
-# network, made into Debian's packages, and built by the steps of the recipes for OpenWrt and Buildroot, for musl.
+# network, made into Debian's packages in a Debian trixie, and built by the steps of the recipes for OpenWrt and Buildroot, for musl.
 #   tests/c/packages.sh
 # Neither SDK is here: packages/openwrt.mk and packages/buildroot.mk beside this script stand for what the recipes include.
-# Built without optimising, for building takes the time. The last line counts the checks as cargo does.
+# Debian's packages are built as they ship, the rest without optimising, for building takes the time. The last line counts the checks as cargo does.
 . "$(dirname "$0")/../afresh.sh"
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
 say() { printf 'packages: %s\n' "$*"; }
 die() { printf 'packages: error: %s\n' "$*" >&2; exit 1; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-for tool in dpkg-buildpackage dh dpkg-deb fakeroot musl-gcc pkg-config xz; do
+for tool in dpkg-deb musl-gcc pkg-config xz unshare; do
     command -v "$tool" >/dev/null || die "there is no $tool: run tests/setup.sh"
 done
 out=$PWD/target/tools/packages
@@ -81,23 +82,34 @@ locked() {
 }
 check "another Cargo.lock is refused" locked
 
-packaged() {
-    rm -rf debian && cp -r bindings/c/packaging/debian debian && rm -f "$out"/*.deb && dpkg-buildpackage -b -us -uc -d
+# As Debian does it, in a trixie with the Rust of its backports: built as it ships, no Build-Depends is waived.
+trixie=$("$project/tests/c/packages/trixie.sh") || die "there is no Debian trixie"
+debian=$out/debian
+as_root rm -rf "$debian" && mkdir -p "$debian" "$out/layer" && cp "$tarball" "$debian/" && cp -r bindings/c/packaging/debian "$debian/debian"
+as_root unshare --mount --net --pid --fork --kill-child "$project/tests/c/packages/debian.sh" "$trixie" "$debian" "$out/layer" "$version" \
+    </dev/null >"$out/debian.log" 2>&1
+as_root rm -rf "$debian/$name"
+# came_to STEP: it began that step; shows once why it did not.
+was_shown=
+came_to() {
+    grep -qFx "step: $1" "$out/debian.log" && return
+    [ -n "$was_shown" ] || tail -n 40 "$out/debian.log"
+    was_shown=yes
+    return 1
 }
-library=$out/libunderpass0_$version-1_$(dpkg --print-architecture).deb
+architecture=$(dpkg --print-architecture)
+library=$debian/libunderpass0_$version-1_$architecture.deb
 development=${library/libunderpass0/libunderpass-dev}
-unpacked() {
-    rm -rf "$out/deb" && dpkg-deb -x "$library" "$out/deb" && dpkg-deb -x "$development" "$out/deb" &&
-        works cc "$out/deb/usr" "$(dirname "$out"/deb/usr/lib/*/libunderpass.a)"
-}
 parted() {
     [ "$(dpkg-deb -c "$library" | grep -c 'libunderpass\.so\.0')" -ge 2 ] && ! dpkg-deb -c "$library" | grep -E '\.(a|h|pc)$' &&
         dpkg-deb -f "$library" Depends | grep -F 'libc6 (>=' && dpkg-deb -f "$development" Depends | grep -F 'libunderpass0 (= '
 }
-check "Debian: dpkg-buildpackage -b" packaged
-check "Debian: a program with the unpacked packages" unpacked
+check "Debian: dpkg-buildpackage, source and binary packages" came_to lintian
+check "Debian: lintian finds no error" came_to "apt-get install"
+check "Debian: the packages are installed by apt" came_to "the installed examples"
+check "Debian: the installed examples, shared and static" came_to "apt-get remove"
+check "Debian: the packages are removed again" came_to "done"
 check "Debian: the library in one package, the rest in the other, which depends on it" parted
-rm -rf debian
 
 # musl is what OpenWrt and Buildroot have mostly. The tarball has no crates of Rust's own library, which must be there.
 triple=x86_64-unknown-linux-musl compiler=musl-gcc

@@ -9,6 +9,7 @@ pub mod licences;
 pub mod prose;
 pub mod public_api;
 pub mod purity;
+pub mod rust_version;
 pub mod sizes;
 pub mod source;
 pub mod tree;

@@ -2,6 +2,7 @@
 use std::path::Path;
 use std::process::Command;
 use underpass_house::layers::Layers;
+use underpass_house::rust_version::{declared, needed, newer_language};
 use underpass_house::{Source, Tree, licences, prose, purity, sizes};
 
 /// Fails with one finding a line.
@@ -105,6 +106,50 @@ fn everything_that_ships_is_permissive() {
     for name in ["LICENSE-MIT", "LICENSE-APACHE"] {
         assert!(root.join(name).is_file(), "{name} is missing");
     }
+}
+
+#[test]
+fn the_declared_rust_is_what_is_needed_and_no_more() {
+    let tree = Tree::here();
+    let metadata = metadata(tree.root());
+    let mut findings = Vec::new();
+    for name in ["underpass-core", "underpass-c", "underpass-linux"] {
+        let (declared, needed) = (declared(&metadata, name), needed(&metadata, name));
+        if declared != Some(needed.0) {
+            findings.push(format!("{name} declares {declared:?}, and {} needs {}", needed.1, needed.0));
+        }
+    }
+    // The rest is built for tests: it may declare more than it needs, but not less.
+    for package in ["sim", "interop", "house", "budget", "fuzz"].map(|name| format!("underpass-{name}")) {
+        let needed = needed(&metadata, &package);
+        if declared(&metadata, &package).is_none_or(|declared| declared < needed.0) {
+            findings.push(format!("{package} declares too little: {} needs {}", needed.1, needed.0));
+        }
+    }
+    let built = |source: &&Source| !source.path.starts_with("bench/");
+    findings.extend(tree.rust("").iter().filter(built).flat_map(newer_language));
+    none("rust-version is what the code and its dependencies ask for", findings);
+}
+
+#[test]
+fn where_the_needed_rust_is_written_it_is_the_declared_one() {
+    let tree = Tree::here();
+    let metadata = metadata(tree.root());
+    let library = declared(&metadata, "underpass-c").expect("the C library declares its Rust");
+    let program = declared(&metadata, "underpass-linux").expect("the Linux host declares its Rust");
+    let wanted = [
+        ("README.md", format!("Rust {program} or newer is needed")),
+        ("docs/c-guide.md", format!("Rust {library} or newer")),
+        ("bindings/c/packaging/debian/control", format!("cargo (>= {library}), rustc (>= {library})")),
+        ("bindings/c/packaging/openwrt/underpass/Makefile", format!("Rust {library}")),
+        ("bindings/c/packaging/buildroot/underpass/underpass.mk", format!("Rust {library}")),
+        ("Cargo.toml", "incompatible_msrv = \"warn\"".to_owned()),
+    ];
+    let missing = wanted.iter().filter(|(path, words)| !tree.text(path).is_some_and(|text| text.contains(words)));
+    none(
+        "documents and recipes name the Rust that is needed",
+        missing.map(|(path, words)| format!("{path}: {words}")).collect(),
+    );
 }
 
 /// What cargo knows of the packages built here, without asking the network.

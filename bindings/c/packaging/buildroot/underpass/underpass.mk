@@ -4,7 +4,8 @@
 #
 ################################################################################
 
-# There is no site to fetch it from yet: the tarball of `make -C bindings/c dist` lies beside this file.
+# There is no site to fetch it from yet: the tarball of `make -C bindings/c dist` lies beside this file. Buildroot's host-rustc
+# must be Rust 1.89 or newer.
 UNDERPASS_VERSION = 0.1.0
 UNDERPASS_SOURCE = underpass-$(UNDERPASS_VERSION).tar.xz
 UNDERPASS_SITE = $(UNDERPASS_PKGDIR)
