@@ -75,6 +75,40 @@
 #endif
 #endif
 
+/*
+ * Without an operating system (a library built with NO_OS=1) the firmware defines these four, which are found by the linker,
+ * and compiles with UNDERPASS_NO_OS. What was said above of forks is void there; UNDERPASS_E_PANIC and
+ * UNDERPASS_E_POISONED do not come. No function may be called from an interrupt handler. These are called while a call of
+ * the library runs, by whoever made it: where tasks call at the same time, for tunnels of their own, these are called at
+ * the same time. They call no function of the library, and neither throw nor jump out.
+ */
+#if defined(UNDERPASS_NO_OS)
+#if defined(__cplusplus)
+extern "C" {
+#endif
+/** Gives size bytes (at least 1) whose address is a multiple of alignment, a power of two; NULL: there are none. */
+void *underpass_host_allocate(size_t size, size_t alignment);
+/** Takes memory back that was given for the same size and alignment. */
+void underpass_host_release(void *memory, size_t size, size_t alignment);
+/**
+ * Fills out with len bytes that nobody can guess, and returns 0; any other number: there are none now. For new keys, and for
+ * tunnels whose options have no entropy function.
+ */
+int32_t underpass_host_entropy(uint8_t *out, size_t len);
+/**
+ * Hears of a bug in the library, and must not return: what it was about is half done. It may reset the device. Both texts
+ * are from the source code and end without a NUL; message is empty where it would have values in it, for one could be a
+ * secret.
+ */
+#if defined(__GNUC__)
+__attribute__((noreturn))
+#endif
+void underpass_host_panic(const char *message, size_t message_len, const char *file, size_t file_len, uint32_t line);
+#if defined(__cplusplus)
+}
+#endif
+#endif
+
 #define UNDERPASS_VERSION_MAJOR 0 /**< The version of this header: the first of three numbers. */
 #define UNDERPASS_VERSION_MINOR 1 /**< The version of this header: the second. */
 #define UNDERPASS_VERSION_PATCH 0 /**< The version of this header: the third. */

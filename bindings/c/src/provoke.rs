@@ -7,9 +7,9 @@ use crate::handle::underpass_tunnel;
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_provoke_panic(tunnel: *mut underpass_tunnel) -> i32 {
     if tunnel.is_null() {
-        return enter(|_| std::panic::panic_any("provoked without a handle"));
+        return enter(|_| panic!("provoked without a handle"));
     }
-    enter_tunnel(tunnel, |_, _| std::panic::panic_any("provoked inside a tunnel"))
+    enter_tunnel(tunnel, |_, _| panic!("provoked inside a tunnel"))
 }
 
 /// Stays inside the tunnel while `call` runs, which may try to use it.
