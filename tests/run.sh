@@ -84,6 +84,7 @@ all() {
     step c-packages tests/c/packages.sh
     step c-examples tests/c/examples.sh
     step c-cross tests/c/cross.sh
+    step c-firmware tests/c/firmware.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     step build cargo build --release -p underpass-linux
     step build-router tests/c/router.sh

@@ -12,6 +12,12 @@ pub extern "C" fn underpass_provoke_panic(tunnel: *mut underpass_tunnel) -> i32 
     enter_tunnel(tunnel, |_, _| panic!("provoked inside a tunnel"))
 }
 
+/// Panics with a text that has a value in it.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_provoke_panic_with(value: u32) -> i32 {
+    enter(|_| panic!("provoked with {value}"))
+}
+
 /// Stays inside the tunnel while `call` runs, which may try to use it.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_provoke_busy(
