@@ -16,6 +16,8 @@
 compile_error!("build with panic = \"unwind\": a bug in the library would end the whole program");
 #[cfg(all(not(feature = "std"), feature = "fast"))]
 compile_error!("the fast backend asks an operating system what the CPU can: without one, take the portable backend");
+#[cfg(not(target_has_atomic = "32"))]
+compile_error!("this CPU has no compare-and-swap, by which a tunnel takes one call at a time");
 
 extern crate alloc;
 
