@@ -95,6 +95,35 @@
 #endif
 UNDERPASS_NONNULL_BEGIN
 
+/*
+ * Without an operating system (a library built with NO_OS=1), define UNDERPASS_NO_OS, and these four functions, which the
+ * linker finds. They are called during calls of the library, by the task that made the call: by several at the same time, if
+ * several tasks use tunnels of their own. They call no function of the library, and neither throw nor jump out. In such a
+ * library there are no forks, no sockaddr, no UNDERPASS_E_PANIC and no UNDERPASS_E_POISONED. Do not call any of its
+ * functions from an interrupt handler. */
+#if defined(UNDERPASS_NO_OS)
+#if defined(__cplusplus)
+extern "C" {
+#endif
+/** Returns size bytes (at least 1) at a multiple of alignment, which is a power of two; NULL: there is no memory. */
+void *UNDERPASS_NULLABLE underpass_host_allocate(size_t size, size_t alignment);
+/** Takes back memory that was allocated with the same size and alignment. */
+void underpass_host_release(void *memory, size_t size, size_t alignment);
+/** Fills out with len bytes that nobody can guess, and returns 0; any other number: there are none now. New keys are made
+ * from it, and tunnels use it whose options have no entropy function. */
+int32_t underpass_host_entropy(uint8_t *out, size_t len);
+/** Reports a bug in the library, and must not return, since a call has stopped half-way; it may reset the device. Both texts
+ * come from the source code and end without a NUL. message is empty if it would contain values, since one of them could be
+ * secret. */
+#if defined(__GNUC__)
+__attribute__((noreturn))
+#endif
+void underpass_host_panic(const char *message, size_t message_len, const char *file, size_t file_len, uint32_t line);
+#if defined(__cplusplus)
+}
+#endif
+#endif
+
 #define UNDERPASS_VERSION_MAJOR 0 /**< The version of this header: the first of three numbers. */
 #define UNDERPASS_VERSION_MINOR 1 /**< The version of this header: the second. */
 #define UNDERPASS_VERSION_PATCH 0 /**< The version of this header: the third. */

@@ -65,6 +65,7 @@ cargo_test_as_root() {
 quick() {
     step fmt cargo fmt --all --check
     step clippy cargo clippy --workspace --all-targets -- -D warnings
+    step clippy-no-os cargo clippy -p underpass-c --lib --no-default-features --features portable,provoke --config 'profile.dev.panic="abort"' -- -D warnings
     step core cargo test -p underpass-core
     step sim-house cargo test -p underpass-sim -p underpass-house --no-fail-fast
 }
@@ -86,6 +87,7 @@ all() {
     step c-packages tests/c/packages.sh
     step c-examples tests/c/examples.sh
     step c-cross tests/c/cross.sh
+    step c-firmware tests/c/firmware.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     step build cargo build --release -p underpass-linux
     step build-router tests/c/router.sh

@@ -141,6 +141,7 @@ if [ "$level" = test ]; then
         mips-linux-gnu-gcc gcc-mips-linux-gnu /usr/mips-linux-gnu/lib/libc.so libc6-dev-mips-cross \
         s390x-linux-gnu-gcc gcc-s390x-linux-gnu /usr/s390x-linux-gnu/lib/libc.so libc6-dev-s390x-cross \
         qemu-s390x-static qemu-user-static
+    need qemu-system-arm qemu-system-arm
     need qemu-system-x86_64 qemu-system-x86 busybox busybox-static cpio cpio depmod kmod xz xz-utils
     need musl-gcc musl-tools pip3 python3-pip debootstrap debootstrap
     try_rust_musl

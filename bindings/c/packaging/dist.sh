@@ -29,7 +29,7 @@ take() { (cd "$root" && find "$@" -type f -print0 | tar -c --null -T - -f -) | t
 take LICENSE-APACHE LICENSE-MIT CHANGELOG.md SECURITY.md Cargo.lock Cargo.toml docs/c-guide.md
 take include bindings/c/src core/src \( -name '*.rs' -o -name '*.h' -o -name '*.hpp' -o -name '*.symbols' \)
 take core/Cargo.toml bindings/c/Cargo.toml bindings/c/build.rs bindings/c/Makefile bindings/c/layout
-take bindings/c/examples \( -name '*.c' -o -name '*.cpp' -o -name Makefile -o -name CMakeLists.txt \)
+take bindings/c/examples \( -name '*.[ch]' -o -name '*.cpp' -o -name '*.ld' -o -name Makefile -o -name CMakeLists.txt \)
 # Recipes that name the hash of this tarball cannot be in it.
 take bindings/c/packaging -not -path '*/openwrt/*' -not -path '*/buildroot/*' -not -name README.in
 cp "$root/bindings/c/packaging/README.in" "$tree/README.md"

@@ -1,7 +1,7 @@
-//! What every entry goes through: a panic stays inside, a handle has one call at a time.
+//! What every entry goes through: a panic stays inside, a handle has one call at a time. Without an operating system a panic
+//! ends everything (`no_os`), so there is nothing to catch.
 use crate::handle::{Marks, underpass_tunnel};
 use crate::memory::Caller;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use underpass_core::{Status, Tunnel};
 
 /// What an entry answers: nothing special, or a status that ends it at once.
@@ -9,13 +9,23 @@ pub(crate) type Answer = Result<(), Status>;
 
 /// An entry. A panic in it, which is a bug, becomes a status.
 pub(crate) fn enter(body: impl for<'c> FnOnce(Caller<'c>) -> Answer) -> i32 {
-    // What a panic leaves behind is not looked at again: a tunnel is poisoned, the rest is dropped.
-    let outcome = catch_unwind(AssertUnwindSafe(|| Caller::attend(body)));
-    match outcome {
-        Ok(Ok(())) => Status::Ok.code(),
-        Ok(Err(status)) => status.code(),
-        Err(_) => Status::Panic.code(),
+    match caught(|| Caller::attend(body)) {
+        Ok(()) => Status::Ok.code(),
+        Err(status) => status.code(),
     }
+}
+
+/// Runs it; a panic is a status.
+#[cfg(feature = "std")]
+fn caught(body: impl FnOnce() -> Answer) -> Answer {
+    // What a panic leaves behind is not looked at again: a tunnel is poisoned, the rest is dropped.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(Err(Status::Panic))
+}
+
+/// Runs it; a panic does not come back from it.
+#[cfg(not(feature = "std"))]
+fn caught(body: impl FnOnce() -> Answer) -> Answer {
+    body()
 }
 
 /// An entry with a tunnel, which is its own until it returns.

@@ -3,6 +3,7 @@ use crate::address::underpass_ip;
 use crate::boundary::enter;
 use crate::configure::underpass_peer_change;
 use crate::said::{Finding, PeerShape, Word};
+use alloc::vec::Vec;
 use core::ffi::c_char;
 use underpass_core::Status;
 use underpass_core::config::{self, QuickConfig, Table};

@@ -6,6 +6,8 @@ use crate::handle::underpass_tunnel;
 use crate::memory::Caller;
 use crate::options::underpass_options;
 use crate::words::underpass_peer_id;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::ffi::c_char;
 use underpass_core::config::PeerAction;
 use underpass_core::tunnel::Padding;

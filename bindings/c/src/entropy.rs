@@ -30,9 +30,17 @@ impl Source {
 
 impl Rng for Source {
     fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
-        let Some(entropy) = self.entropy else { return getrandom::fill(dest).map_err(|_| NoRandomness) };
+        let Some(entropy) = self.entropy else { return from_system(dest) };
         // SAFETY: the header says what the function is to be, and `dest` is as long as it is told.
         let status = unsafe { entropy(self.data, dest.as_mut_ptr(), dest.len()) };
         if status == 0 { Ok(()) } else { Err(NoRandomness) }
     }
 }
+
+#[cfg(feature = "std")]
+fn from_system(dest: &mut [u8]) -> Result<(), NoRandomness> {
+    getrandom::fill(dest).map_err(|_| NoRandomness)
+}
+
+#[cfg(not(feature = "std"))]
+use crate::no_os::from_system;

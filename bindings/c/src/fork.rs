@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 /// of a fork, so that asking costs one read; elsewhere, and where the kernel cannot do that (before 4.14), the system
 /// is asked.
 pub(crate) struct Owner {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "std", target_os = "linux"))]
     page: Option<page::Page>,
     known: AtomicU32,
 }
@@ -22,11 +22,11 @@ impl Owner {
     /// This process.
     pub(crate) fn this() -> Self {
         let owner = Self {
-            #[cfg(target_os = "linux")]
+            #[cfg(all(feature = "std", target_os = "linux"))]
             page: if cfg!(feature = "fork-by-number") { None } else { page::Page::new() },
             known: AtomicU32::new(0),
         };
-        owner.take_over(std::process::id());
+        owner.take_over(number_of_this());
         owner
     }
 
@@ -35,11 +35,11 @@ impl Owner {
     pub(crate) fn ask(&self) -> Process {
         match self.wiped_by_forks() {
             Some(word) => match word.load(Ordering::Relaxed) {
-                0 => Process { number: std::process::id(), is_new: true },
+                0 => Process { number: number_of_this(), is_new: true },
                 number => Process { number, is_new: false },
             },
             None => {
-                let number = std::process::id();
+                let number = number_of_this();
                 Process { number, is_new: self.known.load(Ordering::Relaxed) != number }
             }
         }
@@ -52,14 +52,26 @@ impl Owner {
 
     #[inline]
     fn wiped_by_forks(&self) -> Option<&AtomicU32> {
-        #[cfg(target_os = "linux")]
+        #[cfg(all(feature = "std", target_os = "linux"))]
         return self.page.as_ref().map(page::Page::word);
-        #[cfg(not(target_os = "linux"))]
+        #[cfg(not(all(feature = "std", target_os = "linux")))]
         None
     }
 }
 
-#[cfg(target_os = "linux")]
+/// The number of this process.
+#[cfg(feature = "std")]
+fn number_of_this() -> u32 {
+    std::process::id()
+}
+
+/// Without an operating system there is one program, and nothing forks it.
+#[cfg(not(feature = "std"))]
+const fn number_of_this() -> u32 {
+    1
+}
+
+#[cfg(all(feature = "std", target_os = "linux"))]
 mod page {
     use core::ptr::{self, NonNull};
     use core::sync::atomic::AtomicU32;

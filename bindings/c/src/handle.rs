@@ -2,6 +2,7 @@
 use crate::config::underpass_config;
 use crate::fork::Owner;
 use crate::memory::Caller;
+use alloc::boxed::Box;
 use core::alloc::Layout;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::NonNull;
@@ -95,7 +96,7 @@ impl underpass_config {
 pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, Status> {
     const { assert!(size_of::<T>() > 0) };
     // SAFETY: the layout is not empty.
-    let place = NonNull::new(unsafe { std::alloc::alloc(Layout::new::<T>()) }).ok_or(Status::Memory)?.cast::<T>();
+    let place = NonNull::new(unsafe { alloc::alloc::alloc(Layout::new::<T>()) }).ok_or(Status::Memory)?.cast::<T>();
     // SAFETY: the memory is new, as large as a value, aligned for one, and from where a box takes its own.
     unsafe {
         place.write(value);

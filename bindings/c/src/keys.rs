@@ -1,9 +1,10 @@
 //! Keys: 32 bytes in the caller's memory.
 use crate::boundary::{Answer, enter};
+use crate::entropy::Source;
 use crate::memory::{Caller, Sink};
 use core::ffi::{c_char, c_void};
 use core::fmt;
-use underpass_core::{PresharedKey, PrivateKey, Status};
+use underpass_core::{NoRandomness, PresharedKey, PrivateKey, Rng, Status};
 use zeroize::Zeroizing;
 
 /// Makes a private key of 32 bytes. Wipe it when it is no longer needed.
@@ -62,7 +63,7 @@ pub extern "C" fn underpass_wipe(memory: *mut c_void, len: usize) {
 fn generate(caller: Caller<'_>, key: *mut u8, refine: fn(&mut [u8; 32])) -> Answer {
     let out = caller.out(key.cast::<[u8; 32]>())?;
     let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *bytes).map_err(|_| Status::Random)?;
+    Source::system().fill(&mut *bytes).map_err(|NoRandomness| Status::Random)?;
     refine(&mut bytes);
     out.put(*bytes);
     Ok(())

@@ -4,6 +4,7 @@
 //! An entry is a function of the header. It goes through the boundary, which catches panics and claims the handle; what it
 //! needs of C's memory it asks of a `Caller`. From Rust, the entries are as unsafe as from C: what the header asks of
 //! pointers is the caller's to keep.
+#![cfg_attr(not(feature = "std"), no_std)]
 #![allow(
     rustdoc::broken_intra_doc_links,
     reason = "the documentation is that of the header, where brackets are brackets"
@@ -11,8 +12,14 @@
 #![allow(non_camel_case_types)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 // The boundary catches panics, so they must unwind.
-#[cfg(panic = "abort")]
+#[cfg(all(feature = "std", panic = "abort"))]
 compile_error!("build with panic = \"unwind\": a bug in the library would end the whole program");
+#[cfg(all(not(feature = "std"), feature = "fast"))]
+compile_error!("the fast backend asks an operating system what the CPU can: without one, take the portable backend");
+#[cfg(not(target_has_atomic = "32"))]
+compile_error!("this CPU has no compare-and-swap, by which a tunnel takes one call at a time");
+
+extern crate alloc;
 
 // The order of the header.
 pub mod words;
@@ -21,7 +28,7 @@ pub mod keys;
 
 pub mod address;
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "std"))]
 pub mod sockaddr;
 
 pub mod config;
@@ -53,6 +60,8 @@ pub mod job;
 mod boundary;
 mod fork;
 mod memory;
+#[cfg(not(feature = "std"))]
+mod no_os;
 mod overlap;
 #[cfg(feature = "provoke")]
 pub mod provoke;

@@ -6,6 +6,7 @@ use crate::entropy::{Source, underpass_entropy};
 use crate::handle::boxed;
 use crate::handle::underpass_tunnel;
 use crate::memory::{Caller, Copied};
+use alloc::vec::Vec;
 use core::ffi::c_void;
 use core::ptr;
 use core::time::Duration;

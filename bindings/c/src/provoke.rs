@@ -7,9 +7,15 @@ use crate::handle::underpass_tunnel;
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_provoke_panic(tunnel: *mut underpass_tunnel) -> i32 {
     if tunnel.is_null() {
-        return enter(|_| std::panic::panic_any("provoked without a handle"));
+        return enter(|_| panic!("provoked without a handle"));
     }
-    enter_tunnel(tunnel, |_, _| std::panic::panic_any("provoked inside a tunnel"))
+    enter_tunnel(tunnel, |_, _| panic!("provoked inside a tunnel"))
+}
+
+/// Panics with a text that has a value in it.
+#[unsafe(no_mangle)]
+pub extern "C" fn underpass_provoke_panic_with(value: u32) -> i32 {
+    enter(|_| panic!("provoked with {value}"))
 }
 
 /// Stays inside the tunnel while `call` runs, which may try to use it.

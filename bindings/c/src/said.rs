@@ -1,6 +1,8 @@
 //! What a configuration keeps for C to point at: words with their NUL, findings, lists of allowed IPs.
 use crate::config::{UNDERPASS_SEVERITY_ERROR, UNDERPASS_SEVERITY_WARNING, underpass_config, underpass_diagnostic};
 use crate::configure::{outline, underpass_allowed_ip, underpass_peer_change};
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::ffi::c_char;
 use core::fmt::{self, Write as _};
 use core::ptr;

@@ -217,6 +217,24 @@ fn lesson_25_the_header_is_c99_and_cpp11() {
     compiles("cpp11.cpp", program, &["-std=c++11", "-x", "c++"]);
 }
 
+/// What a firmware defines is declared with the types that it is defined with, and only for a firmware.
+#[test]
+fn a_firmware_finds_its_four_functions_declared() {
+    let program = "\
+        #include \"underpass.h\"\n\
+        void *underpass_host_allocate(size_t size, size_t alignment) { return size > alignment ? (void *)1 : (void *)0; }\n\
+        void underpass_host_release(void *memory, size_t size, size_t alignment) { (void)memory; (void)size; (void)alignment; }\n\
+        int32_t underpass_host_entropy(uint8_t *out, size_t len) { return len > 0 ? out[0] : 1; }\n\
+        void underpass_host_panic(const char *message, size_t message_len, const char *file, size_t file_len, uint32_t line)\n\
+        { (void)message; (void)message_len; (void)file; (void)file_len; (void)line; for (;;) {} }\n";
+    let strict = ["-Wmissing-declarations", "-DUNDERPASS_NO_OS"];
+    compiles("firmware.c", program, &[&["-std=c99"], &strict[..]].concat());
+    compiles("firmware.cpp", program, &[&["-std=c++11", "-x", "c++"], &strict[..]].concat());
+    let without =
+        "#include \"underpass.h\"\nstatic int underpass_host_panic;\nint main(void) { return underpass_host_panic; }\n";
+    compiles("no_firmware.c", without, &["-std=c99"]);
+}
+
 /// Compiles `program` with all warnings as errors.
 fn compiles(name: &str, program: &str, options: &[&str]) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));

@@ -15,6 +15,7 @@ const UNSAFE: &[&str] = &[
     "bindings/c/src/fork.rs",
     "bindings/c/src/job.rs",
     "bindings/c/src/memory.rs",
+    "bindings/c/src/no_os.rs",
     "fuzz/src/c_api/ask.rs",
     "linux/src/demo/stage/machine.rs",
     "linux/src/demo/stage/start.rs",
