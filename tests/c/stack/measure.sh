@@ -2,7 +2,7 @@
 # Sourced by tests/c/stack.sh and tests/c/cross.sh: how deep each function of a library goes into the stack. The caller stands
 # in the project's folder.
 
-# What the header says that no call exceeds.
+# What the header says that no call exceeds; it says that a quarter of it is left.
 stack_limit() { grep -oE 'No call needs more than [0-9]+ bytes' include/underpass.h | grep -oE '[0-9]+'; }
 
 # stack_build COMPILER LIBRARY INTO: links the tests with a library, each call through a wrapper; the program is INTO/depth.
@@ -16,14 +16,14 @@ stack_build() {
         tests/c/stack/depth.c "$3/wraps.c" "$2" -lpthread -ldl -lm -Wl,-z,now "@$3/flags" -o "$3/depth"
 }
 
-# stack_within LOG: every function of the library was measured, and none exceeds what the header says.
+# stack_within LOG: every function of the library was measured, and each leaves a quarter of what the header says.
 stack_within() {
     local limit
     limit=$(stack_limit) && [ -n "$limit" ] || { echo "the header names no limit"; return 1; }
     grep -q '^test result: ok' "$1" || return
     [ "$(awk '$1 == "stack" && $3 > 0 { print $2 }' "$1" | LC_ALL=C sort)" = "$(LC_ALL=C sort include/underpass.symbols)" ] ||
         { echo "not every function was called"; return 1; }
-    awk -v limit="$limit" '$1 == "stack" && $3 > limit { print $2 " needs " $3 " bytes of stack"; bad = 1 } END { exit bad }' "$1"
+    awk -v limit=$((limit / 4 * 3)) '$1 == "stack" && $3 >= limit { print $2 " needs " $3 " bytes of stack"; bad = 1 } END { exit bad }' "$1"
 }
 
 # stack_deepest LOG: the functions that need most, in one line.

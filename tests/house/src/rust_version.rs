@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
 use syn::visit::Visit;
 
-/// What the code itself needs, without its dependencies: `if let .. && ..`, and `as_chunks`.
+/// What the code itself needs, without its dependencies: `if let .. && ..`, `as_chunks`, and a `Default` of raw pointers.
 pub const LANGUAGE: Version = Version(1, 88);
 
 /// A version of Rust, without the third number: releases that differ in it take the same code.
