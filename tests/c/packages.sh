@@ -1,9 +1,11 @@
 #!/bin/bash
 # The source tarball of the C library, and the packages that are made from it: the tarball is made twice, built without
-# network, made into Debian's packages in a Debian trixie, and built by the steps of the recipes for OpenWrt and Buildroot, for musl.
+# network, made into Debian's packages in a Debian trixie, and built by the steps of the recipes for OpenWrt and Buildroot,
+# for musl.
 #   tests/c/packages.sh
 # Neither SDK is here: packages/openwrt.mk and packages/buildroot.mk beside this script stand for what the recipes include.
-# Debian's packages are built as they ship, the rest without optimising, for building takes the time. The last line counts the checks as cargo does.
+# Debian's packages are built as they ship, the rest without optimising, for building takes the time. The last line counts
+# the checks as cargo does.
 . "$(dirname "$0")/../afresh.sh"
 set -uo pipefail
 cd "$(dirname "$0")/../.."
