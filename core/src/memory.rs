@@ -7,6 +7,7 @@ use alloc::collections::TryReserveError;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
+use hashbrown::HashTable;
 
 /// The allocator has refused. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,17 @@ pub(crate) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), NoMemory> {
     list.try_reserve(1)?;
     list.push(item);
     Ok(())
+}
+
+/// Makes room for so many more items in a hash table. The function behind a reference keeps this code once for each kind of
+/// item, not once for each caller.
+pub(crate) fn make_room<T>(table: &mut HashTable<T>, more: usize, hash: &dyn Fn(&T) -> u64) -> Result<(), NoMemory> {
+    Ok(table.try_reserve(more, hash)?)
+}
+
+/// Puts an item, whose hash is `number`, where [room was made](make_room).
+pub(crate) fn put<T>(table: &mut HashTable<T>, number: u64, item: T, hash: &dyn Fn(&T) -> u64) {
+    table.insert_unique(number, item, hash);
 }
 
 /// An empty list with room for just `len` items.

@@ -118,10 +118,7 @@ impl<'c> Caller<'c> {
         }
         let mut claim = Claim { handle, after: POISONED };
         if process.is_new {
-            claim.tunnel().handle_fork();
-            // Jobs that were begun before are the parent's.
-            handle.mark.set(handle.mark.get().wrapping_add(process.number.into()));
-            handle.owner.take_over(process.number);
+            claim.take_over(process.number);
         }
         Ok(claim)
     }
@@ -188,6 +185,17 @@ impl Claim<'_> {
     pub(crate) fn tunnel(&mut self) -> &mut Tunnel {
         // SAFETY: whoever changed the state from idle to busy is alone with the tunnel until the claim is dropped.
         unsafe { &mut *self.handle.tunnel.get() }
+    }
+
+    /// This process is the child of a fork.
+    #[cold]
+    #[inline(never)]
+    fn take_over(&mut self, process: u32) {
+        self.tunnel().handle_fork();
+        // Jobs that were begun before are the parent's.
+        let Self { handle, .. } = self;
+        handle.mark.set(handle.mark.get().wrapping_add(process.into()));
+        handle.owner.take_over(process);
     }
 
     /// Ends the call in good order.

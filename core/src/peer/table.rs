@@ -1,7 +1,7 @@
 //! The peers of a tunnel: by slot for the packet path, by public key for handshakes.
 use crate::crypto::PublicKey;
 use crate::crypto::hash::hash;
-use crate::memory::{Boxed, NoMemory};
+use crate::memory::{Boxed, NoMemory, make_room, put};
 use crate::peer::{Peer, PeerId};
 use alloc::vec::Vec;
 use hashbrown::HashTable;
@@ -86,7 +86,7 @@ impl PeerTable {
     /// Makes room for so many more peers, whether or not others are removed meanwhile.
     pub(crate) fn try_reserve(&mut self, more: usize) -> Result<(), NoMemory> {
         let Self { slots, by_key, hash, .. } = self;
-        by_key.try_reserve(more, |slot| hash_at(slots, *hash, *slot))?;
+        make_room(by_key, more, &|slot| hash_at(slots, *hash, *slot))?;
         Ok(slots.try_reserve(more)?)
     }
 
@@ -104,7 +104,7 @@ impl PeerTable {
             peer.id = PeerId { slot, generation: place.generation };
             let number = hash.of(&peer.public_key);
             place.peer = Some(peer);
-            by_key.insert_unique(number, slot, |slot| hash_at(slots, *hash, *slot));
+            put(by_key, number, slot, &|slot| hash_at(slots, *hash, *slot));
         }
         slot
     }

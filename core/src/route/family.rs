@@ -5,7 +5,7 @@
 //! a million. The hash table finds one in two misses, asking for each length in use, the longest first; peers by the
 //! thousand have few lengths between them.
 use super::bits::Bits;
-use crate::memory::NoMemory;
+use crate::memory::{NoMemory, make_room, put};
 use alloc::vec::Vec;
 use hashbrown::HashTable;
 
@@ -140,7 +140,7 @@ impl<K: Bits> Family<K> {
     pub(super) fn try_reserve(&mut self, wanted: &Wanted) -> Result<(), NoMemory> {
         self.nodes.try_reserve(wanted.nodes.saturating_sub(self.unused_len))?;
         self.lengths.try_reserve(wanted.long.min(LENGTHS))?;
-        Ok(self.long.try_reserve(wanted.long, |other| hash_of(&self.nodes, *other))?)
+        make_room(&mut self.long, wanted.long, &|other| hash_of(&self.nodes, *other))
     }
 
     /// Keeps all memory, or ends that and gives back what is too much.
@@ -158,9 +158,9 @@ impl<K: Bits> Family<K> {
         } else if self.long.len() < self.long.capacity() / 8 {
             let mut smaller = HashTable::new();
             // Without memory for the smaller table it stays as large as it is.
-            if smaller.try_reserve(self.long.len().saturating_mul(2), |_| 0).is_ok() {
+            if make_room(&mut smaller, self.long.len().saturating_mul(2), &|_| 0).is_ok() {
                 for at in &self.long {
-                    smaller.insert_unique(hash_of(&self.nodes, *at), *at, |other| hash_of(&self.nodes, *other));
+                    put(&mut smaller, hash_of(&self.nodes, *at), *at, &|other| hash_of(&self.nodes, *other));
                 }
                 self.long = smaller;
             }
@@ -226,7 +226,7 @@ impl<K: Bits> Family<K> {
     /// A node for a prefix that has none.
     fn add_long(&mut self, bits: K, len: u8) -> u32 {
         let at = self.allocate(bits, len);
-        self.long.insert_unique(bits.hash(len), at, |other| hash_of(&self.nodes, *other));
+        put(&mut self.long, bits.hash(len), at, &|other| hash_of(&self.nodes, *other));
         match self.lengths.binary_search_by(|length| len.cmp(&length.len)) {
             Ok(found) => {
                 if let Some(length) = self.lengths.get_mut(found) {

@@ -4,7 +4,7 @@ use crate::config::{Change, Endpoint, PeerAction, PeerChange};
 use crate::crypto::PublicKey;
 use crate::error::{ConfigError, ConfigReason};
 use crate::limits::{Limits, MAX_PEERS, MIN_MTU};
-use crate::memory::{Boxed, NoMemory, list};
+use crate::memory::{Boxed, NoMemory, list, make_room, put};
 use crate::noise::Tai64N;
 use crate::peer::{KeyHash, Peer, PeerTable};
 use crate::route::Wanted;
@@ -191,7 +191,7 @@ struct Mention {
 impl Mentions {
     fn new(hash: KeyHash, most: usize) -> Result<Self, NoMemory> {
         let mut table = HashTable::new();
-        table.try_reserve(most, |_| 0)?;
+        make_room(&mut table, most, &|_| 0)?;
         Ok(Self { table, hash, most, epoch: 0 })
     }
 
@@ -210,7 +210,7 @@ impl Mentions {
             (mention.epoch, mention.present) = (epoch, present);
         } else if self.table.len() < self.most {
             let (hash, mention) = (self.hash, Mention { key: *key, epoch, present, floor: Tai64N::ZERO });
-            self.table.insert_unique(hash.of(key), mention, |mention| hash.of(&mention.key));
+            put(&mut self.table, hash.of(key), mention, &|mention| hash.of(&mention.key));
         }
     }
 

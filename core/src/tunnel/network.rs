@@ -11,6 +11,7 @@ use super::call::Call;
 use super::shared::Shared;
 use super::timeout::RESOLVE_AGAIN;
 use crate::limits::REKEY_TIMEOUT;
+use crate::memory::{make_room, put};
 use crate::peer::{Path, Peer, PeerId};
 use crate::stats::SendError;
 use crate::time::Instant;
@@ -161,9 +162,9 @@ impl Questions {
             *last = question;
             return true;
         }
-        let has_room = self.by_peer.try_reserve(1, |other| hash_of(other.peer)).is_ok();
+        let has_room = make_room(&mut self.by_peer, 1, &|other| hash_of(other.peer)).is_ok();
         if has_room {
-            self.by_peer.insert_unique(hash_of(question.peer), question, |other| hash_of(other.peer));
+            put(&mut self.by_peer, hash_of(question.peer), question, &|other| hash_of(other.peer));
         }
         has_room
     }
