@@ -38,6 +38,12 @@ shows_entries() { diff <(grep -v sockaddr include/underpass.symbols) <("${tools}
 # What a CPU without 64-bit atomics, an unwinder or a heap of its own would lack is not even named.
 names_nothing_foreign() { ! "${tools}nm" "$provoke" | grep -E '__atomic_|__sync_|_Unwind_|__aeabi_unwind|rust_eh_personality'; }
 
+tells_programs() {
+    make -C bindings/c install NO_OS=1 TARGET=$triple CROSS_COMPILE=$tools BUILD_STD=1 DESTDIR="$out/root" PREFIX=/usr &&
+        PKG_CONFIG_PATH=$out/root/usr/lib/pkgconfig pkg-config --cflags underpass | tee /dev/stderr | grep -qw -- -DUNDERPASS_NO_OS &&
+        grep -q -- '"-DUNDERPASS_NO_OS"' "$out/root/usr/lib/cmake/Underpass/UnderpassConfig.cmake"
+}
+
 # firmware PROGRAM ARGUMENTS-OF-MAKE...: builds the example, or another program on its board.
 firmware() { make -C "$example" OUT="$out/$1.elf" "${@:2}"; }
 by_gcc() { firmware gcc LIBRARY="$plain" CC="${tools}gcc -fno-pie -no-pie"; }
@@ -97,6 +103,7 @@ if [ "${1:-}" = sizes ]; then sizes; exit; fi
 check "the library, for $triple" library ''
 check "it wants the four functions of the header, and nothing else" wants_four
 check "it shows the functions of the header, and nothing else" shows_entries
+check "pkg-config tells programs that there is no operating system" tells_programs
 check "the example, by clang" firmware example LIBRARY="$plain"
 check "the example, by gcc" by_gcc
 check "the example runs" runs example
