@@ -63,8 +63,9 @@ impl Configuration {
         Self::from_records(&interface, &peers, self.said.amnezia.clone())
     }
 
-    /// What its `[Interface]` section says.
+    /// What its `[Interface]` section says. In Kotlin and Swift it is `interfaceSection`: `interface` is a word of Kotlin's.
     #[must_use]
+    #[uniffi::method(name = "interface_section")]
     pub fn interface(&self) -> InterfaceConfiguration {
         InterfaceConfiguration::of(&self.said)
     }

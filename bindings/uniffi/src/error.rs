@@ -10,7 +10,7 @@ use underpass_core::{ConfigError, NoRandomness, Status};
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Error)]
 #[uniffi::export(Display)]
 pub enum TunnelError {
-    /// The tunnel was closed. Its code is that of C's missing pointer.
+    /// The tunnel was shut down. Its code is that of C's missing pointer.
     Closed,
     /// A struct has a size that the library does not know. Only the data plane answers so.
     Size,
@@ -63,7 +63,7 @@ pub enum TunnelError {
     Busy,
     /// A bug in the library stopped this call. The tunnel is of no use any more.
     Panic,
-    /// A bug stopped an earlier call. The tunnel is of no use any more; close it.
+    /// A bug stopped an earlier call. The tunnel is of no use any more; shut it down.
     Poisoned,
     /// There is no memory for what was asked.
     Memory,
@@ -146,7 +146,7 @@ impl TunnelError {
 impl fmt::Display for TunnelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the tunnel is closed"),
+            Self::Closed => f.write_str("the tunnel was shut down"),
             Self::Argument { what } if !what.is_empty() => write!(f, "out of its range: {what}"),
             Self::Prefix { what } if !what.is_empty() => write!(f, "a prefix length is too long: {what}"),
             Self::LowOrderKey { index: Some(index) } | Self::TooManyPeers { index: Some(index) } => {

@@ -6,7 +6,7 @@ use underpass_core::PeerId;
 use underpass_core::tunnel::Event;
 
 /// A fact that the application may want to show or act on. `peer` is the number of the peer that it is about, `user` the
-/// number that the application gave that peer.
+/// number that the application gave that peer. By the time that it is read, the peer may have been removed.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Enum)]
 pub enum TunnelEvent {
     /// A handshake completed: a new session is live.
@@ -125,7 +125,7 @@ pub trait TunnelObserver: Send + Sync {
     ///
     /// It is called by whatever thread made them, also those of the data plane, with no lock held: any method of the
     /// tunnel may be called. Come back soon, since packets wait meanwhile. It may be called when the events were pulled by
-    /// then, and once more after `close`.
+    /// then, and once more after `shut_down`.
     ///
     /// # Errors
     /// What is thrown here is passed over, and it is called again by the next call that finds events.

@@ -15,7 +15,7 @@ use underpass_core::Instant;
 /// One tunnel: a virtual interface with its key and its peers. Any thread may call any method at any time; calls wait for each
 /// other.
 ///
-/// Close it when it is no longer needed: its keys are wiped then, and not only when the last reference to it is gone.
+/// Shut it down when it is no longer needed: its keys are wiped then, and not only when the last reference to it is gone.
 #[derive(uniffi::Object)]
 #[uniffi::export(Debug)]
 pub struct Tunnel {
@@ -31,7 +31,7 @@ struct Slot<T: ?Sized>(Mutex<Option<Arc<T>>>);
 
 #[uniffi::export]
 impl Tunnel {
-    /// A tunnel from its options. `observer` is told when events wait.
+    /// A tunnel from its options. `observer` is told when events wait, which may be before this returns.
     ///
     /// # Errors
     /// `Random`, `Mtu`, `Limit`, `TooManyPeers`, `LowOrderKey`; `Argument` for padding or saved floors that are none.
@@ -49,11 +49,16 @@ impl Tunnel {
             data_plane_id,
         });
         registry::list(data_plane_id, &tunnel);
+        // A configuration may have names to resolve at once.
+        tunnel.with_core(|_| ())?;
         Ok(tunnel)
     }
 
     /// Ends the tunnel and wipes its keys. A call of another thread that is under way ends first; later calls are refused as
-    /// `Closed`. Closing again does nothing.
+    /// `Closed`. Doing it again does nothing.
+    ///
+    /// In Kotlin and Swift it is `shutDown`, for `close` of Kotlin's objects gives up the reference.
+    #[uniffi::method(name = "shut_down")]
     pub fn close(&self) {
         registry::unlist(self.data_plane_id);
         self.cell.close();
@@ -84,7 +89,8 @@ impl Tunnel {
     /// afterwards if events wait.
     ///
     /// All else waits meanwhile: one batch is a good measure. `body` calls no method of this tunnel, which would wait for
-    /// itself, and nothing that may wait for another thread that does.
+    /// itself, and nothing that may wait for another thread that does. It leaves `poll_event` alone: events go to the
+    /// application by `next_event`.
     ///
     /// # Errors
     /// `Closed`, `Poisoned`; `Panic` when `body` panics, and the tunnel is poisoned from then on.
@@ -98,7 +104,8 @@ impl Tunnel {
 
     /// Has `wake` called after each call of the control plane that may give the data plane something to do: then drain
     /// `poll_transmit` and ask `poll_timeout` again. It is called too when the tunnel was closed: then the next
-    /// [`with_core`](Self::with_core) answers `Closed`. No lock is held meanwhile. It takes the place of an earlier one.
+    /// [`with_core`](Self::with_core) answers `Closed`. No lock is held meanwhile. It takes the place of an earlier one. A reference to the tunnel in it
+    /// keeps the tunnel from ending by itself when the application lets go of it.
     pub fn set_data_plane(&self, wake: Option<Arc<dyn Fn() + Send + Sync>>) {
         self.data_plane.set(wake);
     }

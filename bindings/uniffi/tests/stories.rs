@@ -4,8 +4,8 @@ mod scene;
 use scene::{GATEWAY, PHONE, SECOND, Scene, address, configuration, counting, network, packet};
 use std::sync::Arc;
 use underpass_uniffi::{
-    AllowedIp, DropReason, Health, Padding, PeerAction, PeerChange, PresharedKey, PresharedKeyChange, PrivateKey,
-    Tunnel, TunnelEvent, TunnelLimits, of_data_plane,
+    AllowedIp, Configuration, DropReason, Health, Padding, PeerAction, PeerChange, PresharedKey, PresharedKeyChange,
+    PrivateKey, Tunnel, TunnelEvent, TunnelLimits, TunnelOptions, of_data_plane,
 };
 
 fn change(key: &Arc<PrivateKey>, action: PeerAction) -> PeerChange {
@@ -128,6 +128,24 @@ fn a_name_is_asked_for_and_the_answer_is_used() {
 }
 
 #[test]
+fn a_name_that_is_needed_at_once_is_asked_for_by_the_constructor() {
+    let text = format!(
+        "[Interface]\nPrivateKey = {}\n[Peer]\nPublicKey = {}\nEndpoint = vpn.example:1\nPersistentKeepalive = 25\n",
+        PrivateKey::generate().expect("there is chance").to_base64(),
+        PrivateKey::generate().expect("there is chance").public_key().to_base64(),
+    );
+    let options = TunnelOptions {
+        configuration: Some(Configuration::parse(text).expect("the text is good")),
+        ..Default::default()
+    };
+    let observer = Arc::new(scene::Observer::default());
+    let tunnel = Tunnel::new(options, Some(Arc::clone(&observer) as _)).expect("a tunnel");
+    assert_eq!(observer.times(), 1);
+    let peer = tunnel.peers().expect("it is open")[0].peer;
+    assert_eq!(tunnel.next_event(), Ok(Some(TunnelEvent::ResolveEndpoint { peer, user: 0 })));
+}
+
+#[test]
 fn applying_a_configuration_keeps_sessions_and_removes_what_is_not_in_it() {
     let mut scene = Scene::connected();
     let (phone, gateway) = (Arc::clone(&scene.phone.key), Arc::clone(&scene.gateway.key));
@@ -238,7 +256,7 @@ fn floors_of_peers_are_restored() {
     let saved = scene.gateway.tunnel.saved_floors().expect("it is open");
     // The gateway's floors, given to the same peer of another tunnel: that of the phone's key.
     let [phone, gateway] = keys;
-    let options = underpass_uniffi::TunnelOptions {
+    let options = TunnelOptions {
         configuration: Some(configuration(&gateway, &phone.public_key(), None, "10.0.0.2/32")),
         saved_floors: Some(saved),
         ..Default::default()
