@@ -119,9 +119,10 @@ impl From<Event> for TunnelEvent {
 }
 
 /// Whoever wants to know that events wait.
-#[uniffi::export(rust, foreign)]
+#[uniffi::export(foreign)]
 pub trait TunnelObserver: Send + Sync {
-    /// Events wait: have some thread call `next_event` until it gives none.
+    /// Events wait: have some thread call `next_event` until it gives none. Or a bug stopped a call: then it is refused as
+    /// `Poisoned`.
     ///
     /// It is called by whatever thread made them, also those of the data plane, with no lock held: any method of the
     /// tunnel may be called. Come back soon, since packets wait meanwhile. It may be called when the events were pulled by

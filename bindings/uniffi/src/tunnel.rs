@@ -86,7 +86,7 @@ impl Tunnel {
 /// The seam for the data plane, which is Rust in the same library.
 impl Tunnel {
     /// Hands the core to `body`, for packets, datagrams, deadlines and what is to be transmitted. The observer is woken
-    /// afterwards if events wait.
+    /// afterwards if events wait, and if `body` panicked.
     ///
     /// All else waits meanwhile: one batch is a good measure. `body` calls no method of this tunnel, which would wait for
     /// itself, and nothing that may wait for another thread that does. It leaves `poll_event` alone: events go to the
@@ -95,16 +95,22 @@ impl Tunnel {
     /// # Errors
     /// `Closed`, `Poisoned`; `Panic` when `body` panics, and the tunnel is poisoned from then on.
     pub fn with_core<R>(&self, body: impl FnOnce(&mut core::Tunnel) -> R) -> Result<R, TunnelError> {
-        let outcome = self.cell.enter(body)?;
-        if outcome.wake {
-            self.wake_observer();
+        let outcome = self.cell.enter(body);
+        match &outcome {
+            Ok(outcome) if outcome.wake => self.wake_observer(),
+            Err(TunnelError::Panic) => {
+                // Neither plane is to wait for a tunnel that is no more.
+                self.wake_observer();
+                self.wake_data_plane();
+            }
+            _ => {}
         }
-        Ok(outcome.answer)
+        outcome.map(|outcome| outcome.answer)
     }
 
     /// Has `wake` called after each call of the control plane that may give the data plane something to do: then drain
-    /// `poll_transmit` and ask `poll_timeout` again. It is called too when the tunnel was closed: then the next
-    /// [`with_core`](Self::with_core) answers `Closed`. No lock is held meanwhile. It takes the place of an earlier one. A reference to the tunnel in it
+    /// `poll_transmit` and ask `poll_timeout` again. It is called too when the tunnel was closed or poisoned: then the next
+    /// [`with_core`](Self::with_core) says so. No lock is held meanwhile. It takes the place of an earlier one. A reference to the tunnel in it
     /// keeps the tunnel from ending by itself when the application lets go of it.
     pub fn set_data_plane(&self, wake: Option<Arc<dyn Fn() + Send + Sync>>) {
         self.data_plane.set(wake);
@@ -122,9 +128,7 @@ impl Tunnel {
         body: impl FnOnce(&mut core::Tunnel, Instant) -> Result<R, TunnelError>,
     ) -> Result<R, TunnelError> {
         let answer = self.ask(body)?;
-        if let Some(wake) = self.data_plane.copy() {
-            call(|| wake());
-        }
+        self.wake_data_plane();
         Ok(answer)
     }
 
@@ -139,6 +143,12 @@ impl Tunnel {
 
     pub(crate) fn cell(&self) -> &Cell {
         &self.cell
+    }
+
+    fn wake_data_plane(&self) {
+        if let Some(wake) = self.data_plane.copy() {
+            call(|| wake());
+        }
     }
 
     fn wake_observer(&self) {

@@ -85,8 +85,13 @@ fn after_close_every_call_says_so() {
 fn lesson_24_a_panic_inside_is_an_error_and_poisons_the_tunnel() {
     let scene = Scene::connected();
     let tunnel = &scene.phone.tunnel;
+    let (count, wake) = counting();
+    tunnel.set_data_plane(Some(wake));
+    let woken = scene.phone.observer.times();
     let panicked = tunnel.with_core(|_| panic!("a bug"));
     assert_eq!(panicked, Err(TunnelError::Panic));
+    let told = (scene.phone.observer.times() - woken, *count.lock().expect("no panic under it"));
+    assert_eq!(told, (1, 1), "both planes hear of it, once");
     for (name, error) in every_call(tunnel) {
         assert_eq!(error.map(|error| error.code()), Some(Status::Poisoned.code()), "{name}");
     }

@@ -2656,7 +2656,8 @@ public func FfiConverterTypeTunnel_lower(_ value: Tunnel) -> UInt64 {
 public protocol TunnelObserver: AnyObject, Sendable {
     
     /**
-     * Events wait: have some thread call `next_event` until it gives none.
+     * Events wait: have some thread call `next_event` until it gives none. Or a bug stopped a call: then it is refused as
+     * `Poisoned`.
      *
      * It is called by whatever thread made them, also those of the data plane, with no lock held: any method of the
      * tunnel may be called. Come back soon, since packets wait meanwhile. It may be called when the events were pulled by
@@ -2725,7 +2726,8 @@ open class TunnelObserverImpl: TunnelObserver, @unchecked Sendable {
 
     
     /**
-     * Events wait: have some thread call `next_event` until it gives none.
+     * Events wait: have some thread call `next_event` until it gives none. Or a bug stopped a call: then it is refused as
+     * `Poisoned`.
      *
      * It is called by whatever thread made them, also those of the data plane, with no lock held: any method of the
      * tunnel may be called. Come back soon, since packets wait meanwhile. It may be called when the events were pulled by
@@ -7323,7 +7325,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_underpass_uniffi_checksum_method_configuration_to_text() != 40356) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_underpass_uniffi_checksum_method_tunnelobserver_wake() != 43131) {
+    if (uniffi_underpass_uniffi_checksum_method_tunnelobserver_wake() != 45961) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_underpass_uniffi_checksum_method_presharedkey_to_base64() != 48156) {
@@ -7482,7 +7484,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_underpass_uniffi_checksum_constructor_publickey_from_hex() != 50315) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_underpass_uniffi_checksum_constructor_tunnel_new() != 10234) {
+    if (uniffi_underpass_uniffi_checksum_constructor_tunnel_new() != 27573) {
         return InitializationResult.apiChecksumMismatch
     }
 

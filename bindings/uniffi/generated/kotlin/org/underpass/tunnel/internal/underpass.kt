@@ -1204,7 +1204,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_underpass_uniffi_checksum_method_configuration_to_text() and 0xFFFF) != 40356) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_underpass_uniffi_checksum_method_tunnelobserver_wake() and 0xFFFF) != 43131) {
+    if ((lib.uniffi_underpass_uniffi_checksum_method_tunnelobserver_wake() and 0xFFFF) != 45961) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_underpass_uniffi_checksum_method_presharedkey_to_base64() and 0xFFFF) != 48156) {
@@ -1363,7 +1363,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_underpass_uniffi_checksum_constructor_publickey_from_hex() and 0xFFFF) != 50315) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_underpass_uniffi_checksum_constructor_tunnel_new() and 0xFFFF) != 10234) {
+    if ((lib.uniffi_underpass_uniffi_checksum_constructor_tunnel_new() and 0xFFFF) != 27573) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
 }
@@ -4929,7 +4929,8 @@ public object FfiConverterTypeTunnel: FfiConverter<Tunnel, Long> {
 public interface TunnelObserver {
     
     /**
-     * Events wait: have some thread call `next_event` until it gives none.
+     * Events wait: have some thread call `next_event` until it gives none. Or a bug stopped a call: then it is refused as
+     * `Poisoned`.
      *
      * It is called by whatever thread made them, also those of the data plane, with no lock held: any method of the
      * tunnel may be called. Come back soon, since packets wait meanwhile. It may be called when the events were pulled by
@@ -5049,7 +5050,8 @@ open class TunnelObserverImpl: Disposable, AutoCloseable, TunnelObserver
 
     
     /**
-     * Events wait: have some thread call `next_event` until it gives none.
+     * Events wait: have some thread call `next_event` until it gives none. Or a bug stopped a call: then it is refused as
+     * `Poisoned`.
      *
      * It is called by whatever thread made them, also those of the data plane, with no lock held: any method of the
      * tunnel may be called. Come back soon, since packets wait meanwhile. It may be called when the events were pulled by
