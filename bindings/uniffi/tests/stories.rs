@@ -211,6 +211,29 @@ fn a_refused_peer_stays_out_until_it_is_let_in() {
 }
 
 #[test]
+fn lesson_22_a_phone_stages_a_mebibyte_at_most_unless_it_asks_for_more() {
+    let scene = Scene::new();
+    let peers = (0..8).map(|number| PeerChange {
+        endpoint: Some(scene::endpoint(([192, 0, 2, 100 + number], 1).into())),
+        allowed_ips: vec![AllowedIp { network: network(&format!("10.1.{number}.0/24")), remove: false }],
+        ..change(&PrivateKey::generate().expect("there is chance"), PeerAction::Set)
+    });
+    scene.phone.tunnel.change_peers(peers.collect()).expect("the changes are good");
+    let stage = || {
+        for number in (0..8).cycle().take(8 * 128) {
+            scene.phone.send(packet(PHONE, [10, 1, number, 1], 1400));
+        }
+        scene.phone.tunnel.statistics().expect("it is open").staged_bytes
+    };
+    let mebibyte = 1024 * 1024;
+    let held = stage();
+    assert!(held > mebibyte - 1400 && held <= mebibyte, "{held}");
+    let more = TunnelLimits { staged_bytes: Some(4 * 1024 * 1024), ..Default::default() };
+    scene.phone.tunnel.set_limits(more).expect("a good limit");
+    assert_eq!(stage(), 8 * 128 * 1400);
+}
+
+#[test]
 fn the_room_for_packets_follows_mtu_and_padding() {
     let scene = Scene::new();
     let before = scene.phone.tunnel.layout().expect("it is open");

@@ -217,7 +217,7 @@ impl Side {
         self.tunnel.with_core(|core| core.poll_timeout()).expect("the tunnel is open").map(|due| due.as_nanos())
     }
 
-    fn send(&self, packet: Vec<u8>) -> Option<(SocketAddr, SocketAddr, Vec<u8>)> {
+    pub fn send(&self, packet: Vec<u8>) -> Option<(SocketAddr, SocketAddr, Vec<u8>)> {
         let now = self.tunnel.now();
         let sent = self.tunnel.with_core(|core| {
             let layout = core.layout();
