@@ -144,7 +144,7 @@ if [ "$level" = test ]; then
         qemu-s390x-static qemu-user-static
     need qemu-system-x86_64 qemu-system-x86 busybox busybox-static cpio cpio depmod kmod xz xz-utils
     need musl-gcc musl-tools pip3 python3-pip dpkg-buildpackage dpkg-dev dh debhelper fakeroot fakeroot
-    need java openjdk-17-jdk-headless mvn maven
+    need java default-jdk-headless mvn maven
     tests/bindgen.sh --prepare
     try_rust_musl
     need_zig
