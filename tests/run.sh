@@ -88,6 +88,9 @@ all() {
     step c-examples tests/c/examples.sh
     step c-cross tests/c/cross.sh
     step c-firmware tests/c/firmware.sh
+    step uniffi cargo test -p underpass-uniffi --no-fail-fast
+    step bindgen tests/bindgen.sh
+    step kotlin tests/kotlin.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     step build cargo build --release -p underpass-linux
     step build-router tests/c/router.sh

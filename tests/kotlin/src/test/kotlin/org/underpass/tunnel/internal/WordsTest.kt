@@ -1,0 +1,66 @@
+package org.underpass.tunnel.internal
+
+import org.junit.jupiter.api.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertTrue
+
+class WordsTest {
+    /** One of each. A word that the library gains is missed here, or does not compile. */
+    private val errors = listOf(
+        TunnelException.Closed(),
+        TunnelException.Size(),
+        TunnelException.Argument("x"),
+        TunnelException.Buffer(),
+        TunnelException.Overlap(),
+        TunnelException.Batch(),
+        TunnelException.Key(),
+        TunnelException.Config(emptyList(), 0uL),
+        TunnelException.LowOrderKey(null),
+        TunnelException.TooManyPeers(3u),
+        TunnelException.Prefix("x"),
+        TunnelException.Mtu(),
+        TunnelException.Limit(),
+        TunnelException.NoPeer(),
+        TunnelException.Job(),
+        TunnelException.Random(),
+        TunnelException.Busy(),
+        TunnelException.Panic(),
+        TunnelException.Poisoned(),
+        TunnelException.Memory(),
+    )
+
+    private val events = listOf(
+        TunnelEvent.SessionEstablished(1uL, 0uL),
+        TunnelEvent.HandshakeFailed(1uL, 0uL),
+        TunnelEvent.SessionExpired(1uL, 0uL),
+        TunnelEvent.EndpointMoved(1uL, 0uL, Path(SocketAddress("192.0.2.1", 1u), null, 0u)),
+        TunnelEvent.ResolveEndpoint(1uL, 0uL),
+        TunnelEvent.HealthChanged(1uL, 0uL, Health.UP),
+        TunnelEvent.TimestampAhead(1uL, 0uL),
+        TunnelEvent.ClockLeapt,
+        TunnelEvent.LayoutChanged,
+    )
+
+    @Test
+    fun `every error has the code of the core`() {
+        val codes = vocabulary().statuses.map { it.number }.filter { it < 0 }
+        assertEquals(codes.toSet(), errors.map { it.code() }.toSet())
+        assertEquals(codes.size, errors.size)
+        assertTrue(errors.all { it.toString().isNotEmpty() })
+    }
+
+    @Test
+    fun `every event has the number of the core`() {
+        // The number 8 stays taken, and does not come.
+        val kinds = vocabulary().events.filter { it.name != "lost" }.map { it.number.toUInt() }
+        assertEquals(kinds.toSet(), events.map { it.kind() }.toSet())
+    }
+
+    @Test
+    fun `every reason has a word`() {
+        fun names(words: List<Word>) = words.map { it.name.uppercase() }.toSet()
+        assertEquals(names(vocabulary().dropReasons) + "OTHER", DropReason.entries.map { it.name }.toSet())
+        assertEquals(names(vocabulary().sendErrors) + "OTHER", SendError.entries.map { it.name }.toSet())
+        assertTrue(libraryVersion().matches(Regex("""\d+\.\d+\.\d+""")))
+    }
+}
