@@ -4,12 +4,13 @@
  * Tell a tunnel what happened (underpass_tunnel_handle_*), and ask it what to do (underpass_tunnel_poll_*). After every
  * function that says "Then poll", call underpass_tunnel_poll_transmit() and underpass_tunnel_poll_event() until they
  * have nothing more, then underpass_tunnel_poll_timeout(), and sleep until that deadline, a packet or a datagram.
- * docs/c-guide.md shows a whole program.
+ * docs/c-guide.md explains the loop, bindings/c/examples has whole programs.
  *
  * These rules hold for every function:
  *
  * - Results. A function of type UNDERPASS_STATUS returns 0 when it is done, a number above 0 when it is done with a
- *   remark, and a number below 0 when it refuses. A refusal changes nothing, and writes to no parameter. Each code is
+ *   remark, and a number below 0 when it refuses. A refusal changes nothing, and writes to no parameter
+ *   (but underpass_tunnel_poll_transmit() may have sent other things before it refuses). Each code is
  *   explained where it is defined. Numbers of codes never change; later versions may add codes. A function names the
  *   codes that have a meaning of their own there. Every function may also return the codes that its parameters allow:
  *   UNDERPASS_E_NULL, UNDERPASS_E_SIZE, UNDERPASS_E_BUFFER, UNDERPASS_E_ARGUMENT (for numbers out of range, unknown
@@ -20,19 +21,23 @@
  * - Parameters. Memory belongs to the caller; the library uses it until the function returns, unless it says otherwise.
  *   Output parameters come last. For an output array or text, cap is how many elements there is room for, and len
  *   becomes how many there are; NULL with a cap of 0 asks for len alone. With UNDERPASS_E_BUFFER, len becomes what is
- *   needed: it is the only parameter that a refusal writes to. Output texts end with a NUL that len does not count.
+ *   needed: it is the only parameter that a refusal writes to. Output texts end with a NUL that len does not count:
+ *   give a cap of len + 1.
  *   Input texts have len bytes and need no NUL. An input array or text of 0 elements may be NULL. Functions with an
  *   index, which begins at 0, return UNDERPASS_NOTHING after the last element. Functions that return a text never return
  *   NULL, and the text is valid for ever. A key has UNDERPASS_KEY_LEN bytes.
  * - Structs that begin with size may grow. Set size to the sizeof of the struct, in output structs too; the functions
  *   *_init() do that. Old programs then work with new libraries, and new programs with old libraries, as long as those
- *   have what the program uses. Fields called reserved are 0.
+ *   have what the program uses. A library that is
+ *   older leaves the part that it does not know of an output struct unwritten: set it to zero first. Fields called
+ *   reserved are not looked at; set them to 0.
  * - Threads. Any thread may use a tunnel, one call at a time; UNDERPASS_E_BUSY reports a second one. Any number of threads
  *   may read a configuration at the same time. Functions with neither may be called by any thread at any time. While
  *   something is freed, and afterwards, no thread may use it. Do not call any function from a signal handler, nor one of
  *   a tunnel from its own entropy function.
  * - Forks. Parent and child must not seal with the same keys. In the child, the first call on a tunnel ends its sessions,
- *   and handshakes begin anew. Jobs begun before the fork are refused: discard them. So a program may become a daemon
+ *   and handshakes begin anew, at once, or 5 s after the last initiation. Jobs begun before the fork are refused: discard
+ *   them. Other threads do not live on in the child. So a program may become a daemon
  *   after it has made its tunnel. This holds for fork(), daemon(), and clone() without CLONE_VM. If another thread of the
  *   parent was inside a tunnel, that tunnel is UNDERPASS_E_POISONED in the child.
  * - Time. now is nanoseconds of a clock that goes on while the machine sleeps (CLOCK_BOOTTIME on Linux); it may count from
@@ -155,11 +160,13 @@ void underpass_host_panic(const char *message, size_t message_len, const char *f
 #define UNDERPASS_NOTHING 1 /**< Done, but there is nothing (more) to return: output parameters are unchanged. */
 
 #define UNDERPASS_E_NULL (-1) /**< A pointer is NULL that must not be. Fix the call. */
-/** A struct has a size that this library does not know: not its sizeof, or that of a newer header. */
+/** A struct has a size that no version of it has, or something is set in a part that this library does not know. */
 #define UNDERPASS_E_SIZE (-2)
 /** A number out of range, an unknown flag, text that is not UTF-8, or an array that is not aligned. Fix the call. */
 #define UNDERPASS_E_ARGUMENT (-3)
-/** There is too little room for the output; len says how much is needed. Make room, call again. */
+
+/** There is too little room for the output. Where there is a len, it says how much is needed (for a text, one more for its
+ * NUL). Make room, call again. */
 #define UNDERPASS_E_BUFFER (-4)
 #define UNDERPASS_E_OVERLAP (-5) /**< Buffers of a batch overlap each other, the slots, or the jobs. Fix the call. */
 #define UNDERPASS_E_BATCH (-6) /**< More than UNDERPASS_MAX_BATCH slots. Make several calls. */
@@ -173,8 +180,9 @@ void underpass_host_panic(const char *message, size_t message_len, const char *f
 #define UNDERPASS_E_LIMIT (-13) /**< A limit of the options is too great. Fix the call. */
 #define UNDERPASS_E_NO_PEER (-14) /**< No peer has this number or key, or not any more. */
 
-/** A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was
- * filled again since. Discard the jobs of the batch and drop its packets; fix the order of the calls. */
+/** A job was not begun for this slot, by this tunnel and process, or is not ready for this step; or the slot's buffer was
+ * filled again since, as far as its first bytes tell. Discard the jobs of the batch and drop its packets; fix the order of the calls.
+ */
 #define UNDERPASS_E_JOB (-15)
 #define UNDERPASS_E_RANDOM (-16) /**< The system, or entropy of the options, gave no randomness. Try again later. */
 #define UNDERPASS_E_BUSY (-17) /**< Another thread is inside this handle. Keep threads apart with a lock of your own. */
@@ -466,13 +474,15 @@ typedef struct underpass_uapi_result {
 /** The two ends of a datagram. */
 typedef struct underpass_path {
     underpass_address remote; /**< The other side. */
-    /** Our address: where a datagram arrived, or from where to send one. UNDERPASS_FAMILY_NONE: any. */
+    /** Our address: where a datagram arrived, or from where to send one. IPv4 in IPv6 is taken as IPv4.
+     * UNDERPASS_FAMILY_NONE: any. */
     underpass_ip local;
 } underpass_path;
 
 /** One packet or datagram of a batch: an array of len slots, UNDERPASS_MAX_BATCH at most. After UNDERPASS_OK each says
  * what became of it: do what its verdict asks for. UNDERPASS_E_ARGUMENT: start and len of one lie beyond its cap, or,
- * of a datagram, its path has no remote address or its ecn is greater than 3; then nothing was done. Never grows. */
+ * of a datagram, its path has no remote address or its ecn is greater than 3; then nothing was done. Buffers stay where they
+ * are; set start and len anew for each batch. Never grows. */
 typedef struct underpass_slot {
     uint8_t *UNDERPASS_NULLABLE buf; /**< In: memory that no other slot shares. */
     uint32_t cap; /**< In: its bytes. */
@@ -714,7 +724,8 @@ UNDERPASS_STATUS underpass_peer_change_init(underpass_peer_change *out, uint32_t
 
 /** Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
  * - changes: len of them, all of the size of the first.
- * - peers: out, len of them: the number of the peer of each change, 0 where it is not there afterwards; or NULL.
+ * - peers: out, len of them: the number of the peer of each change, 0 where it is not there afterwards (it was removed, or the
+ *   key is our own); or NULL.
  * - UNDERPASS_E_LOW_ORDER_KEY: a public key that no peer can have. All zeros is taken: nothing is ever sent to that
  *   peer.
  * - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Remove some first.
@@ -725,17 +736,18 @@ UNDERPASS_STATUS underpass_tunnel_configure_peers(underpass_tunnel *tunnel, uint
 /** Removes every peer, with its sessions and staged packets. Then poll. */
 UNDERPASS_STATUS underpass_tunnel_remove_all_peers(underpass_tunnel *tunnel, uint64_t now);
 
-/** Sets the private key, or removes it: NULL or all zeros. Sessions end, unless the key is the same. Then poll. */
+/** Sets the private key, or removes it: NULL or all zeros. Sessions end, unless the key is the same. A
+ * peer that has the public key of the new one is removed. Then poll. */
 UNDERPASS_STATUS underpass_tunnel_set_private_key(underpass_tunnel *tunnel, uint64_t now,
     const uint8_t *UNDERPASS_NULLABLE private_key);
 
-/** Sets the MTU of the virtual interface, 68 to 65535 bytes: datagrams need other room then, see
- * underpass_tunnel_layout(). */
+/** Sets the MTU of the virtual interface, 68 to 65535 bytes. Datagrams need other room then, see
+ * underpass_tunnel_layout(). Then poll. */
 UNDERPASS_STATUS underpass_tunnel_set_mtu(underpass_tunnel *tunnel, uint64_t now, uint32_t mtu);
 
 /** Sets how packets are padded before they are sealed, so that lengths tell less to whoever watches the network. Any
  * WireGuard peer takes padded packets; nothing is padded beyond the MTU. Datagrams need other room then, see
- * underpass_tunnel_layout().
+ * underpass_tunnel_layout(). Then poll.
  * - padding: to a multiple of so many bytes: 16, which is what every implementation does, or a power of two from 32 to
  *   32768; UNDERPASS_PADDING_MTU; 0: 16. */
 UNDERPASS_STATUS underpass_tunnel_set_padding(underpass_tunnel *tunnel, uint64_t now, uint32_t padding);
@@ -748,7 +760,7 @@ UNDERPASS_STATUS underpass_tunnel_set_limits(underpass_tunnel *tunnel, uint64_t 
 /** Tells the room that packets and datagrams need at present. */
 UNDERPASS_STATUS underpass_tunnel_layout(const underpass_tunnel *tunnel, underpass_layout *out);
 
-/** Tells how many bytes the datagram has that a packet of so many bytes becomes. */
+/** Tells how many bytes the datagram has that a packet of so many bytes, 65535 at most, becomes. */
 UNDERPASS_STATUS underpass_tunnel_datagram_len(const underpass_tunnel *tunnel, size_t packet, size_t *datagram);
 
 /** Makes the tunnel what a configuration says, as wg syncconf does: peers that are not in it go, the rest keep their
@@ -856,13 +868,13 @@ UNDERPASS_STATUS underpass_tunnel_connect(underpass_tunnel *tunnel, uint64_t now
  * does not work is left to the host until the peer is heard from again; an endpoint that cannot be reached is looked
  * for elsewhere, if it has a name. Neither happens when the peer is reached over another path by now. Then poll.
  * - path: what the slot or the transmit said.
- * - len: bytes of those datagrams; 0: they left after all, from another address than that of the path.
+ * - len: how many bytes did not leave; 0: none, since you sent the datagrams from another address than that of the path.
  * - kind: UNDERPASS_SEND_ERROR_*. */
 UNDERPASS_STATUS underpass_tunnel_handle_send_error(underpass_tunnel *tunnel, underpass_peer_id peer,
     const underpass_path *path, size_t len, uint32_t kind);
 
 /** Ends the sessions and handshakes of a peer at once, wipes their keys and drops what is staged for it. The peer
- * stays; the next packet or initiation begins a new session, unless it is refused. */
+ * stays; the next packet or initiation begins a new session, unless it is refused. Then poll. */
 UNDERPASS_STATUS underpass_tunnel_end_sessions(underpass_tunnel *tunnel, uint64_t now, underpass_peer_id peer);
 
 /** Refuses a peer, or no longer if refused is 0: a user who was suspended or logged out. Its sessions end; its

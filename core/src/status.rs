@@ -65,8 +65,8 @@ statuses! {
     NoPeer = -14, "E_NO_PEER", "no such peer";
     /// The job was not begun for this, or is done.
     Job = -15, "E_JOB", "the job is not one for this step";
-    /// The system gives no randomness.
-    Random = -16, "E_RANDOM", "the system gives no randomness";
+    /// There is no randomness, from the system or the host.
+    Random = -16, "E_RANDOM", "there is no randomness";
     /// Another call is inside the handle.
     Busy = -17, "E_BUSY", "the handle is in use by another call";
     /// A bug in the library.

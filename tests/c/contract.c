@@ -39,6 +39,10 @@ TEST(room_is_told_and_follows_mtu_and_padding)
     EQ(layout.headroom, UNDERPASS_HEADROOM);
     EQ(layout.transmit_buffer, TRANSMIT_BUFFER);
     EQ(datagram_len(&scene.left, 60), 64 + 32);
+    len = 7;
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_datagram_len(scene.left.tunnel, 65536, &len));
+    STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_datagram_len(scene.left.tunnel, SIZE_MAX, &len));
+    EQ(len, 7);
     scene_shake(&scene);
     drain_events(&scene.left);
     OK(underpass_tunnel_set_padding(scene.left.tunnel, scene.now, 256));

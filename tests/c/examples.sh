@@ -54,7 +54,7 @@ check "CMake" by_cmake
 
 guide_compiles() {
     {
-        printf '#include <underpass.h>\n'
+        printf '#include <stdbool.h>\n#include <underpass.h>\n'
         printf 'void send_datagram(underpass_peer_id, const underpass_path *, uint8_t, const uint8_t *, size_t);\n'
         printf 'void report(const char *);\n'
         printf 'void write_packet(const uint8_t *, size_t);\nvoid act_on(const underpass_event *);\n'

@@ -30,7 +30,10 @@ static int32_t seal_one(scene *scene)
 static int in_child(scene *scene, underpass_slot *slot, underpass_job *job)
 {
     underpass_stats stats;
+    /* Not even before the tunnel has noticed. */
+    WELL(underpass_jobs_crypt(slot, job, 1) == UNDERPASS_E_JOB);
     WELL(seal_one(scene) == UNDERPASS_VERDICT_STAGED);
+    WELL(underpass_jobs_crypt(slot, job, 1) == UNDERPASS_E_JOB);
     WELL(underpass_tunnel_finish_packets(scene->left.tunnel, scene->now, slot, job, 1) == UNDERPASS_E_JOB);
     scene_pass(scene, scene->now + 11 * SECOND, 0);
     WELL(seal_one(scene) == UNDERPASS_VERDICT_SEND);

@@ -33,6 +33,8 @@ TEST(keys_and_null)
     IS_NULL(underpass_address_to_sockaddr(&address, UNDERPASS_FAMILY_NONE, text, sizeof text, NULL));
     IS_NULL(underpass_key_to_base64(key, NULL, 45));
     IS_NULL(underpass_key_to_hex(key, NULL, 65));
+    STATUS(UNDERPASS_E_BUFFER, underpass_key_to_base64(key, NULL, 0));
+    STATUS(UNDERPASS_E_BUFFER, underpass_key_to_hex(key, NULL, 0));
 }
 
 TEST(configurations_and_null)

@@ -97,7 +97,7 @@ mentioned() {
     local name missing=0
     for name in $(grep -v '^ \*' include/underpass.h | grep -oE '\bunderpass_[a-z0-9_]+\(' | tr -d '(' | sort -u) \
         $(sed -n '/UNDERPASS_STATUS/d; s/^#define \(UNDERPASS_[A-Z0-9_]*\) .*[0-9].*/\1/p' include/underpass.h); do
-        grep -qw "$name" tests/c/*.c && continue
+        grep -qw "$name" tests/c/*.c tests/c/firmware/*.c bindings/c/examples/firmware/*.c && continue
         echo "no test mentions $name"
         missing=1
     done

@@ -103,7 +103,7 @@ static void start_workers(size_t workers) {
     }
 }
 
-/* ---- datagrams ---- */
+/* ---- datagrams: without ECN, which router.c has ---- */
 /* One socket speaks both families: it wants IPv4 as ::ffff:a.b.c.d, and gives it so. */
 static struct sockaddr_in6 to_system(const underpass_address *address) {
     struct sockaddr_in6 out;

@@ -47,7 +47,8 @@ pub struct underpass_address {
 pub struct underpass_path {
     /// The other side.
     pub remote: underpass_address,
-    /// Our address: where a datagram arrived, or from where to send one. UNDERPASS_FAMILY_NONE: any.
+    /// Our address: where a datagram arrived, or from where to send one. IPv4 in IPv6 is taken as IPv4.
+    /// UNDERPASS_FAMILY_NONE: any.
     pub local: underpass_ip,
 }
 

@@ -29,7 +29,8 @@ pub const UNDERPASS_VERDICT_DROPPED: i32 = 7;
 
 /// One packet or datagram of a batch: an array of len slots, UNDERPASS_MAX_BATCH at most. After UNDERPASS_OK each says
 /// what became of it: do what its verdict asks for. UNDERPASS_E_ARGUMENT: start and len of one lie beyond its cap, or,
-/// of a datagram, its path has no remote address or its ecn is greater than 3; then nothing was done. Never grows.
+/// of a datagram, its path has no remote address or its ecn is greater than 3; then nothing was done. Buffers stay where they
+/// are; set start and len anew for each batch. Never grows.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct underpass_slot {

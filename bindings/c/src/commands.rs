@@ -52,7 +52,7 @@ pub extern "C" fn underpass_tunnel_connect(tunnel: *mut underpass_tunnel, now: u
 /// does not work is left to the host until the peer is heard from again; an endpoint that cannot be reached is looked
 /// for elsewhere, if it has a name. Neither happens when the peer is reached over another path by now. Then poll.
 /// - path: what the slot or the transmit said.
-/// - len: bytes of those datagrams; 0: they left after all, from another address than that of the path.
+/// - len: how many bytes did not leave; 0: none, since you sent the datagrams from another address than that of the path.
 /// - kind: UNDERPASS_SEND_ERROR_*.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_handle_send_error(
@@ -71,7 +71,7 @@ pub extern "C" fn underpass_tunnel_handle_send_error(
 }
 
 /// Ends the sessions and handshakes of a peer at once, wipes their keys and drops what is staged for it. The peer
-/// stays; the next packet or initiation begins a new session, unless it is refused.
+/// stays; the next packet or initiation begins a new session, unless it is refused. Then poll.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_end_sessions(
     tunnel: *mut underpass_tunnel,

@@ -119,7 +119,8 @@ pub extern "C" fn underpass_peer_change_init(out: *mut underpass_peer_change, si
 
 /// Adds, changes and removes peers, in the order of the changes, all or none. Sessions go on. Then poll.
 /// - changes: len of them, all of the size of the first.
-/// - peers: out, len of them: the number of the peer of each change, 0 where it is not there afterwards; or NULL.
+/// - peers: out, len of them: the number of the peer of each change, 0 where it is not there afterwards (it was removed, or the
+///   key is our own); or NULL.
 /// - UNDERPASS_E_LOW_ORDER_KEY: a public key that no peer can have. All zeros is taken: nothing is ever sent to that
 ///   peer.
 /// - UNDERPASS_E_TOO_MANY_PEERS: more than max_peers of the options. Remove some first.
@@ -161,7 +162,8 @@ pub extern "C" fn underpass_tunnel_remove_all_peers(tunnel: *mut underpass_tunne
     enter_tunnel(tunnel, |_, tunnel| Ok(tunnel.configure(Instant::from_nanos(now), &[Change::RemoveAllPeers])?))
 }
 
-/// Sets the private key, or removes it: NULL or all zeros. Sessions end, unless the key is the same. Then poll.
+/// Sets the private key, or removes it: NULL or all zeros. Sessions end, unless the key is the same. A
+/// peer that has the public key of the new one is removed. Then poll.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_set_private_key(
     tunnel: *mut underpass_tunnel,
@@ -177,8 +179,8 @@ pub extern "C" fn underpass_tunnel_set_private_key(
     })
 }
 
-/// Sets the MTU of the virtual interface, 68 to 65535 bytes: datagrams need other room then, see
-/// underpass_tunnel_layout().
+/// Sets the MTU of the virtual interface, 68 to 65535 bytes. Datagrams need other room then, see
+/// underpass_tunnel_layout(). Then poll.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_set_mtu(tunnel: *mut underpass_tunnel, now: u64, mtu: u32) -> i32 {
     enter_tunnel(tunnel, |_, tunnel| {
@@ -189,7 +191,7 @@ pub extern "C" fn underpass_tunnel_set_mtu(tunnel: *mut underpass_tunnel, now: u
 
 /// Sets how packets are padded before they are sealed, so that lengths tell less to whoever watches the network. Any
 /// WireGuard peer takes padded packets; nothing is padded beyond the MTU. Datagrams need other room then, see
-/// underpass_tunnel_layout().
+/// underpass_tunnel_layout(). Then poll.
 /// - padding: to a multiple of so many bytes: 16, which is what every implementation does, or a power of two from 32 to
 ///   32768; UNDERPASS_PADDING_MTU; 0: 16.
 #[unsafe(no_mangle)]
@@ -233,7 +235,7 @@ pub extern "C" fn underpass_tunnel_layout(tunnel: *const underpass_tunnel, out: 
     })
 }
 
-/// Tells how many bytes the datagram has that a packet of so many bytes becomes.
+/// Tells how many bytes the datagram has that a packet of so many bytes, 65535 at most, becomes.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_datagram_len(
     tunnel: *const underpass_tunnel,
@@ -241,7 +243,10 @@ pub extern "C" fn underpass_tunnel_datagram_len(
     datagram: *mut usize,
 ) -> i32 {
     enter_tunnel(tunnel, |caller, tunnel| {
-        caller.out(datagram)?.put(tunnel.layout().datagram_len(packet));
+        let out = caller.out(datagram)?;
+        // No packet is longer.
+        u16::try_from(packet).map_err(|_| Status::Argument)?;
+        out.put(tunnel.layout().datagram_len(packet));
         Ok(())
     })
 }

@@ -61,13 +61,13 @@ impl Owner {
 
 /// The number of this process.
 #[cfg(feature = "std")]
-fn number_of_this() -> u32 {
+pub(crate) fn number_of_this() -> u32 {
     std::process::id()
 }
 
 /// Without an operating system there is one program, and nothing forks it.
 #[cfg(not(feature = "std"))]
-const fn number_of_this() -> u32 {
+pub(crate) const fn number_of_this() -> u32 {
     1
 }
 

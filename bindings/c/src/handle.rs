@@ -69,11 +69,14 @@ pub(crate) struct Marks {
     pub(crate) jobs: u64,
     /// What the host calls it.
     pub(crate) user: u64,
+    /// The process whose call it is.
+    pub(crate) process: u32,
 }
 
 /// The right to use a tunnel, of one call. Unless it is released, the tunnel is poisoned: a panic went by.
 pub(crate) struct Claim<'c> {
     handle: &'c underpass_tunnel,
+    process: u32,
     after: u32,
 }
 
@@ -116,7 +119,7 @@ impl<'c> Caller<'c> {
             // Or a thread of the parent was inside when it forked: it will never come out here.
             Err(_) => return Err(Status::Poisoned),
         }
-        let mut claim = Claim { handle, after: POISONED };
+        let mut claim = Claim { handle, process: process.number, after: POISONED };
         if process.is_new {
             claim.take_over(process.number);
         }
@@ -178,7 +181,7 @@ impl<'c> Caller<'c> {
 impl Claim<'_> {
     /// How the tunnel is known outside the core.
     pub(crate) fn marks(&self) -> Marks {
-        Marks { jobs: self.handle.mark.get(), user: self.handle.user }
+        Marks { jobs: self.handle.mark.get(), user: self.handle.user, process: self.process }
     }
 
     /// The tunnel.

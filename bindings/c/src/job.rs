@@ -44,6 +44,8 @@ pub(crate) struct Begun {
     tag: u64,
     /// The mark of the tunnel that began it.
     pub(crate) mark: u64,
+    /// The process that began it: the child of a fork must not seal what its parent seals.
+    pub(crate) process: u32,
     /// The buffer it was begun with.
     buffer: usize,
     /// The header of its datagram, which a buffer that was filled anew meanwhile does not have.
@@ -73,10 +75,10 @@ const _: () = assert!(align_of::<Begun>() <= align_of::<underpass_job>());
 
 impl underpass_job {
     /// Begins a job, whatever was there before.
-    pub(crate) fn begin(&mut self, mark: u64, slot: &underpass_slot, buf: &[u8], work: Work) {
+    pub(crate) fn begin(&mut self, mark: u64, process: u32, slot: &underpass_slot, buf: &[u8], work: Work) {
         self.wipe();
         let header = header_of(&work, slot, buf).unwrap_or_default();
-        let begun = Begun { tag: self.own_tag(), mark, buffer: slot.buf.addr(), header, work };
+        let begun = Begun { tag: self.own_tag(), mark, process, buffer: slot.buf.addr(), header, work };
         // SAFETY: it fits, in size and alignment, and it is not dropped there but by `finish` or, having no more than
         // bytes to its name, by `wipe`.
         unsafe { ptr::from_mut(self).cast::<Begun>().write(begun) };

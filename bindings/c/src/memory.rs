@@ -205,7 +205,8 @@ impl<'c> Caller<'c> {
 
     /// Room for text with its NUL, whose length the caller knows.
     pub(crate) fn word_out(self, to: *mut c_char, cap: usize) -> Result<TextOut<'c>, Status> {
-        Ok(TextOut { to: present(to)?, cap, asks: false, len: None })
+        let to = if cap == 0 { NonNull::dangling() } else { present(to)? };
+        Ok(TextOut { to, cap, asks: false, len: None })
     }
 
     /// Memory to write a datagram to.
@@ -482,5 +483,7 @@ fn record_size<T: Record>(from: NonNull<T>) -> Result<usize, Status> {
 
 fn checked_size<T: Record>(size: u32) -> Result<usize, Status> {
     let size = size as usize;
-    if (T::FIRST..=MAX_RECORD).contains(&size) { Ok(size) } else { Err(Status::Size) }
+    // Every version ends where a struct can: none is cut within a field.
+    let is_whole = size == T::FIRST || size.is_multiple_of(align_of::<T>());
+    if is_whole && (T::FIRST..=MAX_RECORD).contains(&size) { Ok(size) } else { Err(Status::Size) }
 }

@@ -1,6 +1,7 @@
 //! B. The data plane in three steps, for many cores: begin and finish with the tunnel, crypt without.
 use crate::batch::{UNDERPASS_VERDICT_PENDING, every, opened, underpass_slot};
 use crate::boundary::{enter, enter_marked};
+use crate::fork::number_of_this;
 use crate::handle::{Marks, underpass_tunnel};
 use crate::job::{Begun, Work, underpass_job};
 use crate::memory::{Slots, Which};
@@ -20,12 +21,12 @@ pub extern "C" fn underpass_tunnel_begin_packets(
     jobs: *mut underpass_job,
     len: usize,
 ) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, Marks { jobs: mark, .. }| {
+    enter_marked(tunnel, |caller, tunnel, marks| {
         let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, every)?;
         for ((slot, buf), job) in opened(slots).zip(jobs) {
             let packet = PacketBuf { packet: slot.range(), buf };
             match tunnel.begin_seal(Instant::from_nanos(now), packet) {
-                Begin::Crypt(work) => slot.begin(buf, job, mark, Work::Seal(work)),
+                Begin::Crypt(work) => slot.begin(buf, job, marks, Work::Seal(work)),
                 Begin::Done(verdict) => {
                     job.wipe();
                     slot.settle_packet(&verdict);
@@ -47,14 +48,14 @@ pub extern "C" fn underpass_tunnel_begin_datagrams(
     jobs: *mut underpass_job,
     len: usize,
 ) -> i32 {
-    enter_marked(tunnel, |caller, tunnel, Marks { jobs: mark, .. }| {
+    enter_marked(tunnel, |caller, tunnel, marks| {
         let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, every)?;
         slots.look().iter().try_for_each(underpass_slot::check_source)?;
         for ((slot, buf), job) in opened(slots).zip(jobs) {
             let (path, ecn) = slot.source();
             let datagram = buf.get_mut(slot.range()).unwrap_or_default();
             match tunnel.begin_open(Instant::from_nanos(now), path, ecn, datagram) {
-                Begin::Crypt(work) => slot.begin(buf, job, mark, Work::Open(work)),
+                Begin::Crypt(work) => slot.begin(buf, job, marks, Work::Open(work)),
                 Begin::Done(verdict) => {
                     job.wipe();
                     slot.settle_datagram(&verdict);
@@ -72,7 +73,9 @@ pub extern "C" fn underpass_tunnel_begin_datagrams(
 pub extern "C" fn underpass_jobs_crypt(slots: *mut underpass_slot, jobs: *mut underpass_job, len: usize) -> i32 {
     enter(|caller| {
         let (slots, jobs) = caller.slots_with_jobs(slots, jobs, len, underpass_slot::is_pending)?;
-        check_jobs(&slots, jobs, |_| true)?;
+        // There is no tunnel here that could tell, so the system is asked, once for all jobs.
+        let process = number_of_this();
+        check_jobs(&slots, jobs, |begun| begun.process == process)?;
         for ((slot, buf), job) in slots.open().zip(jobs) {
             let (Some(buf), Some(begun)) = (buf, job.begun()) else { continue };
             begun.work.crypt(buf, slot.range());
@@ -161,8 +164,8 @@ fn check_jobs(
 }
 
 impl underpass_slot {
-    fn begin(&mut self, buf: &[u8], job: &mut underpass_job, mark: u64, work: Work) {
-        job.begin(mark, self, buf, work);
+    fn begin(&mut self, buf: &[u8], job: &mut underpass_job, marks: Marks, work: Work) {
+        job.begin(marks.jobs, marks.process, self, buf, work);
         self.verdict = UNDERPASS_VERDICT_PENDING;
     }
 }

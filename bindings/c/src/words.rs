@@ -47,11 +47,12 @@ pub const UNDERPASS_OK: i32 = 0;
 pub const UNDERPASS_NOTHING: i32 = 1;
 /// A pointer is NULL that must not be. Fix the call.
 pub const UNDERPASS_E_NULL: i32 = -1;
-/// A struct has a size that this library does not know: not its sizeof, or that of a newer header.
+/// A struct has a size that no version of it has, or something is set in a part that this library does not know.
 pub const UNDERPASS_E_SIZE: i32 = -2;
 /// A number out of range, an unknown flag, text that is not UTF-8, or an array that is not aligned. Fix the call.
 pub const UNDERPASS_E_ARGUMENT: i32 = -3;
-/// There is too little room for the output; len says how much is needed. Make room, call again.
+/// There is too little room for the output. Where there is a len, it says how much is needed (for a text, one more for its
+/// NUL). Make room, call again.
 pub const UNDERPASS_E_BUFFER: i32 = -4;
 /// Buffers of a batch overlap each other, the slots, or the jobs. Fix the call.
 pub const UNDERPASS_E_OVERLAP: i32 = -5;
@@ -73,8 +74,8 @@ pub const UNDERPASS_E_MTU: i32 = -12;
 pub const UNDERPASS_E_LIMIT: i32 = -13;
 /// No peer has this number or key, or not any more.
 pub const UNDERPASS_E_NO_PEER: i32 = -14;
-/// A job was not begun for this slot and tunnel, is not ready for this step, or is done; or the slot's buffer was
-/// filled again since. Discard the jobs of the batch and drop its packets; fix the order of the calls.
+/// A job was not begun for this slot, by this tunnel and process, or is not ready for this step; or the slot's buffer was
+/// filled again since, as far as its first bytes tell. Discard the jobs of the batch and drop its packets; fix the order of the calls.
 pub const UNDERPASS_E_JOB: i32 = -15;
 /// The system, or entropy of the options, gave no randomness. Try again later.
 pub const UNDERPASS_E_RANDOM: i32 = -16;
