@@ -84,7 +84,9 @@ fn take(
     let keep = env.new_global_ref(slab).and_then(|slab| Ok((slab, env.new_global_ref(facts)?)));
     let keep = Box::new(keep.map_err(|_| Status::Memory)?);
     // SAFETY: both are direct buffers that may be written to, of these capacities; direct buffers are made of zeros, and do
-    // not move as long as they are referred to, which `keep` does. A feed whose slab is another's is refused by `list`.
+    // not move as long as they are referred to, which `keep` does. A feed whose slab is another's is refused by `list`. That Java
+    // leaves the slab alone while a call is under way is asked of the application: what it breaks is bytes, for all lengths
+    // are read once.
     let memory = unsafe { Memory::new(one, two, slots, stride, keep) }?;
     let tunnel = underpass_uniffi::of_data_plane(data_plane_id.cast_unsigned()).ok_or(Status::Null)?;
     Ok(registry::list(Feed::new(tunnel, memory, slots, stride))?.cast_signed())

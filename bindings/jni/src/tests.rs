@@ -1,7 +1,8 @@
 //! Facts, checks and feeds without a Java machine.
 use crate::facts::{
-    BOUNCE, CONSUMED, DELIVER, DROPPED, Facts, LEN, LONGS, REMOTE_FAMILY, REMOTE_LOW, REMOTE_PORT, REPLY, SEND, STAGED,
-    START, VERDICT,
+    BOUNCE, CONSUMED, DELIVER, DROPPED, ECN, Facts, LEN, LINK, LOCAL_FAMILY, LOCAL_HIGH, LOCAL_LOW, LONGS, PEER,
+    REASON, REMOTE_FAMILY, REMOTE_HIGH, REMOTE_LOW, REMOTE_PORT, REMOTE_SCOPE, REPLY, SEND, STAGED, START, USER,
+    VERDICT,
 };
 use crate::feed::Feed;
 use crate::memory::Memory;
@@ -33,7 +34,7 @@ fn paths_come_back_as_they_were_written() {
 }
 
 #[test]
-fn numbers_that_cannot_be_are_refused() {
+fn lesson_26_numbers_that_cannot_be_are_refused() {
     for (start, len, good) in [
         (0, 0, true),
         (0, 2048, true),
@@ -60,7 +61,7 @@ fn numbers_that_cannot_be_are_refused() {
     }
 }
 
-/// The numbers are those of the header of C.
+/// The numbers are those of the header of C, and the places of facts are those of Kotlin.
 #[test]
 fn lesson_25_verdicts_are_those_of_c_and_of_kotlin() {
     let header = include_str!("../../../include/underpass.h");
@@ -82,10 +83,31 @@ fn lesson_25_verdicts_are_those_of_c_and_of_kotlin() {
         );
         assert!(kotlin.contains(&format!("const val {name}: Int = {number}\n")), "{name} in Kotlin");
     }
+    for (name, at) in [
+        ("LONGS", LONGS),
+        ("START", START),
+        ("LEN", LEN),
+        ("VERDICT", VERDICT),
+        ("REASON", REASON),
+        ("PEER", PEER),
+        ("USER", USER),
+        ("ECN", ECN),
+        ("LINK", LINK),
+        ("REMOTE_HIGH", REMOTE_HIGH),
+        ("REMOTE_LOW", REMOTE_LOW),
+        ("REMOTE_FAMILY", REMOTE_FAMILY),
+        ("REMOTE_PORT", REMOTE_PORT),
+        ("REMOTE_SCOPE", REMOTE_SCOPE),
+        ("LOCAL_HIGH", LOCAL_HIGH),
+        ("LOCAL_LOW", LOCAL_LOW),
+        ("LOCAL_FAMILY", LOCAL_FAMILY),
+    ] {
+        assert!(kotlin.contains(&format!("const val {name} = {at}\n")), "{name} in Kotlin");
+    }
 }
 
 #[test]
-fn memory_that_is_too_small_or_overlaps_is_refused() {
+fn lesson_26_memory_that_is_too_small_or_overlaps_is_refused() {
     for (spare, status) in
         [([0, 0], None), ([-1, 0], Some(Status::Buffer)), ([0, -1], Some(Status::Buffer)), ([8, 8], None)]
     {
@@ -136,7 +158,7 @@ fn settled_slots_have_nothing_of_earlier_ones() {
     longs.iter().for_each(|long| long.store(99, std::sync::atomic::Ordering::Relaxed));
     let facts = Facts(&longs);
     facts.settle_packet(&underpass_core::tunnel::Outbound::Staged);
-    assert_eq!((facts.read(VERDICT), facts.read(LEN), facts.read(crate::facts::PEER)), (STAGED, 0, 0));
+    assert_eq!((facts.read(VERDICT), facts.read(LEN), facts.read(PEER)), (STAGED, 0, 0));
     facts.settle_datagram(5, &underpass_core::tunnel::Inbound::Consumed);
-    assert_eq!((facts.read(VERDICT), facts.read(crate::facts::REASON)), (CONSUMED, 0));
+    assert_eq!((facts.read(VERDICT), facts.read(REASON)), (CONSUMED, 0));
 }
