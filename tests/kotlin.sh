@@ -11,7 +11,7 @@ die() { printf 'kotlin: error: %s\n' "$*" >&2; exit 1; }
 for tool in java mvn; do
     command -v "$tool" >/dev/null || die "there is no $tool: run tests/setup.sh test"
 done
-cargo build --locked --quiet -p underpass-uniffi
+cargo build --locked --quiet -p underpass-jni
 
 rm -rf target/kotlin/surefire-reports
 status=0

@@ -89,6 +89,7 @@ all() {
     step c-cross tests/c/cross.sh
     step c-firmware tests/c/firmware.sh
     step uniffi cargo test -p underpass-uniffi --no-fail-fast
+    step jni cargo test -p underpass-jni --no-fail-fast
     step bindgen tests/bindgen.sh
     step kotlin tests/kotlin.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
