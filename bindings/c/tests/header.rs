@@ -96,7 +96,7 @@ fn checked(text: &str) -> String {
     if releases { text.to_owned() } else { text.replacen("UNDERPASS_API int32_t", "UNDERPASS_STATUS", 1) }
 }
 
-/// Parameters whose len, cap or size comes behind them: they may be NULL when that is 0.
+/// Parameters that are measured by a len or cap: they may be NULL when that is 0.
 const MEMORY: [&str; 10] =
     ["allowed_ips", "changes", "counts", "host", "jobs", "memory", "peers", "slots", "sockaddr", "text"];
 /// Parameters that may be NULL besides. tests/c/nulls.c holds the library to it.

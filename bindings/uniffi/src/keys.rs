@@ -30,111 +30,70 @@ pub struct PresharedKey(pub(crate) core::PresharedKey);
 #[uniffi::export(Debug, Display, Eq, Hash)]
 pub struct PublicKey(pub(crate) core::PublicKey);
 
+/// What both secrets can do.
+macro_rules! secret {
+    ($key:ident) => {
+        #[uniffi::export]
+        impl $key {
+            /// A new key.
+            ///
+            /// # Errors
+            /// `Random`: the system gives no randomness.
+            #[uniffi::constructor]
+            pub fn generate() -> Result<Arc<Self>, TunnelError> {
+                Ok(Arc::new(Self(core::$key::generate(&mut System)?)))
+            }
+
+            /// The key that a text of 44 characters of base64 says.
+            ///
+            /// # Errors
+            /// `Key`.
+            #[uniffi::constructor]
+            pub fn from_base64(text: String) -> Result<Arc<Self>, TunnelError> {
+                Ok(Arc::new(Self(core::$key::from_base64(&Zeroizing::new(text))?)))
+            }
+
+            /// The key that a text of 64 hexadecimal digits says.
+            ///
+            /// # Errors
+            /// `Key`.
+            #[uniffi::constructor]
+            pub fn from_hex(text: String) -> Result<Arc<Self>, TunnelError> {
+                Ok(Arc::new(Self(core::$key::from_hex(&Zeroizing::new(text))?)))
+            }
+
+            /// The key of these 32 bytes.
+            ///
+            /// # Errors
+            /// `Key`.
+            #[uniffi::constructor]
+            pub fn from_bytes(bytes: Vec<u8>) -> Result<Arc<Self>, TunnelError> {
+                Ok(Arc::new(Self(core::$key::from_bytes(thirty_two(bytes)?))))
+            }
+
+            /// The key in base64, for a configuration. The text that Kotlin or Swift gets is not wiped.
+            #[must_use]
+            pub fn to_base64(&self) -> String {
+                self.0.to_base64().to_string()
+            }
+
+            /// The bytes of the key, for storage under a key of the system. Wipe them when they are stored.
+            #[must_use]
+            pub fn to_bytes(&self) -> Vec<u8> {
+                self.0.as_bytes().to_vec()
+            }
+        }
+    };
+}
+secret!(PrivateKey);
+secret!(PresharedKey);
+
 #[uniffi::export]
 impl PrivateKey {
-    /// A new key.
-    ///
-    /// # Errors
-    /// `Random`: the system gives no randomness.
-    #[uniffi::constructor]
-    pub fn generate() -> Result<Arc<Self>, TunnelError> {
-        Ok(Arc::new(Self(core::PrivateKey::generate(&mut System)?)))
-    }
-
-    /// The key that a text of 44 characters of base64 says.
-    ///
-    /// # Errors
-    /// `Key`.
-    #[uniffi::constructor]
-    pub fn from_base64(text: String) -> Result<Arc<Self>, TunnelError> {
-        Ok(Arc::new(Self(core::PrivateKey::from_base64(&Zeroizing::new(text))?)))
-    }
-
-    /// The key that a text of 64 hexadecimal digits says.
-    ///
-    /// # Errors
-    /// `Key`.
-    #[uniffi::constructor]
-    pub fn from_hex(text: String) -> Result<Arc<Self>, TunnelError> {
-        Ok(Arc::new(Self(core::PrivateKey::from_hex(&Zeroizing::new(text))?)))
-    }
-
-    /// The key of these 32 bytes.
-    ///
-    /// # Errors
-    /// `Key`.
-    #[uniffi::constructor]
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Arc<Self>, TunnelError> {
-        Ok(Arc::new(Self(core::PrivateKey::from_bytes(thirty_two(bytes)?))))
-    }
-
     /// The public key that belongs to it.
     #[must_use]
     pub fn public_key(&self) -> Arc<PublicKey> {
         Arc::new(PublicKey(self.0.public_key()))
-    }
-
-    /// The key in base64, for a configuration. The text that Kotlin or Swift gets is not wiped.
-    #[must_use]
-    pub fn to_base64(&self) -> String {
-        self.0.to_base64().to_string()
-    }
-
-    /// The bytes of the key, for storage under a key of the system. Wipe them when they are stored.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.0.as_bytes().to_vec()
-    }
-}
-
-#[uniffi::export]
-impl PresharedKey {
-    /// A new key.
-    ///
-    /// # Errors
-    /// `Random`: the system gives no randomness.
-    #[uniffi::constructor]
-    pub fn generate() -> Result<Arc<Self>, TunnelError> {
-        Ok(Arc::new(Self(core::PresharedKey::generate(&mut System)?)))
-    }
-
-    /// The key that a text of 44 characters of base64 says.
-    ///
-    /// # Errors
-    /// `Key`.
-    #[uniffi::constructor]
-    pub fn from_base64(text: String) -> Result<Arc<Self>, TunnelError> {
-        Ok(Arc::new(Self(core::PresharedKey::from_base64(&Zeroizing::new(text))?)))
-    }
-
-    /// The key that a text of 64 hexadecimal digits says.
-    ///
-    /// # Errors
-    /// `Key`.
-    #[uniffi::constructor]
-    pub fn from_hex(text: String) -> Result<Arc<Self>, TunnelError> {
-        Ok(Arc::new(Self(core::PresharedKey::from_hex(&Zeroizing::new(text))?)))
-    }
-
-    /// The key of these 32 bytes.
-    ///
-    /// # Errors
-    /// `Key`.
-    #[uniffi::constructor]
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Arc<Self>, TunnelError> {
-        Ok(Arc::new(Self(core::PresharedKey::from_bytes(thirty_two(bytes)?))))
-    }
-
-    /// The key in base64, for a configuration. The text that Kotlin or Swift gets is not wiped.
-    #[must_use]
-    pub fn to_base64(&self) -> String {
-        self.0.to_base64().to_string()
-    }
-
-    /// The bytes of the key, for storage under a key of the system. Wipe them when they are stored.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.0.as_bytes().to_vec()
     }
 }
 
