@@ -27,6 +27,11 @@ pub const INITIATION_INTERVAL: Duration = Duration::from_millis(20);
 /// § 4.3.2.8). "Packet too big" is counted apart, so that no flood of unreachable packets hides an MTU.
 pub const ICMP_ERRORS_PER_SECOND: u32 = 100;
 
+/// Packets of a batch whose peers are looked up before the first of them is sealed or opened: about as many reads as a
+/// processor has under way at a time. A longer batch is taken in parts of this many, so a host that translates slots needs no
+/// more of them at a time.
+pub const AHEAD: usize = 16;
+
 /// Bytes a datagram needs before the packet: the transport header (paper § 5.4.6).
 pub const HEADROOM: usize = 16;
 /// Bytes a datagram may need after the packet: up to 15 of padding and the 16 of the tag, rounded up.

@@ -6,6 +6,7 @@ use crate::memory::{Slots, Which};
 use crate::words::underpass_peer_id;
 use core::array;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use underpass_core::limits::AHEAD;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path, Span};
 use underpass_core::{DropReason, Instant, Status, Tunnel};
@@ -60,9 +61,6 @@ pub struct underpass_slot {
     pub path: underpass_path,
 }
 
-/// Slots that go to the core at a time: as many as it looks ahead.
-const FEW: usize = 16;
-
 /// Seals packets from the virtual interface, in place. Then poll.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_tunnel_handle_packets(
@@ -75,7 +73,7 @@ pub extern "C" fn underpass_tunnel_handle_packets(
         let (now, slots) = (Instant::from_nanos(now), caller.slots(slots, len, every)?);
         match len {
             1 => seal::<1>(tunnel, now, slots),
-            _ => seal::<FEW>(tunnel, now, slots),
+            _ => seal::<AHEAD>(tunnel, now, slots),
         }
         Ok(())
     })
@@ -94,7 +92,7 @@ pub extern "C" fn underpass_tunnel_handle_datagrams(
         slots.look().iter().try_for_each(underpass_slot::check_source)?;
         match len {
             1 => open::<1>(tunnel, now, slots),
-            _ => open::<FEW>(tunnel, now, slots),
+            _ => open::<AHEAD>(tunnel, now, slots),
         }
         Ok(())
     })

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use underpass_core::limits::AHEAD;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::stats::SendError;
 use underpass_core::tunnel::{DatagramSlot, Layout, PacketBuf, PacketSlot, Path, Span, TransmitError};
@@ -16,8 +17,6 @@ use underpass_uniffi::Tunnel;
 pub(crate) const MAX_SLOTS: usize = 256;
 /// Bytes of a slot at most: what an IP packet may have, and the room around it.
 pub(crate) const MAX_STRIDE: usize = 1 << 17;
-/// Slots that go to the core at a time: as many as it looks ahead.
-const FEW: usize = 16;
 /// Stands where no datagram came from.
 const NOWHERE: Path = Path::new(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
 
@@ -168,8 +167,8 @@ struct Batch<'b> {
 /// Seals some packets at a time. The core's slots are made once and filled again, for they are large.
 fn seal(core: &mut Core, now: underpass_core::Instant, batch: &mut Batch<'_>) {
     let mut bufs = batch.slab.chunks_exact_mut(batch.stride);
-    let mut few: [_; FEW] = array::from_fn(|_| PacketSlot::new(PacketBuf { buf: &mut [], packet: 0..0 }));
-    for (places, facts) in batch.places.chunks(FEW).zip(batch.facts.chunks(FEW)) {
+    let mut few: [_; AHEAD] = array::from_fn(|_| PacketSlot::new(PacketBuf { buf: &mut [], packet: 0..0 }));
+    for (places, facts) in batch.places.chunks(AHEAD).zip(batch.facts.chunks(AHEAD)) {
         for ((slot, place), buf) in few.iter_mut().zip(places).zip(&mut bufs) {
             slot.packet = PacketBuf { buf, packet: place.range.clone() };
         }
@@ -184,8 +183,8 @@ fn seal(core: &mut Core, now: underpass_core::Instant, batch: &mut Batch<'_>) {
 /// Opens some datagrams at a time, as `seal` seals packets.
 fn open(core: &mut Core, now: underpass_core::Instant, batch: &mut Batch<'_>) {
     let mut bufs = batch.slab.chunks_exact_mut(batch.stride);
-    let mut few: [_; FEW] = array::from_fn(|_| DatagramSlot::new(NOWHERE, Ecn::NotCapable, &mut []));
-    for (places, facts) in batch.places.chunks(FEW).zip(batch.facts.chunks(FEW)) {
+    let mut few: [_; AHEAD] = array::from_fn(|_| DatagramSlot::new(NOWHERE, Ecn::NotCapable, &mut []));
+    for (places, facts) in batch.places.chunks(AHEAD).zip(batch.facts.chunks(AHEAD)) {
         for ((slot, place), buf) in few.iter_mut().zip(places).zip(&mut bufs) {
             (slot.path, slot.ecn) = (place.path, place.ecn);
             slot.datagram = buf.get_mut(place.range.clone()).unwrap_or_default();

@@ -7,12 +7,9 @@
 use super::call::Call;
 use super::outbound::Route;
 use super::{DatagramSlot, PacketSlot};
+use crate::limits::AHEAD;
 use crate::wire::Transport as Header;
 use core::hint::black_box;
-
-/// Packets of a batch whose peers are looked up before the first of them is sealed or opened: about as many reads as a
-/// processor has under way at a time.
-pub(super) const AHEAD: usize = 16;
 
 impl Call<'_> {
     /// Where a few packets go.

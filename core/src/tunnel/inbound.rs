@@ -1,11 +1,10 @@
 //! The life of a datagram: wire type, then a handshake message or transport data opened in place.
-use super::ahead::AHEAD;
 use super::call::Call;
 use super::job;
 use super::shared::Shared;
 use super::{DatagramSlot, Inbound, Span, Tunnel};
 use crate::crypto::TAG_LEN;
-use crate::limits::HEADROOM;
+use crate::limits::{AHEAD, HEADROOM};
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
 use crate::peer::facts::Fact;

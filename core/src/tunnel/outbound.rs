@@ -1,12 +1,11 @@
 //! The life of a packet: route, then staged or sealed in place.
-use super::ahead::AHEAD;
 use super::call::Call;
 use super::job;
 use super::shared::Shared;
 use super::{Outbound, PacketBuf, PacketSlot, Span, Transmit, Tunnel};
 use crate::config::Layout;
 use crate::crypto::TAG_LEN;
-use crate::limits::HEADROOM;
+use crate::limits::{AHEAD, HEADROOM};
 use crate::packet;
 use crate::packet::ecn::{self, Ecn};
 use crate::packet::icmp;
