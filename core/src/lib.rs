@@ -75,6 +75,7 @@ extern crate std;
 pub mod error;
 pub mod limits;
 mod memory;
+mod order;
 pub mod stats;
 mod time;
 

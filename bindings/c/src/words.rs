@@ -146,32 +146,30 @@ const _: () = assert!(UNDERPASS_HEADROOM as usize == HEADROOM && UNDERPASS_TAILR
 const _: () = assert!(UNDERPASS_MIN_TRANSMIT_BUFFER as usize == MIN_TRANSMIT_BUFFER);
 const _: () = assert!(UNDERPASS_DROP_REASONS == DropReason::ALL.len());
 
-/// Room for the longest of the words below and its NUL.
-const WORD: usize = 64;
-/// Words for C: each ends with a NUL.
-type Words<const N: usize> = [[u8; WORD]; N];
-
 static VERSION: &[u8] = concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes();
-/// The words of all members of a kind, in their order.
+/// The words of all members of a kind, in their order, each with a NUL behind it.
 macro_rules! words_of {
     ($kind:ident, $word:ident) => {{
-        let mut words = [[0; WORD]; $kind::ALL.len()];
-        let mut at = 0;
-        while at < words.len() {
-            words[at] = word($kind::ALL[at].$word());
-            at += 1;
+        const fn texts() -> [&'static str; $kind::ALL.len()] {
+            let mut texts = [""; $kind::ALL.len()];
+            let mut at = 0;
+            while at < texts.len() {
+                texts[at] = $kind::ALL[at].$word();
+                at += 1;
+            }
+            texts
         }
-        words
+        &joined::<{ bytes_of(&texts()) }>(&texts())
     }};
 }
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-static STATUSES: Words<{ Status::ALL.len() }> = words_of!(Status, text);
+static STATUSES: &[u8] = words_of!(Status, text);
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-static REASONS: Words<{ DropReason::ALL.len() }> = words_of!(DropReason, name);
+static REASONS: &[u8] = words_of!(DropReason, name);
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-static EVENTS: Words<{ EventKind::ALL.len() }> = words_of!(EventKind, name);
+static EVENTS: &[u8] = words_of!(EventKind, name);
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-static SEND_ERRORS: Words<{ SendError::ALL.len() }> = words_of!(SendError, name);
+static SEND_ERRORS: &[u8] = words_of!(SendError, name);
 
 /// The version of the library, to be compared with UNDERPASS_VERSION: a program works with a library of the same first
 /// two numbers while the first is 0, and of the same first number from 1 on.
@@ -183,7 +181,7 @@ pub extern "C" fn underpass_version() -> u32 {
 /// The version of the library as text, such as "0.1.0".
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_version_string() -> *const c_char {
-    static_word(VERSION).as_ptr()
+    VERSION.as_ptr().cast()
 }
 
 /// Which cryptography is built in: "fast" or "portable".
@@ -208,8 +206,8 @@ pub extern "C" fn underpass_drop_reason_name(reason: u32) -> *const c_char {
 /// The name of UNDERPASS_EVENT_*, in the same way.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_event_name(kind: u32) -> *const c_char {
-    let name = EventKind::ALL.iter().zip(&EVENTS).find(|(known, _)| **known as u32 == kind);
-    name.map_or(c"unknown", |(_, name)| static_word(name)).as_ptr()
+    let place = EventKind::ALL.iter().position(|known| *known as u32 == kind);
+    place.and_then(|place| word(EVENTS, place)).unwrap_or(c"unknown").as_ptr()
 }
 
 /// The name of UNDERPASS_HEALTH_*, in the same way.
@@ -229,37 +227,50 @@ pub extern "C" fn underpass_health_name(health: u32) -> *const c_char {
 /// The name of UNDERPASS_SEND_ERROR_*, in the same way.
 #[unsafe(no_mangle)]
 pub extern "C" fn underpass_send_error_name(kind: u32) -> *const c_char {
-    let name = usize::try_from(kind).ok().and_then(|kind| SEND_ERRORS.get(kind));
-    name.map_or(c"unknown", |name| static_word(name)).as_ptr()
+    usize::try_from(kind).ok().and_then(|kind| word(SEND_ERRORS, kind)).unwrap_or(c"unknown").as_ptr()
 }
 
 /// What a status means.
 #[must_use]
 pub fn status_text(status: i32) -> &'static CStr {
-    let known = Status::ALL.iter().zip(&STATUSES).find(|(known, _)| known.code() == status);
-    known.map_or(c"unknown status", |(_, text)| static_word(text))
+    let place = Status::ALL.iter().position(|known| known.code() == status);
+    place.and_then(|place| word(STATUSES, place)).unwrap_or(c"unknown status")
 }
 
 /// The name of a drop reason.
 #[must_use]
 pub fn drop_reason_name(reason: u32) -> &'static CStr {
-    let name = usize::try_from(reason).ok().and_then(|reason| REASONS.get(reason));
-    name.map_or(c"unknown", |name| static_word(name))
+    usize::try_from(reason).ok().and_then(|reason| word(REASONS, reason)).unwrap_or(c"unknown")
 }
 
-fn static_word(bytes: &'static [u8]) -> &'static CStr {
-    CStr::from_bytes_until_nul(bytes).unwrap_or_default()
+/// The word at a place.
+fn word(words: &'static [u8], place: usize) -> Option<&'static CStr> {
+    words.split_inclusive(|byte| *byte == 0).nth(place).and_then(|word| CStr::from_bytes_with_nul(word).ok())
 }
 
-/// A word and zeros behind it. Does not compile when there is no room.
+/// How long the texts are with a NUL each.
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-const fn word(text: &str) -> [u8; WORD] {
-    let mut word = [0; WORD];
-    let mut at = 0;
-    while at < text.len() {
-        word[at] = text.as_bytes()[at];
+const fn bytes_of(texts: &[&str]) -> usize {
+    let (mut at, mut bytes) = (0, 0);
+    while at < texts.len() {
+        bytes += texts[at].len() + 1;
         at += 1;
     }
-    assert!(at < WORD, "no room for the NUL");
-    word
+    bytes
+}
+
+/// The texts with a NUL each.
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn joined<const BYTES: usize>(texts: &[&str]) -> [u8; BYTES] {
+    let (mut all, mut end, mut at) = ([0; BYTES], 0, 0);
+    while at < texts.len() {
+        let text = texts[at].as_bytes();
+        let mut byte = 0;
+        while byte < text.len() {
+            all[end] = text[byte];
+            (byte, end) = (byte + 1, end + 1);
+        }
+        (at, end) = (at + 1, end + 1);
+    }
+    all
 }

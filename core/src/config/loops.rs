@@ -4,6 +4,7 @@ use crate::config::parser::Findings;
 use crate::config::quick::Table;
 use crate::config::reason::Reason;
 use crate::config::settings::{self, Setting};
+use crate::order::sort;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipnet::IpNet;
@@ -31,7 +32,7 @@ pub(super) fn report<Networks: Iterator<Item = (IpNet, Position)>>(
         let routed = networks().filter(|(network, _)| network.prefix_len() >= shortest);
         routed.map(|(network, at)| (network, at.line))
     });
-    lines.sort_unstable();
+    sort(&mut lines);
     let mut used = [false; 129];
     for (network, _) in &lines {
         if let Some(used) = used.get_mut(usize::from(network.prefix_len())) {

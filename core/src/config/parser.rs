@@ -9,6 +9,7 @@ use crate::config::reason::Reason;
 use crate::config::settings::{self, Empty, Repeat, Row, Setting};
 use crate::config::spelling;
 use crate::memory::{NoMemory, copy_text, list, push};
+use crate::order::sort;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -277,12 +278,11 @@ impl Parser {
 
 /// The diagnostics by place; what stands at one place stays in its order.
 fn by_place(diagnostics: &[Diagnostic]) -> Result<Vec<Diagnostic>, NoMemory> {
-    let mut numbered = list(diagnostics.len())?;
-    numbered.extend(diagnostics.iter().enumerate());
-    // The sort that keeps the order of equals takes memory and does not ask.
-    numbered.sort_unstable_by_key(|(number, one)| (one.line, one.column, *number));
+    let mut places: Vec<(u32, u32, usize)> = list(diagnostics.len())?;
+    places.extend(diagnostics.iter().enumerate().map(|(number, one)| (one.line, one.column, number)));
+    sort(&mut places);
     let mut sorted = list(diagnostics.len())?;
-    sorted.extend(numbered.into_iter().map(|(_, one)| *one));
+    sorted.extend(places.iter().filter_map(|(_, _, number)| diagnostics.get(*number)));
     Ok(sorted)
 }
 

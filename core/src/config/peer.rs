@@ -11,6 +11,7 @@ use crate::config::settings::{self, Setting};
 use crate::config::value;
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use crate::memory::list;
+use crate::order::sort;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipnet::IpNet;
@@ -120,7 +121,7 @@ impl PeerDraft {
             return false;
         }
         let mut kept: Vec<IpNet> = found.collect(|| later.added().map(|(network, _)| network));
-        kept.sort_unstable();
+        sort(&mut kept);
         self.added().any(|(network, _)| kept.binary_search(&network).is_err())
     }
 
@@ -161,7 +162,7 @@ impl PeerDraft {
         let mut removals: Vec<(IpNet, usize)> = found.collect(|| {
             numbered().filter(|(allowed, _)| allowed.remove).map(|(allowed, number)| (allowed.network, number))
         });
-        removals.sort_unstable();
+        sort(&mut removals);
         // The last removal of the network, if any comes after the entry.
         let goes = |network: IpNet, number: usize| {
             let end = removals.partition_point(|removal| *removal < (network, usize::MAX));
@@ -214,12 +215,12 @@ pub(super) fn join(drafts: Vec<PeerDraft>, config: &QuickConfig, found: &mut Fin
 fn join_sections(drafts: Vec<PeerDraft>, found: &mut Findings) -> Vec<PeerDraft> {
     let keys = || drafts.iter().map(|draft| draft.public_key).enumerate();
     let mut by_key: Vec<(Option<PublicKey>, usize)> = found.collect(|| keys().map(|(place, key)| (key, place)));
-    by_key.sort_unstable();
+    sort(&mut by_key);
     let mut repeated: Vec<(usize, usize)> = found.collect(|| {
         let pairs = by_key.iter().zip(by_key.iter().skip(1)).filter(|((one, _), (next, _))| one == next);
         pairs.map(|((_, earlier), (_, later))| (*later, *earlier))
     });
-    repeated.sort_unstable();
+    sort(&mut repeated);
     if repeated.is_empty() {
         return drafts;
     }
@@ -260,7 +261,7 @@ fn report_shared(peers: &[PeerDraft], found: &mut Findings) {
         let numbered = peers.iter().enumerate();
         numbered.flat_map(|(peer, draft)| draft.added().map(move |(network, at)| (network, peer, at)))
     });
-    owned.sort_unstable();
+    sort(&mut owned);
     for ((network, peer, at), (same, other, later)) in owned.iter().zip(owned.iter().skip(1)) {
         if network == same && peer != other {
             found.report(*later, Reason::SharedAllowedIp { other_line: at.line });

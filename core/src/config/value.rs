@@ -170,13 +170,24 @@ pub(super) fn looks_like_ipv4(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !text.is_empty()
 }
 
-/// The name of a host or domain: letters of any script, digits, `-`, `_` and single dots between.
+/// The name of a host or domain: letters, digits, `-`, `_` and single dots between. Of other scripts than Latin all is
+/// taken that is seen, marks of vowels included: what of it may be a name, the resolver knows (RFC 5892 has the tables).
 pub(super) fn name(text: &str) -> Result<(), Reason> {
-    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let fits = |c: char| match c {
+        '-' | '_' => true,
+        c if c.is_ascii() => c.is_ascii_alphanumeric(),
+        c => !c.is_whitespace() && !c.is_control() && !is_invisible(c),
+    };
     let body = text.strip_suffix('.').unwrap_or(text);
     let good = body.len() <= NAME_LEN
         && body.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && label.chars().all(fits));
     if good { Ok(()) } else { Err(Reason::Name) }
+}
+
+/// Whether a character is not seen, or turns the order of those that follow.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A search domain; `~` before it, or alone, is systemd's mark for a domain to route and not to search.

@@ -1,6 +1,6 @@
 //! Texts that are accepted: what they mean, told by the text that is written for it, and what is said about them.
 use super::{says_nothing_of_keys, shown, with_keys, without_keys};
-use crate::config::{parse, write};
+use crate::config::{Endpoint, parse, write};
 use std::string::ToString;
 
 /// A text, the text written for what it means, the warnings; `check` puts one head before both texts.
@@ -279,6 +279,23 @@ fn several_peers() {
 fn the_tunnel_gets_the_mtu() {
     assert_eq!(parse("[Interface]\nMTU=1300").config.unwrap().tunnel.mtu, 1300);
     assert_eq!(parse("[Interface]").config.unwrap().tunnel.mtu, crate::limits::DEFAULT_MTU);
+}
+
+#[test]
+fn names_of_any_script_are_names() {
+    let names = |name: &str| with_keys(&std::format!("[Peer]\nPublicKey = %a%\nEndpoint = {name}:1\n"));
+    // The second has a virama in it, the mark of a consonant without vowel, which is no letter.
+    for name in
+        ["b\u{fc}cher.example", "\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}.example", "\u{4f8b}\u{5b50}.example"]
+    {
+        let peers = parse(&names(name)).config.expect(name).tunnel.peers;
+        assert_eq!(peers[0].endpoint, Some(Endpoint::Name { host: name.to_string(), port: 1 }));
+    }
+    for unseen in ['\u{7f}', '\u{ad}', '\u{9d}', '\u{200b}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0020}'] {
+        let said = shown(&parse(&names(&std::format!("a{unseen}b"))));
+        let fault = "3:12: error: Endpoint in [Peer]: not the name of a host or domain";
+        assert!(said.iter().any(|one| one == fault), "{unseen:?}: {said:?}");
+    }
 }
 
 #[test]
