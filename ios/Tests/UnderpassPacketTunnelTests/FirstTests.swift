@@ -1,0 +1,4 @@
+import Testing
+import Underpass
+
+@Test func libraryHasAVersion() { #expect(!libraryVersion.isEmpty) }
