@@ -22,4 +22,4 @@ shift
 cd /srv/project/ios
 export LD_LIBRARY_PATH=/srv/build/native
 swift test --disable-sandbox --scratch-path /srv/build/swift --cache-path /tmp/cache --config-path /tmp/config \
-    --security-path /tmp/security -Xlinker -L/srv/build/native --disable-xctest "$@"
+    --security-path /tmp/security -Xlinker -L/srv/build/native --disable-xctest --no-parallel "$@"

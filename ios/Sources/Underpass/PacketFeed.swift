@@ -107,7 +107,7 @@ public final class PacketFeed {
         case .tooBig: number = 3
         case .refused: number = 4
         case .denied: number = 5
-        case .other: throw TunnelError(.argument, "kind")
+        case .other: number = 6
         }
         _ = try checked(underpass_feed_send_error(handle, Int32(clamping: slot), number))
     }

@@ -10,14 +10,14 @@ public struct TunnelConfiguration: Sendable, Hashable, CustomStringConvertible {
         public var publicKey: PublicKey
         public var presharedKey: PresharedKey?
         /// The networks that are routed to it, and from which its packets may come.
-        public var allowedIPs: [Network]
+        public var allowedIPs: [IPNetwork]
         /// Where it is reached; nil: from where it is heard first.
         public var endpoint: Endpoint?
         /// Seconds; 0: none.
         public var persistentKeepalive: UInt16
 
         public init(
-            publicKey: PublicKey, presharedKey: PresharedKey? = nil, allowedIPs: [Network] = [], endpoint: Endpoint? = nil,
+            publicKey: PublicKey, presharedKey: PresharedKey? = nil, allowedIPs: [IPNetwork] = [], endpoint: Endpoint? = nil,
             persistentKeepalive: UInt16 = 0
         ) {
             self.publicKey = publicKey
@@ -40,7 +40,7 @@ public struct TunnelConfiguration: Sendable, Hashable, CustomStringConvertible {
     }
 
     public var privateKey: PrivateKey?
-    public var addresses: [Network]
+    public var addresses: [IPNetwork]
     /// Addresses of name servers.
     public var dnsServers: [String]
     public var searchDomains: [String]
@@ -55,7 +55,7 @@ public struct TunnelConfiguration: Sendable, Hashable, CustomStringConvertible {
     private let origin: Configuration?
 
     public init(
-        privateKey: PrivateKey?, addresses: [Network] = [], dnsServers: [String] = [], searchDomains: [String] = [],
+        privateKey: PrivateKey?, addresses: [IPNetwork] = [], dnsServers: [String] = [], searchDomains: [String] = [],
         mtu: UInt16? = nil, listenPort: UInt16? = nil, peers: [Peer] = []
     ) {
         self.privateKey = privateKey

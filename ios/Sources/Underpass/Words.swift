@@ -5,7 +5,7 @@ import UnderpassBindings
 public typealias PrivateKey = UnderpassBindings.PrivateKey
 public typealias PublicKey = UnderpassBindings.PublicKey
 public typealias PresharedKey = UnderpassBindings.PresharedKey
-public typealias Network = UnderpassBindings.Network
+public typealias IPNetwork = UnderpassBindings.Network
 public typealias Endpoint = UnderpassBindings.Endpoint
 public typealias SocketAddress = UnderpassBindings.SocketAddress
 public typealias TunnelEvent = UnderpassBindings.TunnelEvent

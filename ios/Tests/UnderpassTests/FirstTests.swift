@@ -1,4 +1,0 @@
-import Testing
-import Underpass
-
-@Test func libraryHasAVersion() { #expect(!libraryVersion.isEmpty) }
