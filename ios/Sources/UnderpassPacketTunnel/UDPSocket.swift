@@ -31,12 +31,8 @@ final class UDPSocket {
         isV4 = v4
         descriptor = socket(v4 ? AF_INET : AF_INET6, datagramType, 0)
         guard descriptor >= 0 else { throw SystemError(call: "socket", number: errno) }
-        do {
-            try prepare(port: port, interface: interface)
-        } catch {
-            close(descriptor)
-            throw error
-        }
+        // When this throws, `deinit` closes it.
+        try prepare(port: port, interface: interface)
     }
 
     private func prepare(port: UInt16, interface: BoundInterface?) throws(SystemError) {
@@ -44,6 +40,8 @@ final class UDPSocket {
             throw SystemError(call: "fcntl", number: errno)
         }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        // Room for what comes while the loop is at other work. The system may give less.
+        try? set(SOL_SOCKET, SO_RCVBUF, 1 << 20)
         if !isV4 { try set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
         if let interface {
             #if canImport(Darwin)
@@ -96,7 +94,9 @@ final class UDPSocket {
         return sent >= 0 ? nil : SendError(number: errno)
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
 }
 
 extension SendError {
