@@ -9,11 +9,18 @@ let link: [LinkerSetting] = [.linkedLibrary("underpass_swift")]
 let names = ["NetworkExtension", "Network", "Security", "os"]
 let stubs: [Target] = names.map { .target(name: $0, path: "Tests/Stubs/\($0)") }
 let frameworks: [Target.Dependency] = names.map { .target(name: $0) }
+// The sample's extension. Its application needs SwiftUI, and is only parsed here.
+let sample: [Target] = [
+    .target(
+        name: "SampleTunnel", dependencies: ["UnderpassPacketTunnel"], path: "Sample/Tunnel",
+        exclude: ["Info.plist", "Tunnel.entitlements"])
+]
 #else
 let library: Target = .binaryTarget(name: "UnderpassFFI", path: "UnderpassFFI.xcframework")
 let link: [LinkerSetting] = []
 let stubs: [Target] = []
 let frameworks: [Target.Dependency] = []
+let sample: [Target] = []
 #endif
 
 let package = Package(
@@ -23,7 +30,7 @@ let package = Package(
         .library(name: "Underpass", targets: ["Underpass"]),
         .library(name: "UnderpassPacketTunnel", targets: ["UnderpassPacketTunnel"]),
     ],
-    targets: stubs + [
+    targets: stubs + sample + [
         library,
         // What uniffi wrote: not for applications.
         .target(name: "UnderpassBindings", dependencies: ["UnderpassFFI"], linkerSettings: link),

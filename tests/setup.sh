@@ -145,7 +145,7 @@ if [ "$level" = test ]; then
         qemu-s390x-static qemu-user-static
     need qemu-system-arm qemu-system-arm
     need qemu-system-x86_64 qemu-system-x86 busybox busybox-static cpio cpio depmod kmod xz xz-utils
-    need musl-gcc musl-tools pip3 python3-pip debootstrap debootstrap
+    need musl-gcc musl-tools python3 python3 pip3 python3-pip debootstrap debootstrap
     need java default-jdk-headless mvn maven
     tests/bindgen.sh --prepare
     tests/swift.sh --prepare

@@ -17,6 +17,10 @@ cargo build --locked --quiet -p underpass-swift
 build=$PWD/target/swift
 mkdir -p "$build/native"
 cp -u target/debug/libunderpass_swift.so "$build/native/"
+# The package as it ships has no link that leads out of it.
+rm -rf "$build/package"
+ios/build-xcframework.sh --sources "$build/package"
+[ -z "$(find "$build/package" -type l)" ] || die "the package has links"
 
 status=0 log=$build/log
 as_root env PATH="$PATH:/usr/sbin:/sbin" unshare --mount --net --pid --fork --kill-child \

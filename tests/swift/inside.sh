@@ -20,6 +20,11 @@ fi
 
 shift
 cd /srv/project/ios
+# SwiftUI is not here: the sample's application is parsed only.
+swiftc -frontend -parse Sample/App/*.swift
+# As an application finds the headers: below a folder that the compiler is told of.
+swiftc -typecheck -swift-version 6 -module-name UnderpassBindings -module-cache-path /tmp/modules \
+    -I /srv/build/package/Headers /srv/build/package/Sources/UnderpassBindings/UnderpassBindings.swift
 export LD_LIBRARY_PATH=/srv/build/native
 swift test --disable-sandbox --scratch-path /srv/build/swift --cache-path /tmp/cache --config-path /tmp/config \
     --security-path /tmp/security -Xlinker -L/srv/build/native --disable-xctest --no-parallel "$@"
