@@ -92,6 +92,9 @@ all() {
     step jni cargo test -p underpass-jni --no-fail-fast
     step bindgen tests/bindgen.sh
     step kotlin tests/kotlin.sh
+    step swift-crate cargo test -p underpass-feed -p underpass-swift --no-fail-fast
+    step swift tests/swift.sh
+    step swift-names tests/swift/selectors.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     step build cargo build --release -p underpass-linux
     step build-router tests/c/router.sh

@@ -85,7 +85,7 @@ locked() {
 check "another Cargo.lock is refused" locked
 
 # As Debian does it, in a trixie with the Rust of its backports: built as it ships, no Build-Depends is waived.
-trixie=$("$project/tests/c/packages/trixie.sh") || die "there is no Debian trixie"
+trixie=$("$project/tests/trixie/make.sh" packages) || die "there is no Debian trixie"
 debian=$out/debian
 as_root rm -rf "$debian" && mkdir -p "$debian" "$out/layer" && cp "$tarball" "$debian/" && cp -r bindings/c/packaging/debian "$debian/debian"
 as_root unshare --mount --net --pid --fork --kill-child "$project/tests/c/packages/debian.sh" "$trixie" "$debian" "$out/layer" "$version" \

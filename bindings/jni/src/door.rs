@@ -1,13 +1,13 @@
 //! What Java calls: the static functions of `NativeFeed`.
-use crate::feed::{Feed, MAX_SLOTS, MAX_STRIDE};
-use crate::memory::{Given, Memory};
-use crate::registry;
 use jni::objects::{JByteBuffer, JClass};
 use jni::sys::{JNI_ERR, JNI_VERSION_1_6, jint, jlong};
 use jni::{Env, EnvUnowned, JavaVM, NativeMethod, Outcome, jni_sig, jni_str};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use underpass_core::Status;
+use underpass_feed::feed::{Feed, MAX_SLOTS, MAX_STRIDE};
+use underpass_feed::memory::{Given, Memory};
+use underpass_feed::registry;
 
 /// Called by Java when the library is loaded: names the functions of `NativeFeed`.
 #[unsafe(no_mangle)]

@@ -1,5 +1,5 @@
 //! The library of Underpass for Kotlin and Java. It has two doors: the control plane, which uniffi makes of `underpass-uniffi`, and
-//! the data plane, which is here and goes by JNI.
+//! the data plane, which is `underpass-feed` and goes by JNI.
 //!
 //! In feed mode the application owns all sockets and the virtual interface. Packets and datagrams lie in the slots of one
 //! direct buffer, what is said of them in another, and one call hands over a batch. A feed is named by a random number; no
@@ -9,13 +9,4 @@
 #[cfg(panic = "abort")]
 compile_error!("build with panic = \"unwind\": a bug in the library would end the whole program");
 
-mod facts;
-mod memory;
-
-mod feed;
-mod registry;
-
 mod door;
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,7 @@
 # In a Debian trixie: makes source and binary packages of the tarball, as Debian does, and uses them. tests/c/packages.sh runs
 # it as root:
 #   unshare --mount --net --pid --fork --kill-child tests/c/packages/debian.sh TRIXIE BUILD LAYER VERSION
-# TRIXIE is what trixie.sh made. It stays as it is: what is installed goes to memory, by an overlay that is mounted in the
+# TRIXIE is what tests/trixie/make.sh made. It stays as it is: what is installed goes to memory, by an overlay that is mounted in the
 # folder LAYER. BUILD holds the tarball and the folder debian, and gets the packages. There is no network. All mounts end with the namespace.
 set -euo pipefail
 

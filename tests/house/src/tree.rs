@@ -28,7 +28,8 @@ impl Tree {
         let mut paths: Vec<String> = String::from_utf8(listed.stdout)
             .expect("paths are UTF-8")
             .lines()
-            .filter(|path| root.join(path).is_file())
+            // A symbolic link is a second name of a file that has its own place.
+            .filter(|path| root.join(path).is_file() && !root.join(path).is_symlink())
             .map(str::to_owned)
             .collect();
         paths.sort();

@@ -14,18 +14,18 @@ use underpass_core::{PeerId, Status, Tunnel as Core};
 use underpass_uniffi::Tunnel;
 
 /// Slots of a feed at most, as in a batch of C.
-pub(crate) const MAX_SLOTS: usize = 256;
+pub const MAX_SLOTS: usize = 256;
 /// Bytes of a slot at most: what an IP packet may have, and the room around it.
-pub(crate) const MAX_STRIDE: usize = 1 << 17;
+pub const MAX_STRIDE: usize = 1 << 17;
 /// Stands where no datagram came from.
 const NOWHERE: Path = Path::new(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
 
 /// A tunnel and its slots.
-pub(crate) struct Feed {
+pub struct Feed {
     tunnel: Arc<Tunnel>,
     memory: Memory,
     stride: usize,
-    /// What Java said of each slot of the batch, read once. Made when the feed is.
+    /// What the application said of each slot of the batch, read once. Made when the feed is.
     places: Vec<Place>,
     /// What went wrong after datagrams had been handed out, to be told next.
     untold: Option<Status>,
@@ -41,18 +41,18 @@ struct Place {
 
 impl Feed {
     /// A feed of a tunnel. `memory` has slots of `stride` bytes.
-    pub(crate) fn new(tunnel: Arc<Tunnel>, memory: Memory, slots: usize, stride: usize) -> Self {
+    pub fn new(tunnel: Arc<Tunnel>, memory: Memory, slots: usize, stride: usize) -> Self {
         let places = vec![Place { range: 0..0, path: NOWHERE, ecn: Ecn::NotCapable }; slots];
         Self { tunnel, memory, stride, places, untold: None }
     }
 
     /// Where its buffers lie.
-    pub(crate) fn extents(&self) -> [Range<usize>; 2] {
+    pub fn extents(&self) -> [Range<usize>; 2] {
         self.memory.extents()
     }
 
     /// Seals the packets of the first `count` slots, in place.
-    pub(crate) fn handle_packets(&mut self, count: i32) -> Result<(), Status> {
+    pub fn handle_packets(&mut self, count: i32) -> Result<(), Status> {
         self.batch(
             count,
             |facts, stride| Ok(Place { range: facts.range(stride)?, path: NOWHERE, ecn: Ecn::NotCapable }),
@@ -61,7 +61,7 @@ impl Feed {
     }
 
     /// Opens the datagrams of the first `count` slots, in place.
-    pub(crate) fn handle_datagrams(&mut self, count: i32) -> Result<(), Status> {
+    pub fn handle_datagrams(&mut self, count: i32) -> Result<(), Status> {
         self.batch(
             count,
             |facts, stride| Ok(Place { range: facts.range(stride)?, path: facts.path()?, ecn: facts.ecn()? }),
@@ -89,7 +89,7 @@ impl Feed {
     }
 
     /// Writes what is to be sent into the first slots, `max` at most. Says how many.
-    pub(crate) fn poll_transmits(&mut self, max: i32) -> Result<usize, Status> {
+    pub fn poll_transmits(&mut self, max: i32) -> Result<usize, Status> {
         let Self { tunnel, memory, stride, places, untold } = self;
         let max = usize::try_from(max).map_err(|_| Status::Argument)?;
         if max > places.len() {
@@ -124,19 +124,19 @@ impl Feed {
     }
 
     /// Does what has fallen due.
-    pub(crate) fn handle_timeout(&self) -> Result<(), Status> {
+    pub fn handle_timeout(&self) -> Result<(), Status> {
         let now = self.tunnel.now();
         self.tunnel.with_core(|core| core.handle_timeout(now)).map_err(|error| error.status())
     }
 
     /// When something falls due, on the tunnel's clock; `i64::MAX`: never.
-    pub(crate) fn poll_timeout(&self) -> Result<i64, Status> {
+    pub fn poll_timeout(&self) -> Result<i64, Status> {
         let due = self.tunnel.with_core(|core| core.poll_timeout()).map_err(|error| error.status())?;
         Ok(due.and_then(|due| i64::try_from(due.as_nanos()).ok()).unwrap_or(i64::MAX))
     }
 
     /// The datagram of a slot, which was to be sent, could not be.
-    pub(crate) fn send_error(&mut self, slot: i32, kind: i32) -> Result<(), Status> {
+    pub fn send_error(&mut self, slot: i32, kind: i32) -> Result<(), Status> {
         let kind = usize::try_from(kind).ok().and_then(|kind| SendError::ALL.get(kind)).ok_or(Status::Argument)?;
         let slot = usize::try_from(slot).map_err(|_| Status::Argument)?;
         let facts = Facts(self.memory.open().1.get(slot).ok_or(Status::Argument)?);
@@ -151,7 +151,7 @@ impl Feed {
     }
 
     /// How much room a packet needs.
-    pub(crate) fn layout(&self) -> Result<Layout, Status> {
+    pub fn layout(&self) -> Result<Layout, Status> {
         self.tunnel.with_core(|core| core.layout()).map_err(|error| error.status())
     }
 }

@@ -1,4 +1,4 @@
-//! What is said of a slot: sixteen longs, read and written one by one, since another thread of Java may change them at any time.
+//! What is said of a slot: sixteen longs, read and written one by one, since another thread of the application may change them at any time.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::ops::Range;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,47 +7,60 @@ use underpass_core::tunnel::{Inbound, Outbound, Path, Span, Transmit};
 use underpass_core::{DropReason, Status};
 
 /// Longs that a slot has.
-pub(crate) const LONGS: usize = 16;
+pub const LONGS: usize = 16;
 
 /// Where in the slot a packet or datagram begins.
-pub(crate) const START: usize = 0;
+pub const START: usize = 0;
 /// Its bytes.
-pub(crate) const LEN: usize = 1;
+pub const LEN: usize = 1;
 /// What became of it.
-pub(crate) const VERDICT: usize = 2;
+pub const VERDICT: usize = 2;
 /// Why it was dropped or bounced.
-pub(crate) const REASON: usize = 3;
+pub const REASON: usize = 3;
 /// The peer that it goes to or comes from.
-pub(crate) const PEER: usize = 4;
+pub const PEER: usize = 4;
 /// The host's own number of that peer.
-pub(crate) const USER: usize = 5;
+pub const USER: usize = 5;
 /// The ECN bits of the outer header.
-pub(crate) const ECN: usize = 6;
+pub const ECN: usize = 6;
 /// The host's own number of a socket.
-pub(crate) const LINK: usize = 7;
-/// The other side: two halves of its address, family, port and scope.
-pub(crate) const REMOTE_HIGH: usize = 8;
-pub(crate) const REMOTE_LOW: usize = 9;
-pub(crate) const REMOTE_FAMILY: usize = 10;
-pub(crate) const REMOTE_PORT: usize = 11;
-pub(crate) const REMOTE_SCOPE: usize = 12;
-/// Our own address; family 0: none.
-pub(crate) const LOCAL_HIGH: usize = 13;
-pub(crate) const LOCAL_LOW: usize = 14;
-pub(crate) const LOCAL_FAMILY: usize = 15;
+pub const LINK: usize = 7;
+/// The other side: the higher half of its address.
+pub const REMOTE_HIGH: usize = 8;
+/// The lower half; of IPv4, all of it.
+pub const REMOTE_LOW: usize = 9;
+/// 4 or 6.
+pub const REMOTE_FAMILY: usize = 10;
+/// The port.
+pub const REMOTE_PORT: usize = 11;
+/// The interface of an IPv6 link-local address.
+pub const REMOTE_SCOPE: usize = 12;
+/// Our own address: the higher half. It is none where the family is 0.
+pub const LOCAL_HIGH: usize = 13;
+/// The lower half.
+pub const LOCAL_LOW: usize = 14;
+/// 0, 4 or 6.
+pub const LOCAL_FAMILY: usize = 15;
 
 // The verdicts, by the numbers of `UNDERPASS_VERDICT_*`.
-pub(crate) const SEND: i64 = 1;
-pub(crate) const DELIVER: i64 = 2;
-pub(crate) const REPLY: i64 = 3;
-pub(crate) const BOUNCE: i64 = 4;
-pub(crate) const CONSUMED: i64 = 5;
-pub(crate) const STAGED: i64 = 6;
-pub(crate) const DROPPED: i64 = 7;
+/// Send the bytes of the slot along its path.
+pub const SEND: i64 = 1;
+/// Give them to the virtual interface: a packet from the peer.
+pub const DELIVER: i64 = 2;
+/// A cookie reply: send them back where the datagram came from.
+pub const REPLY: i64 = 3;
+/// An ICMP error: give it to the virtual interface.
+pub const BOUNCE: i64 = 4;
+/// Taken in: poll.
+pub const CONSUMED: i64 = 5;
+/// Copied, until there is a session: poll.
+pub const STAGED: i64 = 6;
+/// Gone, and counted.
+pub const DROPPED: i64 = 7;
 
 /// The longs of one slot.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts<'f>(pub(crate) &'f [AtomicI64; LONGS]);
+pub struct Facts<'f>(pub(crate) &'f [AtomicI64; LONGS]);
 
 impl Facts<'_> {
     #[inline]

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicI64;
 use underpass_core::Status;
 
 /// A slab of slots and their facts.
-pub(crate) struct Memory {
+pub struct Memory {
     slab: NonNull<u8>,
     slab_len: usize,
     facts: NonNull<[AtomicI64; LONGS]>,
@@ -19,9 +19,11 @@ pub(crate) struct Memory {
 
 /// An address, and how many bytes there are from there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Given {
-    pub(crate) at: *mut u8,
-    pub(crate) capacity: usize,
+pub struct Given {
+    /// The address.
+    pub at: *mut u8,
+    /// The bytes.
+    pub capacity: usize,
 }
 
 impl Given {
@@ -34,12 +36,12 @@ impl Given {
 unsafe impl Send for Memory {}
 
 impl Memory {
-    /// Takes what Java lent, when it is large enough for `slots` slots of `stride` bytes, aligned, and two things.
+    /// Takes what the application lent, when it is large enough for `slots` slots of `stride` bytes, aligned, and two things.
     ///
     /// # Safety
     /// Each is memory that can be written to, of as many bytes as it says, initialised, and stays where it is until `keep` is
     /// dropped. No other Rust code refers to the slab as long as the `Memory` lives.
-    pub(crate) unsafe fn new(
+    pub unsafe fn new(
         slab: Given,
         facts: Given,
         slots: usize,
@@ -65,7 +67,7 @@ impl Memory {
     }
 
     /// Both, for one call.
-    pub(crate) fn open(&mut self) -> (&mut [u8], &[[AtomicI64; LONGS]]) {
+    pub fn open(&mut self) -> (&mut [u8], &[[AtomicI64; LONGS]]) {
         // SAFETY: `new` was told that the slab is there for as long as `keep` is and that nobody else in Rust refers to it;
         // `&mut self` is the only way to it.
         let slab = unsafe { slice::from_raw_parts_mut(self.slab.as_ptr(), self.slab_len) };
@@ -75,14 +77,14 @@ impl Memory {
     }
 
     /// Where both lie.
-    pub(crate) fn extents(&self) -> [Range<usize>; 2] {
+    pub fn extents(&self) -> [Range<usize>; 2] {
         let (slab, facts) = (self.slab.as_ptr().addr(), self.facts.as_ptr().addr());
         [slab..slab + self.slab_len, facts..facts + self.slots * size_of::<[AtomicI64; LONGS]>()]
     }
 }
 
 /// Whether two share a byte.
-pub(crate) fn meet(one: &Range<usize>, other: &Range<usize>) -> bool {
+pub fn meet(one: &Range<usize>, other: &Range<usize>) -> bool {
     one.start < other.end && other.start < one.end
 }
 

@@ -1,4 +1,4 @@
-//! The feeds that are open, by the number under which Java knows them.
+//! The feeds that are open, by the number under which applications know them.
 use crate::feed::Feed;
 use crate::memory::meet;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ struct Entry {
 }
 
 /// Lists a feed. Its number is random, positive, and nobody can guess it.
-pub(crate) fn list(feed: Feed) -> Result<u64, Status> {
+pub fn list(feed: Feed) -> Result<u64, Status> {
     let extents = feed.extents();
     let entry = Arc::new(Entry { extents, feed: Mutex::new(Some(feed)), closing: AtomicBool::new(false) });
     loop {
@@ -42,7 +42,7 @@ pub(crate) fn list(feed: Feed) -> Result<u64, Status> {
 
 /// One call of a feed. `Null`: there is none of this number, or not any more. `Busy`: another call is under way. A panic goes no
 /// further.
-pub(crate) fn enter<R>(handle: i64, body: impl FnOnce(&mut Feed) -> Result<R, Status>) -> Result<R, Status> {
+pub fn enter<R>(handle: i64, body: impl FnOnce(&mut Feed) -> Result<R, Status>) -> Result<R, Status> {
     let entry = find(handle).ok_or(Status::Null)?;
     if entry.closing.load(Ordering::SeqCst) {
         return Err(Status::Null);
@@ -62,7 +62,7 @@ pub(crate) fn enter<R>(handle: i64, body: impl FnOnce(&mut Feed) -> Result<R, St
 }
 
 /// Closes a feed. A call that is under way ends it when it is done. Doing it again does nothing.
-pub(crate) fn close(handle: i64) {
+pub fn close(handle: i64) {
     if let Some(entry) = find(handle) {
         entry.closing.store(true, Ordering::SeqCst);
         entry.end(handle);
@@ -70,7 +70,7 @@ pub(crate) fn close(handle: i64) {
 }
 
 /// How many feeds are open.
-pub(crate) fn live() -> usize {
+pub fn live() -> usize {
     feeds().len()
 }
 
@@ -83,7 +83,7 @@ impl Entry {
             Err(TryLockError::WouldBlock) => return,
         };
         feeds().remove(&handle.cast_unsigned());
-        // Under no lock: references of Java go with it.
+        // Under no lock: references of the application may go with it.
         drop(feed);
     }
 

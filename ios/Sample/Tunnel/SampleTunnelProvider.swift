@@ -1,0 +1,4 @@
+import UnderpassPacketTunnel
+
+/// The extension: its Info.plist names this class.
+final class SampleTunnelProvider: PacketTunnelProvider, @unchecked Sendable {}

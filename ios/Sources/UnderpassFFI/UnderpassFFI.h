@@ -1,0 +1,1 @@
+../../../bindings/uniffi/generated/swift/UnderpassFFI.h

@@ -1,0 +1,1 @@
+../../../bindings/swift/include/underpass_feed.h
