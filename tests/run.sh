@@ -74,7 +74,7 @@ all() {
     step setup tests/setup.sh test
     quick
     step core-portable cargo test -p underpass-core --no-default-features --features portable
-    step linux cargo_test_as_root -p underpass-linux
+    step linux cargo_test_as_root -p underpass-linux -p underpass-carry
     step budget cargo test -p underpass-budget -- --nocapture
     step no_std tests/no_std.sh
     step fuzz-corpus fuzz/replay.sh
