@@ -57,7 +57,7 @@ pub(crate) fn newest(folder: &Path) -> Result<SystemTime> {
     let mut youngest = SystemTime::UNIX_EPOCH;
     for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let entry = entry?;
-        if entry.file_name() == "tests.rs" {
+        if entry.file_name() == "tests.rs" || entry.file_name() == "tests" {
             continue;
         }
         let changed =

@@ -22,6 +22,9 @@ fn packets_go_both_ways_over_both_families_and_the_interface_comes_back() {
             right.send(&back);
             assert!(left.receive() == back, "{word}");
         }
+        // A packet is there before it is counted.
+        let arrived = |end: &End| end.pump.statistics().inward[0] == 200;
+        eventually("all are counted", || arrived(&left) && arrived(&right));
         let (one, other) = (left.pump.statistics(), right.pump.statistics());
         assert_eq!((one.out[0], one.inward[0], one.drops), (200, 200, 0));
         assert_eq!((one.out[1], one.inward[1]), (other.inward[1], other.out[1]));
