@@ -106,6 +106,7 @@ case $scope in
         step setup tests/setup.sh test
         step build cargo build --release -p underpass-linux
         step build-router tests/c/router.sh
+        step kotlin tests/kotlin.sh
         step interop cargo_test_as_root -p underpass-interop
         ;;
     *) echo "what is '$scope'? one of quick, interop, all" >&2; exit 2 ;;

@@ -77,8 +77,8 @@ fn day(stage: &Stage, who: Implementation, outside: &Outside) -> Result<()> {
 /// The machine gets another address, and the application hears of it.
 fn relocate(phone: &mut Phone, old: &str, new: &str) -> Result<()> {
     let flags = if new.contains(':') { "nodad" } else { "" };
-    phone.machine.ip(&format!("addr add {new} dev eth0 {flags}"))?;
     phone.machine.ip(&format!("addr del {old} dev eth0"))?;
+    phone.machine.ip(&format!("addr add {new} dev eth0 {flags}"))?;
     phone.order("rebind")
 }
 
