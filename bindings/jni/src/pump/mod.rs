@@ -68,6 +68,15 @@ impl Pump {
         protect: Protect,
         on_stopped: Option<OnStopped>,
     ) -> Result<Self, (PumpError, OwnedFd)> {
+        Self::start_by(tunnel, tun, Options { mark: 0, offload: true, protect: Some(protect) }, on_stopped)
+    }
+
+    fn start_by(
+        tunnel: Arc<Tunnel>,
+        tun: OwnedFd,
+        options: Options,
+        on_stopped: Option<OnStopped>,
+    ) -> Result<Self, (PumpError, OwnedFd)> {
         if !tunnel.clock().is_system() {
             return Err((PumpError::Status(Status::Argument), tun));
         }
@@ -76,7 +85,6 @@ impl Pump {
             Err(error) => return Err((error, tun)),
         };
         let tun = Tun::new(tun)?;
-        let options = Options { mark: 0, offload: true, protect: Some(protect) };
         Self::start_with(tunnel, tun, options, on_stopped, claim).map_err(|(error, tun)| (error, tun.into_fd()))
     }
 

@@ -90,17 +90,26 @@ fn held() -> (usize, usize, i64) {
     (count("/proc/self/fd"), count("/proc/self/task"), resident)
 }
 
-/// In a process of its own, where no other test opens anything.
+/// Whether this is the process of its own in which the test of this name runs; else has it run there, where no other test opens
+/// anything.
+fn alone(name: &str) -> bool {
+    const ALONE: &str = "UNDERPASS_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let itself = std::env::current_exe().expect("a test knows where it is");
+    let name = format!("pump::tests::life::{name}");
+    let run = std::process::Command::new(itself).args(["--exact", &name, "--nocapture"]).env(ALONE, "1").output();
+    let run = run.expect("it starts");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    println!("{said}");
+    false
+}
+
 #[test]
 fn ten_thousand_pumps_leave_nothing_behind() {
-    const ALONE: &str = "PUMPS_COME_AND_GO";
-    if std::env::var_os(ALONE).is_none() {
-        let itself = std::env::current_exe().expect("a test knows where it is");
-        let name = "pump::tests::life::ten_thousand_pumps_leave_nothing_behind";
-        let run = std::process::Command::new(itself).args(["--exact", name, "--nocapture"]).env(ALONE, "1").output();
-        let run = run.expect("it starts");
-        let said = String::from_utf8_lossy(&run.stdout);
-        assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    if !alone("ten_thousand_pumps_leave_nothing_behind") {
         return;
     }
     let (own, other) = (PrivateKey::generate().expect("randomness"), PrivateKey::generate().expect("randomness"));
@@ -124,4 +133,24 @@ fn ten_thousand_pumps_leave_nothing_behind() {
     let after = held();
     assert_eq!((before.0, before.1), (after.0, after.1));
     assert!(after.2 - before.2 < 4 * 1024, "{} KiB", after.2 - before.2);
+}
+
+/// Two tunnels with a pump each, and what is needed to flood one from the other.
+#[test]
+fn a_pump_takes_less_than_2_mb_at_rest_and_8_mb_at_full_load() {
+    if !alone("a_pump_takes_less_than_2_mb_at_rest_and_8_mb_at_full_load") {
+        return;
+    }
+    // The cryptography has tables of its own, which all tunnels share.
+    drop(pair(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    let none = held().2;
+    let (left, right) = pair(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    left.send(&packet(1, 2, 100, 0));
+    right.receive();
+    let rest = held().2 - none;
+    super::carrying::flood(&left, &right);
+    let load = held().2 - none;
+    println!("two tunnels with their pumps: {rest} KiB at rest, {load} KiB at full load");
+    assert!(rest < 2 * 2048, "{rest} KiB for two at rest");
+    assert!(load < 2 * 8192, "{load} KiB for two at full load");
 }

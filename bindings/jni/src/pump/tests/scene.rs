@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use underpass_carry::udp::Protect;
+use underpass_carry::udp::{Options, Protect};
 use underpass_uniffi::{Configuration, PrivateKey, Tunnel, TunnelObserver, TunnelOptions};
 
 /// How long anything may take on the slowest machine: no verdict hangs on it.
@@ -68,11 +68,17 @@ pub(super) fn tunnel(text: String, observer: Option<Arc<dyn TunnelObserver>>) ->
 
 impl End {
     pub(super) fn start(tunnel: Arc<Tunnel>) -> Self {
+        Self::start_by(tunnel, true)
+    }
+
+    /// `offload`: on a kernel that takes and gives datagrams in bundles.
+    fn start_by(tunnel: Arc<Tunnel>, offload: bool) -> Self {
         let (tun, world) = interface();
         let (number, guard) = (tun.as_raw_fd(), Guard::default());
         let (tell, stopped) = channel();
         let on_stopped = Box::new(move |error| _ = tell.send(error));
-        let pump = Pump::start(Arc::clone(&tunnel), tun, guard.protect(), Some(on_stopped));
+        let options = Options { mark: 0, offload, protect: Some(guard.protect()) };
+        let pump = Pump::start_by(Arc::clone(&tunnel), tun, options, Some(on_stopped));
         let pump = pump.map_err(|(error, _)| error).expect("it starts");
         Self { tunnel, pump, guard, world, number, stopped }
     }
@@ -116,11 +122,16 @@ pub(super) fn receive(world: &OwnedFd) -> Vec<u8> {
 /// Two ends that know each other over loopback: the left one is 10.0.0.1 inside, the right one 10.0.0.2, and only the left one
 /// knows where the other is.
 pub(super) fn pair(remote: IpAddr) -> (End, End) {
+    pair_by(remote, true)
+}
+
+/// Likewise, on a kernel that knows of bundles or does not.
+pub(super) fn pair_by(remote: IpAddr, offload: bool) -> (End, End) {
     let (left_key, right_key) =
         (PrivateKey::generate().expect("randomness"), PrivateKey::generate().expect("randomness"));
-    let right = End::start(tunnel(text(&right_key, &left_key, "10.0.0.1", None), None));
+    let right = End::start_by(tunnel(text(&right_key, &left_key, "10.0.0.1", None), None), offload);
     let endpoint = std::net::SocketAddr::new(remote, right.port()).to_string();
-    let left = End::start(tunnel(text(&left_key, &right_key, "10.0.0.2", Some(&endpoint)), None));
+    let left = End::start_by(tunnel(text(&left_key, &right_key, "10.0.0.2", Some(&endpoint)), None), offload);
     (left, right)
 }
 
