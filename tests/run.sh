@@ -74,7 +74,7 @@ all() {
     step setup tests/setup.sh test
     quick
     step core-portable cargo test -p underpass-core --no-default-features --features portable
-    step linux cargo_test_as_root -p underpass-linux
+    step linux cargo_test_as_root -p underpass-linux -p underpass-carry
     step budget cargo test -p underpass-budget -- --nocapture
     step no_std tests/no_std.sh
     step fuzz-corpus fuzz/replay.sh
@@ -109,6 +109,7 @@ case $scope in
         step setup tests/setup.sh test
         step build cargo build --release -p underpass-linux
         step build-router tests/c/router.sh
+        step kotlin tests/kotlin.sh
         step interop cargo_test_as_root -p underpass-interop
         ;;
     *) echo "what is '$scope'? one of quick, interop, all" >&2; exit 2 ;;

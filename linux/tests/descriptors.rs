@@ -5,6 +5,7 @@ mod scene;
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::Path;
+use underpass_carry::Fault;
 use underpass_linux::{Engine, EngineConfig, HostError};
 
 /// Descriptors that are open, by count.
@@ -37,7 +38,7 @@ fn each_shortage_is_named_and_leaves_nothing_open() -> Result<()> {
                 assert_eq!(open()?, before);
                 return Ok(());
             }
-            Err(HostError::OutOfDescriptors { .. }) => refused += 1,
+            Err(HostError::Carry(Fault::OutOfDescriptors { .. })) => refused += 1,
             Err(other) => panic!("{spare} to spare: {other}"),
         }
         assert_eq!(open()?, before, "{spare} to spare");

@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::num::NonZeroUsize;
 use std::time::Duration;
+use underpass_carry::Fault;
 use underpass_core::tunnel::Event;
 use underpass_core::{Change, DropReason, PeerChange};
 use underpass_linux::{Ended, Engine, EngineConfig, HostError, HostEvent, Workers};
@@ -224,7 +225,7 @@ fn a_taken_name_and_a_taken_port_leave_nothing_behind() -> Result<()> {
     let error = start(EngineConfig::new("lo")).expect_err("no TUN device");
     assert!(matches!(error, HostError::NameTaken { .. }), "{error}");
     let error = start(EngineConfig { listen_port: 4500, ..EngineConfig::new("tun1") }).expect_err("taken");
-    assert!(matches!(error, HostError::PortInUse { port: 4500 }), "{error}");
+    assert!(matches!(error, HostError::Carry(Fault::PortInUse { port: 4500 })), "{error}");
     let error = start(EngineConfig { mtu: 50, ..EngineConfig::new("tun1") }).expect_err("too small");
     assert!(matches!(error, HostError::Config(_)), "{error}");
     // A program that another test starts just now has all that this process has open, until it runs.
@@ -303,7 +304,7 @@ fn the_port_moves_while_a_stream_flows() -> Result<()> {
     assert!(events.try_iter().any(|event| event == HostEvent::ListenPortChanged(4600)));
     let blocker = pair.left.inside(|| UdpSocket::bind("0.0.0.0:4700"))?;
     let before = pair.engines.0.listen_port();
-    assert!(matches!(pair.engines.0.set_listen_port(4700), Err(HostError::PortInUse { port: 4700 })));
+    assert!(matches!(pair.engines.0.set_listen_port(4700), Err(HostError::Carry(Fault::PortInUse { port: 4700 }))));
     assert_eq!(pair.engines.0.listen_port(), before);
     drop(blocker);
     Ok(())

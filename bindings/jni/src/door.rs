@@ -15,9 +15,27 @@ pub extern "system" fn JNI_OnLoad(vm: *mut jni::sys::JavaVM, _reserved: *mut c_v
     let registered = catch_unwind(|| {
         // SAFETY: Java hands over its own machine.
         let vm = unsafe { JavaVM::from_raw(vm) };
-        vm.attach_current_thread(register)
+        vm.attach_current_thread(register_all)
     });
     if matches!(registered, Ok(Ok(()))) { JNI_VERSION_1_6 } else { JNI_ERR }
+}
+
+/// Names the functions of each class that is there: an application may do without one, and its shrinker then takes it away.
+fn register_all(env: &mut Env<'_>) -> jni::errors::Result<()> {
+    let feed = register(env);
+    if feed.is_err() {
+        env.exception_clear();
+    }
+    #[cfg(all(feature = "pump", any(target_os = "linux", target_os = "android")))]
+    {
+        let pump = crate::pump::door::register(env);
+        if pump.is_err() {
+            env.exception_clear();
+        }
+        feed.or(pump)
+    }
+    #[cfg(not(all(feature = "pump", any(target_os = "linux", target_os = "android"))))]
+    feed
 }
 
 fn register(env: &mut Env<'_>) -> jni::errors::Result<()> {

@@ -66,10 +66,12 @@ impl Cell {
         }
     }
 
-    /// Drops the core; its keys are wiped. A call that is under way ends first.
-    pub(crate) fn close(&self) {
+    /// Drops the core; its keys are wiped. A call that is under way ends first. `false`: it was closed before.
+    pub(crate) fn close(&self) -> bool {
         let life = mem::replace(&mut *self.lock(), Life::Closed);
+        let was_open = !matches!(life, Life::Closed);
         discard(life);
+        was_open
     }
 
     fn guarded<R>(&self, body: impl FnOnce(&mut Held) -> R) -> Result<R, TunnelError> {

@@ -101,6 +101,12 @@ impl Clock {
         UnixTime::from_duration(Duration::from_nanos(self.wall_nanos()))
     }
 
+    /// Whether it is the system's: then its times are those of the system's timers.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        matches!(self.0, Source::System { .. })
+    }
+
     fn change(&self, change: impl FnOnce(&mut Manual)) {
         if let Source::Manual(manual) = &self.0 {
             change(&mut manual.lock().unwrap_or_else(PoisonError::into_inner));

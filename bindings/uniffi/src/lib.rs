@@ -13,6 +13,7 @@ compile_error!("build with panic = \"unwind\": a bug in the library would end th
 compile_error!("the clock of this package is that of Linux, Android and Apple systems");
 
 mod error;
+pub mod logging;
 mod words;
 
 mod address;
@@ -43,6 +44,7 @@ pub use diagnostic::{Diagnostic, Section, Severity};
 pub use error::TunnelError;
 pub use events::{TunnelEvent, TunnelObserver};
 pub use keys::{PresharedKey, PrivateKey, PublicKey};
+pub use logging::{LogLevel, LogSink, set_logging};
 pub use options::TunnelOptions;
 pub use peers::{DropCount, PeerInfo, TunnelLayout, TunnelStatistics};
 pub use records::{InterfaceConfiguration, PeerConfiguration, RoutingTable};

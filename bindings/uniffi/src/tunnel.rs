@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::error::TunnelError;
 use crate::events::TunnelObserver;
 use crate::keys::System;
+use crate::logging::{LogLevel, say};
 use crate::options::TunnelOptions;
 use crate::registry;
 use std::fmt;
@@ -51,6 +52,7 @@ impl Tunnel {
         registry::list(data_plane_id, &tunnel);
         // A configuration may have names to resolve at once.
         tunnel.with_core(|_| ())?;
+        say(LogLevel::Info, format_args!("a tunnel was made"));
         Ok(tunnel)
     }
 
@@ -61,7 +63,9 @@ impl Tunnel {
     #[uniffi::method(name = "shut_down")]
     pub fn close(&self) {
         registry::unlist(self.data_plane_id);
-        self.cell.close();
+        if self.cell.close() {
+            say(LogLevel::Info, format_args!("a tunnel was shut down"));
+        }
         self.observer.take();
         // So that the data plane sees it and stops.
         if let Some(wake) = self.data_plane.take() {
@@ -99,6 +103,7 @@ impl Tunnel {
         match &outcome {
             Ok(outcome) if outcome.wake => self.wake_observer(),
             Err(TunnelError::Panic) => {
+                say(LogLevel::Error, format_args!("a bug has stopped a tunnel"));
                 // Neither plane is to wait for a tunnel that is no more.
                 self.wake_observer();
                 self.wake_data_plane();

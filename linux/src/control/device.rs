@@ -4,6 +4,7 @@ use crate::error::HostError;
 use nix::errno::Errno;
 use std::fmt;
 use std::sync::Arc;
+use underpass_carry::Fault;
 use underpass_core::uapi::{EADDRINUSE, EINVAL, EIO, HostState, SetRequest, parse_set, write_get};
 
 /// An interface as its control socket sees it. Calls come one at a time.
@@ -79,11 +80,15 @@ impl Device for EngineDevice {
 fn errno_of(fault: &HostError) -> i32 {
     tracing::error!("control socket: {fault}");
     match fault {
-        HostError::PortInUse { .. } => EADDRINUSE,
-        HostError::NoPermission { .. } | HostError::SocketPermission { .. } => Errno::EPERM as i32,
-        HostError::OutOfDescriptors { .. } => Errno::EMFILE as i32,
+        HostError::NoPermission { .. } => Errno::EPERM as i32,
         HostError::Ended => Errno::ENODEV as i32,
-        HostError::Socket { source, .. } | HostError::System { source, .. } => source.raw_os_error().unwrap_or(EIO),
+        HostError::Carry(fault) => match fault {
+            Fault::PortInUse { .. } => EADDRINUSE,
+            Fault::SocketPermission { .. } => Errno::EPERM as i32,
+            Fault::OutOfDescriptors { .. } => Errno::EMFILE as i32,
+            Fault::Socket { source, .. } | Fault::System { source, .. } => source.raw_os_error().unwrap_or(EIO),
+            _ => EIO,
+        },
         _ => EIO,
     }
 }

@@ -1,13 +1,13 @@
 //! Threads that do the crypt step of large batches, while the loop goes on with the rest.
 //!
 //! Work is handed over whole, buffers and jobs, and comes back whole: nothing is shared, nothing is allocated.
-use super::bundle::Bundle;
-use super::train::Train;
 use crate::error::HostError;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use underpass_carry::bundle::Bundle;
+use underpass_carry::train::Train;
 
 /// Pieces of work that wait for one thread at most; the loop hands out fewer.
 const QUEUE: usize = 32;
@@ -42,7 +42,7 @@ impl Crew {
     /// A crew of as many threads as `workers` says.
     ///
     /// # Errors
-    /// [`HostError::System`] when the machine has no room for another thread.
+    /// [`HostError`] when the machine has no room for another thread.
     pub fn new(workers: super::Workers) -> Result<Self, HostError> {
         let count = match workers {
             super::Workers::None => 0,

@@ -1,7 +1,5 @@
 //! Incoming datagrams: received in bundles, opened in place, and written to the virtual interface in bundles again.
-use super::bundle::{self, Bundle};
 use super::crew::{Crew, Work};
-use super::recycle::recycle;
 use super::shared::lock;
 use crate::error::errno;
 use crate::tun::coalesce::{Coalescer, MAX_GROUP};
@@ -10,9 +8,11 @@ use crate::tun::flow::MAX_HEADERS;
 use crate::tun::vnet;
 use crate::udp::{Run, Socket, Sockets};
 use nix::errno::Errno;
-use quinn_udp::RecvMeta;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::sync::Mutex;
+use underpass_carry::RecvMeta;
+use underpass_carry::bundle::{self, Bundle};
+use underpass_carry::recycle::recycle;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::{Instant, Tunnel};
 

@@ -6,16 +6,12 @@
 //! - `crew` are the threads that help to seal and open when there is much of it;
 //! - `recycle` is why none of this allocates per packet;
 //! - `alarm`, `network` and `resolve` are what else there is to wait for: clocks, the machine's network, names.
-mod alarm;
-mod bundle;
 mod crew;
 mod haul;
 mod network;
-mod recycle;
 mod resolve;
 mod run;
 mod shared;
-mod train;
 mod yard;
 
 use self::crew::Crew;
@@ -24,7 +20,7 @@ use self::shared::{Order, Shared};
 use crate::clock;
 use crate::error::HostError;
 use crate::tun::device::Device;
-use crate::udp::Sockets;
+use crate::udp::{Options, Sockets};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -129,7 +125,8 @@ impl Engine {
         let tunnel_config = TunnelConfig { mtu: config.mtu, ..config.tunnel };
         let tunnel = Tunnel::new(tunnel_config, Box::new(SystemRng), clock::now(), clock::wall())?;
         let device = Device::create(&config.name, config.mtu, config.offload)?;
-        let sockets = Sockets::bind(config.listen_port, config.fwmark, config.offload)?;
+        let options = Options { mark: config.fwmark, offload: config.offload, protect: None };
+        let sockets = Sockets::bind(config.listen_port, options)?;
         let system = |doing| move |source| HostError::system(doing, source);
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|errno| system("making an event descriptor")(errno.into()))?;

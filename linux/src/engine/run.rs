@@ -2,21 +2,21 @@
 //!
 //! Each turn reads the clock once, takes a batch from each side that has one, and drains what the tunnel wants.
 //! The tunnel is locked per batch, never across a system call, and nothing is allocated per packet.
-use super::alarm::{Alarm, WallClockWatch};
 use super::crew::Crew;
 use super::haul::Haul;
 use super::network::NetworkWatch;
 use super::resolve::Resolver;
 use super::shared::{Order, Shared};
-use super::yard::{Failure, Means, Yard};
+use super::yard::{Means, Yard};
 use super::{Ended, HostEvent};
 use crate::clock;
 use crate::error::HostError;
 use crate::tun::device::Device;
-use crate::udp::{Socket, Sockets};
+use crate::udp::{Options, Socket, Sockets};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::sync::Arc;
+use underpass_carry::alarm::{Alarm, WallClockWatch};
 use underpass_core::config::Endpoint;
 use underpass_core::tunnel::Event;
 use underpass_core::{Change, Instant, Tunnel};
@@ -115,7 +115,9 @@ impl Loop {
                 INTERFACE => self.carry_out(now)?,
                 ALARM => self.alarm.ring(),
                 WALL_CLOCK => {
-                    self.wall_clock.acknowledge();
+                    if let Err(errno) = self.wall_clock.acknowledge() {
+                        tracing::warn!(%errno, "the wall clock is no longer watched");
+                    }
                     self.shared.tunnel().handle_wall_clock(now, clock::wall());
                 }
                 NETWORK => {
@@ -166,8 +168,11 @@ impl Loop {
     fn drain(&mut self, now: Instant) {
         loop {
             let mut tunnel = self.shared.tunnel();
-            for Failure { peer, path, bytes, kind } in self.yard.failures.drain(..) {
-                tunnel.handle_send_error(peer, path, bytes, kind);
+            for failure in self.yard.failures.drain(..) {
+                if let Some(errno) = failure.errno {
+                    tracing::debug!(%errno, remote = %failure.path.remote, "not sent");
+                }
+                failure.tell(&mut tunnel);
             }
             if tunnel.poll_timeout().is_some_and(|at| at <= now) {
                 tunnel.handle_timeout(now);
@@ -201,7 +206,7 @@ impl Loop {
                 Order::Mark(mark, answer) => {
                     let outcome = self.sockets.set_mark(mark);
                     self.shared.publish(self.sockets.port(), self.sockets.mark());
-                    _ = answer.send(outcome);
+                    _ = answer.send(outcome.map_err(Into::into));
                 }
             }
         }
@@ -213,7 +218,8 @@ impl Loop {
         if port == self.sockets.port() {
             return Ok(());
         }
-        let sockets = Sockets::bind(port, self.sockets.mark(), self.offload)?;
+        let options = Options { mark: self.sockets.mark(), offload: self.offload, protect: None };
+        let sockets = Sockets::bind(port, options)?;
         watch_sockets(&self.epoll, &sockets)?;
         self.sockets = sockets;
         self.shared.publish(self.sockets.port(), self.sockets.mark());

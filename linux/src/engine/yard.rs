@@ -6,15 +6,15 @@ use super::Ended;
 use super::crew::{Crew, Work};
 use super::haul::write_single;
 use super::shared::lock;
-use super::train::Train;
 use crate::error::HostError;
 use crate::tun::device::{Device, READ_LEN, Read};
 use crate::tun::segment::Segments;
 use crate::tun::vnet;
-use crate::udp::{self, Sent, Sockets};
+use crate::udp::Sockets;
 use std::sync::Mutex;
-use underpass_core::tunnel::{Layout, Path, SendError};
-use underpass_core::{Instant, PeerId, Tunnel};
+use underpass_carry::train::{Failure, Train};
+use underpass_core::tunnel::Layout;
+use underpass_core::{Instant, Tunnel};
 
 /// Trains that leave in one turn of the loop, before the other side has its.
 const TRAINS: usize = 8;
@@ -30,19 +30,6 @@ pub struct Yard {
     pub failures: Vec<Failure>,
     /// The room that the tunnel's packets need.
     pub layout: Layout,
-}
-
-/// Datagrams of a peer that did not leave, or not from where they were to.
-#[derive(Clone, Copy, Debug)]
-pub struct Failure {
-    /// Whose they are.
-    pub peer: PeerId,
-    /// Where they were to go, and from where.
-    pub path: Path,
-    /// How many bytes did not leave.
-    pub bytes: usize,
-    /// Why.
-    pub kind: SendError,
 }
 
 /// What the yard works with.
@@ -168,7 +155,7 @@ impl Yard {
         for train in self.trains[..=last].iter_mut().flatten() {
             train.finish(&mut lock(means.tunnel), now);
             outcome = outcome.and(train.bounces().try_for_each(|packet| write_single(means.device, packet)));
-            depart(train, means.sockets, &mut self.failures);
+            train.depart_or_fail(means.sockets, &mut self.failures);
         }
         outcome.map_err(|_| Ended::InterfaceDeleted)
     }
@@ -181,21 +168,7 @@ impl Yard {
     /// Sends what [`collect`](Self::collect) took in.
     pub fn depart_collected(&mut self, sockets: &Sockets) {
         if let Some(train) = &mut self.trains[self.loading] {
-            depart(train, sockets, &mut self.failures);
+            train.depart_or_fail(sockets, &mut self.failures);
         }
     }
-}
-
-fn depart(train: &mut Train, sockets: &Sockets, failures: &mut Vec<Failure>) {
-    train.depart(sockets, |transmit, sent| {
-        let (bytes, kind) = match sent {
-            Sent::Yes => return,
-            Sent::FromElsewhere => (0, SendError::NoSource),
-            Sent::Failed(errno, bytes) => {
-                tracing::debug!(%errno, remote = %transmit.path.remote, "not sent");
-                (bytes, udp::meaning(errno))
-            }
-        };
-        failures.push(Failure { peer: transmit.peer, path: transmit.path, bytes, kind });
-    });
 }

@@ -34,7 +34,7 @@ impl Implementation {
         let built =
             std::fs::metadata(&path).with_context(|| format!("no {}: run `{remedy}`", path.display()))?.modified()?;
         if self == Self::Underpass {
-            for sources in ["core/src", "linux/src"] {
+            for sources in ["core/src", "linux/src", "linux/carry/src"] {
                 ensure!(
                     newest(&root().join(sources))? <= built,
                     "{} is older than {sources}: run `{remedy}`",
@@ -57,7 +57,7 @@ pub(crate) fn newest(folder: &Path) -> Result<SystemTime> {
     let mut youngest = SystemTime::UNIX_EPOCH;
     for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let entry = entry?;
-        if entry.file_name() == "tests.rs" {
+        if entry.file_name() == "tests.rs" || entry.file_name() == "tests" {
             continue;
         }
         let changed =

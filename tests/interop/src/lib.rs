@@ -9,6 +9,7 @@ pub mod folder;
 pub mod kernel;
 pub mod keys;
 pub mod pcap;
+pub mod phone;
 pub mod router;
 pub mod scenery;
 pub mod status;
@@ -17,6 +18,7 @@ pub mod transfer;
 pub use device::{Device, Implementation};
 pub use folder::Folder;
 pub use keys::KeyPair;
+pub use phone::Phone;
 pub use router::Router;
 pub use underpass_linux::demo::stage::{Capture, Datagram, Finished, Frame, Machine, Running, Stage};
 

@@ -250,6 +250,13 @@ typedef void (*UniffiCallbackInterfaceTunnelObserverMethod0)(uint64_t, void* _No
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_LOG_SINK_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_LOG_SINK_METHOD0
+typedef void (*UniffiCallbackInterfaceLogSinkMethod0)(uint64_t, RustBuffer, RustBuffer, void* _Nonnull, 
+        RustCallStatus *_Nonnull uniffiCallStatus
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_TUNNEL_OBSERVER
 #define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_TUNNEL_OBSERVER
 typedef struct UniffiVTableCallbackInterfaceTunnelObserver {
@@ -257,6 +264,15 @@ typedef struct UniffiVTableCallbackInterfaceTunnelObserver {
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
     UniffiCallbackInterfaceTunnelObserverMethod0 _Nonnull wake;
 } UniffiVTableCallbackInterfaceTunnelObserver;
+
+#endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_LOG_SINK
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_LOG_SINK
+typedef struct UniffiVTableCallbackInterfaceLogSink {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceLogSinkMethod0 _Nonnull log;
+} UniffiVTableCallbackInterfaceLogSink;
 
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_CLONE_CLOCK
@@ -552,6 +568,26 @@ int8_t uniffi_underpass_uniffi_fn_method_publickey_uniffi_trait_eq_ne(uint64_t p
 uint64_t uniffi_underpass_uniffi_fn_method_publickey_uniffi_trait_hash(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_CLONE_LOGSINK
+#define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_CLONE_LOGSINK
+uint64_t uniffi_underpass_uniffi_fn_clone_logsink(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_FREE_LOGSINK
+#define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_FREE_LOGSINK
+void uniffi_underpass_uniffi_fn_free_logsink(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_INIT_CALLBACK_VTABLE_LOGSINK
+#define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_INIT_CALLBACK_VTABLE_LOGSINK
+void uniffi_underpass_uniffi_fn_init_callback_vtable_logsink(const UniffiVTableCallbackInterfaceLogSink* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_METHOD_LOGSINK_LOG
+#define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_METHOD_LOGSINK_LOG
+void uniffi_underpass_uniffi_fn_method_logsink_log(uint64_t ptr, RustBuffer level, RustBuffer line, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_CLONE_TUNNEL
 #define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_CLONE_TUNNEL
 uint64_t uniffi_underpass_uniffi_fn_clone_tunnel(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -736,6 +772,11 @@ RustBuffer uniffi_underpass_uniffi_fn_method_interfaceconfiguration_uniffi_trait
 #define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_FUNC_LIBRARY_VERSION
 RustBuffer uniffi_underpass_uniffi_fn_func_library_version(RustCallStatus *_Nonnull out_status
     
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_FUNC_SET_LOGGING
+#define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_FUNC_SET_LOGGING
+void uniffi_underpass_uniffi_fn_func_set_logging(RustBuffer level, RustBuffer sink, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_FN_FUNC_LIVE_TUNNELS
@@ -1016,6 +1057,12 @@ uint16_t uniffi_underpass_uniffi_checksum_func_library_version(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_CHECKSUM_FUNC_SET_LOGGING
+#define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_CHECKSUM_FUNC_SET_LOGGING
+uint16_t uniffi_underpass_uniffi_checksum_func_set_logging(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_CHECKSUM_FUNC_LIVE_TUNNELS
 #define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_CHECKSUM_FUNC_LIVE_TUNNELS
 uint16_t uniffi_underpass_uniffi_checksum_func_live_tunnels(void
@@ -1139,6 +1186,12 @@ uint16_t uniffi_underpass_uniffi_checksum_method_publickey_to_bytes(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_CHECKSUM_METHOD_PUBLICKEY_TO_HEX
 #define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_CHECKSUM_METHOD_PUBLICKEY_TO_HEX
 uint16_t uniffi_underpass_uniffi_checksum_method_publickey_to_hex(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_CHECKSUM_METHOD_LOGSINK_LOG
+#define UNIFFI_FFIDEF_UNIFFI_UNDERPASS_UNIFFI_CHECKSUM_METHOD_LOGSINK_LOG
+uint16_t uniffi_underpass_uniffi_checksum_method_logsink_log(void
     
 );
 #endif

@@ -10,6 +10,7 @@ mod kernel;
 mod lifecycle;
 mod matrix;
 mod mtu;
+mod phone;
 mod rekey;
 mod roaming;
 mod router;

@@ -5,9 +5,7 @@ import java.nio.ByteBuffer
 /** The data plane of the library, as it is called. [org.underpass.tunnel.PacketEngine] is the door for applications. */
 internal object NativeFeed {
     init {
-        // The library of the control plane: a second copy would not know its tunnels.
-        val path = System.getProperty("uniffi.component.underpass.libraryOverride")
-        if (path != null) System.load(path) else System.loadLibrary("underpass_jni")
+        NativeLibrary.load()
     }
 
     /** A feed of a tunnel; below 0: a code. */

@@ -11,12 +11,35 @@ mod socket;
 pub use send::{MAX_DATAGRAM, Run, Sent, meaning};
 pub use socket::Socket;
 
-use crate::error::HostError;
+use crate::fault::Fault;
 use nix::errno::Errno;
+use std::fmt;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 /// How often the kernel may pick a port for IPv4 that is taken for IPv6.
 const PORT_ATTEMPTS: u32 = 32;
+
+/// How sockets are made.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// The mark of every datagram; 0: none.
+    pub mark: u32,
+    /// Whether datagrams cross in bundles.
+    pub offload: bool,
+    /// Asked about each socket before anything is done with it. `false`: it is not used.
+    pub protect: Option<Protect>,
+}
+
+/// Keeps a socket's datagrams out of the tunnel; `false`: it could not.
+pub type Protect = Arc<dyn Fn(BorrowedFd<'_>) -> bool + Send + Sync>;
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("mark", &self.mark).field("offload", &self.offload).finish_non_exhaustive()
+    }
+}
 
 /// A socket for each address family the machine has, on one port.
 #[derive(Debug)]
@@ -24,36 +47,34 @@ pub struct Sockets {
     v4: Option<Socket>,
     v6: Option<Socket>,
     port: u16,
-    mark: u32,
-    offload: bool,
+    options: Options,
 }
 
 impl Sockets {
-    /// Binds to `port` on all addresses; 0: the kernel picks one. `mark` goes on every datagram; `offload`: whether
-    /// datagrams cross in bundles.
+    /// Binds to `port` on all addresses; 0: the kernel picks one.
     ///
     /// # Errors
-    /// [`HostError`] when the port is taken in either family, or there is no family at all.
-    pub fn bind(port: u16, mark: u32, offload: bool) -> Result<Self, HostError> {
+    /// [`Fault`] when the port is taken in either family, or there is no family at all, or a socket is not protected.
+    pub fn bind(port: u16, options: Options) -> Result<Self, Fault> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            match Self::bind_once(port, mark, offload) {
-                Err(HostError::PortInUse { .. }) if port == 0 && attempts < PORT_ATTEMPTS => {}
+            match Self::bind_once(port, options.clone()) {
+                Err(Fault::PortInUse { .. }) if port == 0 && attempts < PORT_ATTEMPTS => {}
                 other => return other,
             }
         }
     }
 
-    fn bind_once(port: u16, mark: u32, offload: bool) -> Result<Self, HostError> {
-        let v4 = Socket::open(false, port, mark, offload)?;
+    fn bind_once(port: u16, options: Options) -> Result<Self, Fault> {
+        let v4 = Socket::open(false, port, &options)?;
         let port = v4.as_ref().map_or(port, Socket::port);
-        let v6 = Socket::open(true, port, mark, offload)?;
+        let v6 = Socket::open(true, port, &options)?;
         let port = v6.as_ref().map_or(port, Socket::port);
         if v4.is_none() && v6.is_none() {
-            return Err(HostError::NoAddressFamily);
+            return Err(Fault::NoAddressFamily);
         }
-        Ok(Self { v4, v6, port, mark, offload })
+        Ok(Self { v4, v6, port, options })
     }
 
     /// The port of both sockets.
@@ -65,18 +86,18 @@ impl Sockets {
     /// The mark of every datagram; 0: none.
     #[must_use]
     pub fn mark(&self) -> u32 {
-        self.mark
+        self.options.mark
     }
 
     /// Changes the mark of every datagram.
     ///
     /// # Errors
-    /// [`HostError`]; the mark is as it was, as far as the kernel let us put it back.
-    pub fn set_mark(&mut self, mark: u32) -> Result<(), HostError> {
+    /// [`Fault`]; the mark is as it was, as far as the kernel let us put it back.
+    pub fn set_mark(&mut self, mark: u32) -> Result<(), Fault> {
         let failed = self.each().find_map(|socket| socket.set_mark(mark).err());
         match failed {
-            None => self.mark = mark,
-            Some(_) => self.each().for_each(|socket| _ = socket.set_mark(self.mark)),
+            None => self.options.mark = mark,
+            Some(_) => self.each().for_each(|socket| _ = socket.set_mark(self.options.mark)),
         }
         failed.map_or(Ok(()), Err)
     }
@@ -103,7 +124,7 @@ impl Sockets {
         let mut added = false;
         for (socket, is_v6) in [(&mut self.v4, false), (&mut self.v6, true)] {
             if socket.is_none() {
-                *socket = Socket::open(is_v6, self.port, self.mark, self.offload).ok().flatten();
+                *socket = Socket::open(is_v6, self.port, &self.options).ok().flatten();
                 added |= socket.is_some();
             }
         }

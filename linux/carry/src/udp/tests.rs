@@ -3,6 +3,7 @@ use super::*;
 use quinn_udp::RecvMeta;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::Path;
@@ -30,7 +31,7 @@ fn receive(socket: &Socket, bytes: usize) -> Vec<(RecvMeta, Vec<u8>)> {
 }
 
 fn pair(offload: bool) -> (Sockets, Sockets) {
-    let bind = || Sockets::bind(0, 0, offload).expect("loopback has IPv4");
+    let bind = || Sockets::bind(0, Options { offload, ..Options::default() }).expect("loopback has IPv4");
     (bind(), bind())
 }
 
@@ -94,10 +95,10 @@ fn a_named_source_address_is_used() {
 fn a_taken_port_says_so() {
     let taken = UdpSocket::bind("0.0.0.0:0").expect("a port");
     let port = taken.local_addr().expect("its address").port();
-    assert!(matches!(Sockets::bind(port, 0, true), Err(HostError::PortInUse { port: p }) if p == port));
+    assert!(matches!(Sockets::bind(port, Options::default()), Err(Fault::PortInUse { port: p }) if p == port));
     let v6 = UdpSocket::bind("[::]:0").expect("a port");
     let port = v6.local_addr().expect("its address").port();
-    assert!(matches!(Sockets::bind(port, 0, true), Err(HostError::PortInUse { .. })), "IPv6 alone");
+    assert!(matches!(Sockets::bind(port, Options::default()), Err(Fault::PortInUse { .. })), "IPv6 alone");
 }
 
 #[test]
@@ -112,4 +113,24 @@ fn an_unreachable_destination_fails_and_harms_nothing() {
     let path = to(Ipv4Addr::LOCALHOST, b.port());
     assert_eq!(a.send(&Run { path, ecn: Ecn::NotCapable, datagrams: &datagrams, size: 1000 }), Sent::Yes);
     assert_eq!(receive(b.of(&path.remote).expect("IPv4"), 2000).len(), 2);
+}
+
+#[test]
+fn lesson_30_a_socket_that_is_not_protected_is_not_used() {
+    let asked = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    for refused in 1..=2 {
+        asked.store(0, std::sync::atomic::Ordering::Relaxed);
+        let count = Arc::clone(&asked);
+        let protect: Protect = Arc::new(move |fd| {
+            // Neither bound nor spoken to yet.
+            let name = nix::sys::socket::getsockname::<nix::sys::socket::SockaddrStorage>(fd.as_raw_fd());
+            let name = name.expect("a socket has a name");
+            let port = name.as_sockaddr_in().map(|v4| v4.port()).or(name.as_sockaddr_in6().map(|v6| v6.port()));
+            assert_eq!(port, Some(0));
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1 != refused
+        });
+        let bound = Sockets::bind(0, Options { protect: Some(protect), ..Options::default() });
+        assert!(matches!(bound, Err(Fault::NotProtected)), "{refused}");
+        assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), refused, "each is asked about once, in turn");
+    }
 }

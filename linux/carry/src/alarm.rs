@@ -1,5 +1,5 @@
 //! Two timers: one for the tunnel's next deadline, one that hears when the wall clock is set.
-use crate::error::HostError;
+use crate::fault::Fault;
 use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -19,8 +19,8 @@ impl Alarm {
     /// An alarm that is not set.
     ///
     /// # Errors
-    /// [`HostError`] when there is no descriptor left.
-    pub fn new() -> Result<Self, HostError> {
+    /// [`Fault`] when there is no descriptor left.
+    pub fn new() -> Result<Self, Fault> {
         Ok(Self { timer: timer(ClockId::CLOCK_BOOTTIME)?, armed: None })
     }
 
@@ -63,10 +63,10 @@ impl WallClockWatch {
     /// A watch on the wall clock.
     ///
     /// # Errors
-    /// [`HostError`] when there is no descriptor left.
-    pub fn new() -> Result<Self, HostError> {
+    /// [`Fault`] when there is no descriptor left.
+    pub fn new() -> Result<Self, Fault> {
         let watch = Self { timer: timer(ClockId::CLOCK_REALTIME)? };
-        watch.arm().map_err(|errno| HostError::system("watching the wall clock", errno.into()))?;
+        watch.arm().map_err(|errno| Fault::system("watching the wall clock", errno.into()))?;
         Ok(watch)
     }
 
@@ -79,11 +79,12 @@ impl WallClockWatch {
     }
 
     /// The watch was readable: the clock was set. Watches on.
-    pub fn acknowledge(&self) {
+    ///
+    /// # Errors
+    /// The system's: the wall clock is no longer watched.
+    pub fn acknowledge(&self) -> Result<(), Errno> {
         _ = drain(&self.timer);
-        if let Err(errno) = self.arm() {
-            tracing::warn!(%errno, "the wall clock is no longer watched");
-        }
+        self.arm()
     }
 }
 
@@ -93,9 +94,9 @@ impl AsFd for WallClockWatch {
     }
 }
 
-fn timer(clock: ClockId) -> Result<TimerFd, HostError> {
+fn timer(clock: ClockId) -> Result<TimerFd, Fault> {
     TimerFd::new(clock, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)
-        .map_err(|errno| HostError::system("making a timer", errno.into()))
+        .map_err(|errno| Fault::system("making a timer", errno.into()))
 }
 
 fn drain(timer: &TimerFd) -> io::Result<usize> {
@@ -142,7 +143,7 @@ mod tests {
     fn the_wall_clock_watch_is_silent_while_nobody_sets_the_clock() {
         let watch = WallClockWatch::new().expect("a descriptor");
         assert!(!is_readable_within(&watch, 20));
-        watch.acknowledge();
+        watch.acknowledge().expect("it watches on");
         assert!(!is_readable_within(&watch, 20));
     }
 }

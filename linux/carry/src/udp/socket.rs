@@ -1,6 +1,6 @@
 //! One socket: opening it, and receiving in batches.
-use super::options;
-use crate::error::{HostError, errno};
+use super::{Options, options};
+use crate::fault::{Fault, errno};
 use nix::errno::Errno;
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, SockAddr, Type};
@@ -25,14 +25,18 @@ impl Socket {
     /// Opens and binds a socket. `None`: the machine lacks the family.
     ///
     /// # Errors
-    /// [`HostError`]: the port is taken, the mark is not allowed, and the like.
-    pub fn open(is_v6: bool, port: u16, mark: u32, offload: bool) -> Result<Option<Self>, HostError> {
-        let failed = |doing| move |source| HostError::socket(doing, source);
+    /// [`Fault`]: it is not protected, the port is taken, the mark is not allowed, and the like.
+    pub fn open(is_v6: bool, port: u16, options: &Options) -> Result<Option<Self>, Fault> {
+        let failed = |doing| move |source| Fault::socket(doing, source);
         let domain = if is_v6 { Domain::IPV6 } else { Domain::IPV4 };
         let io = match socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP)) {
             Ok(io) => io,
             Err(error) => return why_not_opened(error),
         };
+        // Before it is bound: what is bound may already be spoken to.
+        if options.protect.as_ref().is_some_and(|protect| !protect(io.as_fd())) {
+            return Err(Fault::NotProtected);
+        }
         let address = if is_v6 {
             io.set_only_v6(true).map_err(failed("keeping IPv4 out of the IPv6 socket"))?;
             SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))
@@ -45,13 +49,14 @@ impl Socket {
         let bound = io.local_addr().map_err(failed("reading the port"))?;
         let state = UdpSocketState::new(UdpSockRef::from(&io)).map_err(failed("setting its options"))?;
         options::set_helpful(&io, is_v6);
-        if !offload {
+        if !options.offload {
             options::set_bundling(&io, false);
         }
         let port = bound.as_socket().map_or(port, |address| address.port());
-        let socket = Self { io, state: state.into(), too_large: Cell::new(usize::MAX), port, is_v6, offload };
-        if mark != 0 {
-            socket.set_mark(mark)?;
+        let socket =
+            Self { io, state: state.into(), too_large: Cell::new(usize::MAX), port, is_v6, offload: options.offload };
+        if options.mark != 0 {
+            socket.set_mark(options.mark)?;
         }
         Ok(Some(socket))
     }
@@ -71,11 +76,11 @@ impl Socket {
     /// Changes the mark of every datagram; 0: none.
     ///
     /// # Errors
-    /// [`HostError`]: usually that it is not allowed.
-    pub fn set_mark(&self, mark: u32) -> Result<(), HostError> {
+    /// [`Fault`]: usually that it is not allowed.
+    pub fn set_mark(&self, mark: u32) -> Result<(), Fault> {
         self.io.set_mark(mark).map_err(|source| match errno(&source) {
-            Errno::EPERM => HostError::SocketPermission { doing: "set the firewall mark" },
-            _ => HostError::socket("setting the firewall mark", source),
+            Errno::EPERM => Fault::SocketPermission { doing: "set the firewall mark" },
+            _ => Fault::socket("setting the firewall mark", source),
         })
     }
 
@@ -86,6 +91,12 @@ impl Socket {
     /// `WouldBlock` when nothing waits; otherwise the system's.
     pub fn receive(&self, bufs: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> io::Result<usize> {
         self.state.borrow().recv(UdpSockRef::from(&self.io), bufs, meta)
+    }
+
+    /// How many datagrams the kernel may receive as one bundle; 1: it does not gather them.
+    #[must_use]
+    pub fn most_in_a_bundle(&self) -> usize {
+        if self.offload { self.state.borrow().gro_segments() } else { 1 }
     }
 
     /// Forgets what earlier errors made of the socket's abilities, which may have had other causes.
@@ -104,19 +115,19 @@ impl AsFd for Socket {
     }
 }
 
-fn why_not_opened(source: io::Error) -> Result<Option<Socket>, HostError> {
+fn why_not_opened(source: io::Error) -> Result<Option<Socket>, Fault> {
     match errno(&source) {
         Errno::EAFNOSUPPORT | Errno::EPROTONOSUPPORT => Ok(None),
-        Errno::EPERM | Errno::EACCES => Err(HostError::SocketPermission { doing: "open a UDP socket" }),
-        _ => Err(HostError::socket("opening a UDP socket", source)),
+        Errno::EPERM | Errno::EACCES => Err(Fault::SocketPermission { doing: "open a UDP socket" }),
+        _ => Err(Fault::socket("opening a UDP socket", source)),
     }
 }
 
-fn why_not_bound(source: io::Error, port: u16) -> Result<Option<Socket>, HostError> {
+fn why_not_bound(source: io::Error, port: u16) -> Result<Option<Socket>, Fault> {
     match errno(&source) {
         Errno::EADDRNOTAVAIL => Ok(None),
-        Errno::EADDRINUSE => Err(HostError::PortInUse { port }),
-        Errno::EACCES | Errno::EPERM => Err(HostError::SocketPermission { doing: "listen on a port below 1024" }),
-        _ => Err(HostError::socket("binding it", source)),
+        Errno::EADDRINUSE => Err(Fault::PortInUse { port }),
+        Errno::EACCES | Errno::EPERM => Err(Fault::SocketPermission { doing: "listen on a port below 1024" }),
+        _ => Err(Fault::socket("binding it", source)),
     }
 }

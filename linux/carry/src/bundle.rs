@@ -1,12 +1,12 @@
 //! Datagrams of one sender that came in one piece of memory, and are opened where they lie.
-use super::recycle::recycle;
+use crate::recycle::recycle;
 use quinn_udp::RecvMeta;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, OpenJob, Opened, Path, Span};
 use underpass_core::{Instant, Tunnel};
 
 /// Bytes of the longest bundle.
-const LEN: usize = 65536;
+pub const LEN: usize = 65536;
 /// Datagrams in one bundle at most (UDP_GRO_CNT_MAX).
 pub const MOST: usize = 64;
 
@@ -25,17 +25,32 @@ pub struct Bundle {
     spare: Vec<DatagramSlot<'static>>,
 }
 
+impl Default for Bundle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Bundle {
     /// Room for a bundle.
     #[must_use]
     pub fn new() -> Self {
+        let mut bundle = Self::of(LEN, MOST);
+        bundle.jobs.reserve(MOST);
+        bundle.opened.reserve(MOST);
+        bundle
+    }
+
+    /// Room for `len` bytes of at most so many `datagrams`, which are opened in one step.
+    #[must_use]
+    pub fn of(len: usize, datagrams: usize) -> Self {
         Self {
-            buf: vec![0; LEN].into(),
+            buf: vec![0; len].into(),
             meta: RecvMeta::default(),
-            verdicts: Vec::with_capacity(MOST),
-            jobs: Vec::with_capacity(MOST),
-            opened: Vec::with_capacity(MOST),
-            spare: Vec::with_capacity(MOST),
+            verdicts: Vec::with_capacity(datagrams),
+            jobs: Vec::new(),
+            opened: Vec::new(),
+            spare: Vec::with_capacity(datagrams),
         }
     }
 
@@ -60,7 +75,7 @@ impl Bundle {
     }
 
     fn len(&self) -> usize {
-        self.meta.len.min(LEN)
+        self.meta.len.min(self.buf.len())
     }
 
     fn stride(&self) -> usize {

@@ -2,12 +2,15 @@
 //!
 //! Packets are laid out as they will be sealed: header, packet, padding and tag, each place behind the other without
 //! a gap. Sealed in place, packets of one size to one peer are then a run: one call sends it.
-use super::recycle::recycle;
-use crate::udp::{Run, Sent, Sockets};
+use crate::recycle::recycle;
+use crate::udp::{self, Run, Sent, Sockets};
+use nix::errno::Errno;
 use std::ops::Range;
 use underpass_core::limits::HEADROOM;
-use underpass_core::tunnel::{Begin, Layout, Outbound, PacketBuf, PacketSlot, SealJob, Sealed, Span, Transmit};
-use underpass_core::{Instant, Tunnel};
+use underpass_core::tunnel::{
+    Begin, Layout, Outbound, PacketBuf, PacketSlot, Path, SealJob, Sealed, SendError, Span, Transmit,
+};
+use underpass_core::{Instant, PeerId, Tunnel};
 
 /// Bytes in a train: a full super-packet, sealed, and whatever single datagram the largest MTU makes.
 const BYTES: usize = 72 * 1024;
@@ -53,6 +56,37 @@ struct Bounce {
     len: usize,
 }
 
+/// Datagrams of a peer that did not leave, or not from where they were to.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure {
+    /// Whose they are.
+    pub peer: PeerId,
+    /// Where they were to go, and from where.
+    pub path: Path,
+    /// How many bytes did not leave.
+    pub bytes: usize,
+    /// Why.
+    pub kind: SendError,
+    /// The system's error, if they did not leave.
+    pub errno: Option<Errno>,
+}
+
+impl Failure {
+    fn of(transmit: &Transmit, sent: Sent) -> Option<Self> {
+        let (bytes, kind, errno) = match sent {
+            Sent::Yes => return None,
+            Sent::FromElsewhere => (0, SendError::NoSource, None),
+            Sent::Failed(errno, bytes) => (bytes, udp::meaning(errno), Some(errno)),
+        };
+        Some(Self { peer: transmit.peer, path: transmit.path, bytes, kind, errno })
+    }
+
+    /// Tells the tunnel.
+    pub fn tell(&self, tunnel: &mut Tunnel) {
+        tunnel.handle_send_error(self.peer, self.path, self.bytes, self.kind);
+    }
+}
+
 impl Default for Train {
     fn default() -> Self {
         Self::new()
@@ -64,15 +98,24 @@ impl Train {
     #[must_use]
     pub fn new() -> Self {
         let most = BYTES / (HEADROOM + TAG);
+        let mut train = Self::of(BYTES, most);
+        train.jobs.reserve(most);
+        train.sealed.reserve(most);
+        train
+    }
+
+    /// An empty train of so many bytes for about so many `packets`, which are sealed in one step.
+    #[must_use]
+    pub fn of(bytes: usize, packets: usize) -> Self {
         Self {
-            buf: vec![0; BYTES].into(),
+            buf: vec![0; bytes].into(),
             used: 0,
-            places: Vec::with_capacity(most),
-            jobs: Vec::with_capacity(most),
-            sealed: Vec::with_capacity(most),
-            departures: Vec::with_capacity(most),
-            bounces: Vec::with_capacity(most),
-            spare: Vec::with_capacity(most),
+            places: Vec::with_capacity(packets),
+            jobs: Vec::new(),
+            sealed: Vec::new(),
+            departures: Vec::with_capacity(packets),
+            bounces: Vec::with_capacity(packets),
+            spare: Vec::with_capacity(packets),
         }
     }
 
@@ -85,7 +128,13 @@ impl Train {
     /// Whether it has gathered so much that it had better leave.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.used >= BYTES / 2
+        self.used >= self.buf.len() / 2
+    }
+
+    /// How many packets are loaded.
+    #[must_use]
+    pub fn packets(&self) -> usize {
+        self.places.len()
     }
 
     /// Lets `write` fill in a packet of `len` bytes, to be sealed under `layout`. `false`: there is no room.
@@ -96,6 +145,23 @@ impl Train {
         self.places.push(Place { room, len });
         self.used += room;
         true
+    }
+
+    /// Lets `read` fill in a packet where it will be sealed, and say its length. In a train that is not full there is
+    /// room for as much as half of its bytes.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn read_in<E>(&mut self, layout: Layout, read: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<usize, E> {
+        let end = self.buf.len().saturating_sub(layout.tailroom());
+        let start = (self.used + HEADROOM).min(end);
+        let place = &mut self.buf[start..end];
+        let most = place.len();
+        let len = read(place)?.min(most);
+        let room = layout.datagram_len(len);
+        self.places.push(Place { room, len });
+        self.used += room;
+        Ok(len)
     }
 
     /// Seals the packets, all three steps at once.
@@ -167,6 +233,11 @@ impl Train {
             self.departures.push(Departure { start: self.used, transmit });
             self.used += transmit.len;
         }
+    }
+
+    /// As [`depart`](Self::depart); what did not leave as it was to is added to `failures`.
+    pub fn depart_or_fail(&mut self, sockets: &Sockets, failures: &mut Vec<Failure>) {
+        self.depart(sockets, |transmit, sent| failures.extend(Failure::of(transmit, sent)));
     }
 
     /// Sends the datagrams, telling `outcome` of each run whose first datagram was `Transmit`, and empties the train.

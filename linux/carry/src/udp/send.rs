@@ -1,6 +1,6 @@
 //! Sending runs of datagrams, and what to do when the kernel refuses.
 use super::socket::Socket;
-use crate::error::errno;
+use crate::fault::errno;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use quinn_udp::{EcnCodepoint, Transmit, UdpSockRef};

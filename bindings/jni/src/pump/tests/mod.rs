@@ -1,0 +1,5 @@
+//! Pumps without a Java machine.
+mod carrying;
+mod life;
+mod refusals;
+mod scene;

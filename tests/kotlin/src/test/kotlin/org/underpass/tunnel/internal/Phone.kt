@@ -1,0 +1,78 @@
+package org.underpass.tunnel.internal
+
+import org.underpass.tunnel.PacketPump
+import org.underpass.tunnel.PacketPumpException
+import java.net.InetAddress
+import java.net.ServerSocket
+import java.util.Base64
+import java.util.concurrent.CompletableFuture
+import java.util.concurrent.TimeUnit
+
+/** An application with a real virtual interface and a pump, which does what it is told on a line. tests/interop starts it. */
+private class Phone(private val name: String) {
+    private val tun = openTun(name)
+    private lateinit var tunnel: Tunnel
+    private lateinit var pump: PacketPump
+    private val end = CompletableFuture<PacketPumpException>()
+    private var asked = 0
+
+    @Volatile
+    private var refuses = false
+
+    fun obey(line: String): String {
+        val words = line.split(' ')
+        return when (words[0]) {
+            "start" -> start(String(Base64.getDecoder().decode(words[1])))
+            "rebind" -> pump.rebind().let { "ok" }
+            "refuse" -> { refuses = words[1] == "yes"; "ok" }
+            "asked" -> "$asked"
+            "statistics" -> pump.statistics().run { "$packetsOut $bytesOut $batchesOut $packetsIn $bytesIn $batchesIn $drops $wakeUps" }
+            "handshakes" -> "${tunnel.statistics().handshakes}"
+            "replace" -> replace()
+            "stop" -> if (pump.stop() == tun && isOpen(tun)) "ok" else "another descriptor, or it is closed"
+            "ended" -> "${end.get(1, TimeUnit.MINUTES).code}"
+            "memory" -> memory()
+            else -> "what is $line?"
+        }
+    }
+
+    private fun start(text: String): String {
+        tunnel = Tunnel(TunnelOptions(configuration = Configuration.parse(text)), null)
+        pump = PacketPump.start(tunnel, tun, { asked += 1; !refuses }) { end.complete(it) }
+        return "ok"
+    }
+
+    /** The same interface by another descriptor, as when an application keeps a copy of its own. */
+    private fun replace(): String {
+        val copy = LibC.c.dup(tun)
+        val old = pump.replaceTun(copy)
+        if (old != tun) return "another descriptor"
+        val back = pump.replaceTun(tun)
+        LibC.c.close(copy)
+        return if (back == copy) "ok" else "another descriptor"
+    }
+
+    /** Kilobytes that are no file's and that this process holds. */
+    private fun memory(): String =
+        java.io.File("/proc/self/status").readLines().first { it.startsWith("RssAnon") }.filter(Char::isDigit)
+}
+
+fun main(arguments: Array<String>) {
+    val (name, port) = arguments
+    val phone = Phone(name)
+    ServerSocket(port.toInt(), 1, InetAddress.getLoopbackAddress()).use { door ->
+        println("ready")
+        door.accept().use { line ->
+            val answers = line.getOutputStream().writer()
+            for (order in line.getInputStream().bufferedReader().lineSequence()) {
+                val answer = try {
+                    phone.obey(order)
+                } catch (refusal: PacketPumpException) {
+                    "refused ${refusal.code}"
+                }
+                answers.write("$answer\n")
+                answers.flush()
+            }
+        }
+    }
+}
