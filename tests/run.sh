@@ -1,8 +1,10 @@
 #!/bin/bash
-# Runs the checks of the project, one after the other, all of them even when one fails, and counts.
+# Runs the checks of the project, all of them even when one fails, and counts.
 #   tests/run.sh quick      formatting, lints, the tests that need no network
 #   tests/run.sh interop    the tests in network namespaces
 #   tests/run.sh all        everything; interop and the demo need root and go through sudo when they must
+# Steps of `all` that have a folder of their own to build in run beside the others, in an order of their own: most of them
+# keep one core busy at a time. What those print comes in one piece, when they have ended.
 # The last line is `N passed, N failed`: every test that cargo ran counts once, every other step counts once.
 . "$(dirname "$0")/afresh.sh"
 set -uo pipefail
@@ -10,9 +12,8 @@ cd "$(dirname "$0")/.."
 
 scope=${1:-all}
 logs=target/test-logs
-mkdir -p "$logs"
-passed=0 failed=0
-table=()
+rm -rf "$logs/outcome" && mkdir -p "$logs/outcome"
+started=$SECONDS
 
 sudo=()
 [ "$(id -u)" = 0 ] || sudo=(sudo)
@@ -22,23 +23,57 @@ count() {
     awk '/^test result:/ { p += $4; f += $6; i += $8 } END { print p + 0, f + 0, i + 0 }' "$1"
 }
 
-# step NAME COMMAND...: runs it, shows it, keeps its log, books its outcome.
-step() {
-    local name=$1 log=$logs/$1.log started=$SECONDS status p f i outcome
-    shift
-    printf '\n=== %s: %s\n' "$name" "$*"
-    "$@" 2>&1 | tee "$log"
-    status=${PIPESTATUS[0]}
-    read -r p f i < <(count "$log")
+# book NAME STATUS SECONDS: what came of a step, from its status and its log.
+book() {
+    local name=$1 status=$2 took=$3 p f i outcome=ok
+    read -r p f i < <(count "$logs/$name.log")
     f=$((f + i))
     if [ $((p + f)) = 0 ] && [ "$status" = 0 ]; then p=1; fi
     if [ "$status" != 0 ] && [ "$f" = 0 ]; then f=1; fi
-    outcome=ok
     [ "$f" = 0 ] || outcome=FAILED
     [ "$i" = 0 ] || outcome="FAILED ($i ignored)"
-    passed=$((passed + p)) failed=$((failed + f))
-    table+=("$(printf '%-16s %5d passed %4d failed %5d s  %s' "$name" "$p" "$f" $((SECONDS - started)) "$outcome")")
+    printf '%s %s %s %s\n' "$p" "$f" "$took" "$outcome" >"$logs/outcome/$name"
 }
+
+# step NAME COMMAND...: runs it, shows it, keeps its log, books its outcome.
+order=()
+step() {
+    local name=$1 begun=$SECONDS
+    shift
+    order+=("$name")
+    printf '\n=== %s: %s\n' "$name" "$*"
+    "$@" 2>&1 | tee "$logs/$name.log"
+    book "$name" "${PIPESTATUS[0]}" $((SECONDS - begun))
+}
+
+# beside FUNCTION: runs the steps of a function beside what follows. Their names are told at once, so that one that never came to
+# its end is missed.
+beside() {
+    local name
+    for name in $("$1" names); do order+=("$name"); done
+    # In a process group of its own, so that all of it can be ended at once.
+    set -m
+    "$1" quiet &
+    lane=$!
+    set +m
+}
+
+# quiet NAME COMMAND...: a step of a lane.
+quiet() {
+    local name=$1 begun=$SECONDS status=0
+    shift
+    "$@" >"$logs/$name.log" 2>&1 || status=$?
+    book "$name" "$status" $((SECONDS - begun))
+    printf '\n=== %s, beside the others: %s\n' "$name" "$*"
+    cat "$logs/$name.log"
+}
+
+# names NAME COMMAND...: the name of a step, and nothing is done.
+names() { echo "$1"; }
+
+# Ends what runs beside, when this script is ended.
+lane=
+trap '[ -z "$lane" ] || kill -- "-$lane"; exit 1' TERM INT HUP
 
 # The demo, as somebody without privileges: what is built is copied to where anyone can read it.
 demo_unprivileged() {
@@ -70,24 +105,29 @@ quick() {
     step sim-house cargo test -p underpass-sim -p underpass-house --no-fail-fast
 }
 
+# What builds in folders of its own. `$1` is what is done with each step.
+elsewhere() {
+    "$1" no_std tests/no_std.sh
+    "$1" c-firmware tests/c/firmware.sh
+    "$1" c-musl tests/c/musl.sh
+    "$1" c-packages tests/c/packages.sh
+    "$1" c-cross tests/c/cross.sh
+}
+
 all() {
     step setup tests/setup.sh test
+    beside elsewhere
     quick
     step core-portable cargo test -p underpass-core --no-default-features --features portable
     step linux cargo_test_as_root -p underpass-linux -p underpass-carry
     step budget cargo test -p underpass-budget -- --nocapture
-    step no_std tests/no_std.sh
     step fuzz-corpus fuzz/replay.sh
     step c-crate cargo test -p underpass-c --no-fail-fast
     step c tests/c/run.sh
     step c-stack tests/c/stack.sh
     step c-budget tests/c/budget.sh
     step c-install tests/c/install.sh
-    step c-musl tests/c/musl.sh
-    step c-packages tests/c/packages.sh
     step c-examples tests/c/examples.sh
-    step c-cross tests/c/cross.sh
-    step c-firmware tests/c/firmware.sh
     step uniffi cargo test -p underpass-uniffi --no-fail-fast
     step jni cargo test -p underpass-jni --no-fail-fast
     step bindgen tests/bindgen.sh
@@ -98,6 +138,8 @@ all() {
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     step build cargo build --release -p underpass-linux
     step build-router tests/c/router.sh
+    wait "$lane"
+    lane=
     step demo-root "${sudo[@]}" target/release/underpass demo
     step demo-user demo_unprivileged
     step interop cargo_test_as_root -p underpass-interop
@@ -115,7 +157,14 @@ case $scope in
     *) echo "what is '$scope'? one of quick, interop, all" >&2; exit 2 ;;
 esac
 
+# The table. A step without an outcome was ended half-way.
+passed=0 failed=0
 printf '\n'
-printf '%s\n' "${table[@]}"
-printf '\n%d passed, %d failed\n' "$passed" "$failed"
+for name in "${order[@]}"; do
+    p=0 f=1 took=0 outcome='FAILED (no outcome)'
+    [ ! -s "$logs/outcome/$name" ] || read -r p f took outcome <"$logs/outcome/$name"
+    passed=$((passed + p)) failed=$((failed + f))
+    printf '%-16s %5d passed %4d failed %5d s  %s\n' "$name" "$p" "$f" "$took" "$outcome"
+done
+printf '\nin %d s\n%d passed, %d failed\n' $((SECONDS - started)) "$passed" "$failed"
 [ "$failed" = 0 ]
