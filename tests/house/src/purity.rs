@@ -7,7 +7,7 @@ const STD: &[&str] = &["core/src/crypto/fast/dh.rs"];
 /// Paths that mean time, randomness, threads or shared state.
 const AMBIENT: &[&str] = &["std", "getrandom", "rand", "spin", "once_cell", "atomic", "OsRng", "thread_local"];
 /// Files in which `unsafe` is allowed: two prepare what is forked (its namespace, and its signals), one looks at memory that was wiped, one becomes
-/// nobody, allocators count, a test forks, the C interface touches memory of C, the clock of Kotlin and Swift is asked of the system, JNI lends memory of Java and hands over descriptors, Swift lends its own, its fuzz target reads the texts it hands out, and a
+/// nobody, allocators count, a test forks, datagrams are listed for the kernel, the C interface touches memory of C, the clock of Kotlin and Swift is asked of the system, JNI lends memory of Java and hands over descriptors, Swift lends its own, its fuzz target reads the texts it hands out, and a
 /// measurement calls the C interface of another.
 const UNSAFE: &[&str] = &[
     "bindings/c/src/handle.rs",
@@ -17,6 +17,7 @@ const UNSAFE: &[&str] = &[
     "bindings/c/src/memory.rs",
     "bindings/c/src/no_os.rs",
     "fuzz/src/c_api/ask.rs",
+    "linux/carry/src/udp/many.rs",
     "linux/src/demo/stage/machine.rs",
     "linux/src/demo/stage/start.rs",
     "core/tests/crypto_keys.rs",

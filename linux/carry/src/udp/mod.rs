@@ -3,7 +3,9 @@
 //! - `Sockets` is a pair on one port; a machine that lacks one family has the other;
 //! - `socket` is one of them: opened, and read in batches;
 //! - `send` sends what the kernel takes at once, and copes with what it does not take;
+//! - `many` sends them where the kernel takes no bundles;
 //! - `options` are the knobs.
+mod many;
 mod options;
 mod send;
 mod socket;

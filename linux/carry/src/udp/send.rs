@@ -1,4 +1,5 @@
 //! Sending runs of datagrams, and what to do when the kernel refuses.
+use super::many;
 use super::socket::Socket;
 use crate::fault::errno;
 use nix::errno::Errno;
@@ -61,6 +62,9 @@ impl Socket {
         let mut sent = Sent::Yes;
         while !run.datagrams.is_empty() {
             let count = self.bundle(run.size);
+            if count == 1 && run.datagrams.len() > run.size && self.send_many(&mut run) {
+                continue;
+            }
             let (now, later) = run.datagrams.split_at(run.datagrams.len().min(count * run.size));
             let part = Run { datagrams: now, ..run };
             let errno = match self.send_part(&part) {
@@ -88,6 +92,17 @@ impl Socket {
             }
         }
         sent
+    }
+
+    /// Sends the first datagrams of a run in one call, and takes them off. `false`: the first did not leave; alone, it tells why.
+    fn send_many(&self, run: &mut Run<'_>) -> bool {
+        match many::send(&self.io, run) {
+            Ok(sent) => {
+                run.datagrams = run.datagrams.get(sent * run.size..).unwrap_or_default();
+                true
+            }
+            Err(_) => false,
+        }
     }
 
     /// How many datagrams of `size` bytes are sent at once.

@@ -63,7 +63,12 @@ fn runs_arrive_as_the_datagrams_they_were() {
 
 #[test]
 fn a_lost_source_address_is_left_out() {
-    let (a, b) = pair(true);
+    a_lost_source(true);
+    a_lost_source(false);
+}
+
+fn a_lost_source(offload: bool) {
+    let (a, b) = pair(offload);
     let nowhere: [(IpAddr, IpAddr); 2] = [
         (Ipv4Addr::LOCALHOST.into(), Ipv4Addr::new(192, 0, 2, 1).into()),
         (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()),
@@ -76,7 +81,7 @@ fn a_lost_source_address_is_left_out() {
         assert_eq!(received.len(), 3, "each once");
         assert_eq!(received[0].0.ecn.map(|ecn| ecn as u8), Some(1), "ECN survives");
         let socket = a.of(&path.remote).expect("both families");
-        assert!(socket.state.borrow().max_gso_segments() > 1, "bundles survive");
+        assert!(!offload || socket.state.borrow().max_gso_segments() > 1, "bundles survive");
     }
 }
 
@@ -89,6 +94,34 @@ fn a_named_source_address_is_used() {
     let received = receive(b.of(&path.remote).expect("IPv4"), 5);
     assert_eq!(received[0].0.addr, SocketAddr::new(local.into(), a.port()));
     assert_eq!(received[0].0.dst_ip, Some(Ipv4Addr::new(127, 0, 0, 8).into()));
+}
+
+#[test]
+fn many_leave_in_one_call_from_where_they_are_to() {
+    let (a, b) = pair(false);
+    let cases: [(IpAddr, IpAddr); 2] = [
+        (Ipv4Addr::new(127, 0, 0, 8).into(), Ipv4Addr::new(127, 0, 0, 9).into()),
+        (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()),
+    ];
+    for (remote, local) in cases {
+        for ecn in [Ecn::NotCapable, Ecn::Capable0, Ecn::Congested] {
+            let path = to(remote, b.port()).with_local(Some(local));
+            let datagrams: Vec<u8> = (0..64 * 1000 + 700u32).map(|i| (i % 251) as u8).collect();
+            let run = Run { path, ecn, datagrams: &datagrams, size: 1000 };
+            let from = a.of(&path.remote).expect("both families");
+            assert_eq!(many::send(&from.io, &run), Ok(64), "as many as one call takes");
+            let received = receive(b.of(&path.remote).expect("both families"), 64_000);
+            let bytes: Vec<u8> = received.iter().flat_map(|(_, datagram)| datagram.clone()).collect();
+            assert!(bytes == datagrams[..64_000] && received.len() == 64);
+            for (meta, _) in &received {
+                assert_eq!(meta.addr, SocketAddr::new(local, a.port()));
+                assert_eq!(meta.ecn.map_or(0, |ecn| ecn as u8), ecn as u8);
+            }
+        }
+    }
+    let nowhere = to(Ipv4Addr::BROADCAST, 9);
+    let run = Run { path: nowhere, ecn: Ecn::NotCapable, datagrams: &[0; 20], size: 10 };
+    assert_eq!(many::send(&a.of(&nowhere.remote).expect("IPv4").io, &run), Err(Errno::EACCES));
 }
 
 #[test]
