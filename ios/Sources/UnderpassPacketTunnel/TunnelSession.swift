@@ -66,8 +66,9 @@ actor TunnelSession {
         do {
             // While names are still asked for outside of any tunnel.
             for peer in configuration.peers { await resolve(peer) }
+            try goOn()
             try await apply(NetworkSettings(configuration))
-            guard !isOver else { throw TunnelError(.closed, "the tunnel was stopped") }
+            try goOn()
             let loop = PacketLoop(engine, driver: parts.driver(settings?.addresses.map(\.address) ?? []))
             try loop.start(port: configuration.listenPort ?? 0, interface: path?.interface)
             self.loop = loop
@@ -82,6 +83,10 @@ actor TunnelSession {
         parts.memory.start { [weak self] isScarce in
             Task { [weak self] in await self?.setMemoryIsScarce(isScarce) }
         }
+    }
+
+    private func goOn() throws {
+        if isOver { throw TunnelError(.closed, "the tunnel was stopped") }
     }
 
     /// Ends all of it. Doing it again does nothing.
