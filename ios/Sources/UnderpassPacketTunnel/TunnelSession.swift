@@ -140,12 +140,13 @@ actor TunnelSession {
 
     private func report() async throws -> AppReply.Status {
         let (statistics, peers) = (try await engine.statistics(), try await engine.peers())
-        let drops = try await engine.drops().filter { $0.count > 0 }.map { ($0.name, $0.count) }
+        var drops = Dictionary(try await engine.drops().map { ($0.name, $0.count) }, uniquingKeysWith: +)
+        drops["too_big", default: 0] += loop?.oversized ?? 0
         let word = "\(status)".prefix { $0 != "(" }
         return AppReply.Status(
             word: String(word), isConnected: status.isConnected, txBytes: statistics.txBytes, rxBytes: statistics.rxBytes,
             latestHandshake: peers.compactMap(\.latestHandshakeMillis).max(),
-            drops: Dictionary(drops, uniquingKeysWith: +), availableMemory: availableMemory())
+            drops: drops.filter { $0.value > 0 }, availableMemory: availableMemory())
     }
 
     /// Hands the elements of a stream to the session, one after the other, as long as it lives.
