@@ -16,8 +16,9 @@ final class PacketLoop: @unchecked Sendable {
     private var sockets: [UDPSocket] = []
     private var sources: [any DispatchSourceRead] = []
     private var isStopped = false
+    private var tooLong: UInt64 = 0
 
-    /// Datagrams that are read before others have their turn.
+    /// Batches of datagrams that are read before others have their turn.
     private static let rounds = 8
 
     init(_ engine: TunnelEngine, driver: any PacketDriver) {
@@ -74,6 +75,9 @@ final class PacketLoop: @unchecked Sendable {
             (feed, sockets, sources) = (nil, [], [])
         }
     }
+
+    /// Packets of the device that no slot can hold.
+    var oversized: UInt64 { queue.sync { tooLong } }
 
     var port: UInt16 { queue.sync { sockets.first?.port ?? 0 } }
 
@@ -134,7 +138,7 @@ final class PacketLoop: @unchecked Sendable {
                     feed.load(count, $0, headroom: room.headroom, tailroom: room.tailroom)
                 }
                 // What is longer than a slot is longer than the MTU, which the system keeps to.
-                if fits { count += 1 }
+                if fits { count += 1 } else { tooLong += 1 }
             }
             var back: [Data] = []
             if (try? feed.handlePackets(count)) != nil {

@@ -28,11 +28,11 @@ open class PacketTunnelProvider: NEPacketTunnelProvider, @unchecked Sendable {
     open func handle(message: Data) async -> Data? { nil }
 
     func parts() -> SessionParts {
-        let (kind, flow) = (driver, packetFlow)
+        let (kind, flow) = (driver, PacketFlowDriver(packetFlow))
         return SessionParts(
             driver: { addresses in
                 let utun = kind == .utun ? addresses.first.flatMap { UtunDriver(holding: $0, in: SystemUtunTable()) } : nil
-                return utun ?? PacketFlowDriver(flow)
+                return utun ?? flow
             },
             paths: SystemPathWatch(),
             loadFloors: { UserDefaults.standard.data(forKey: Self.floorsKey) },

@@ -28,22 +28,41 @@ public struct TunnelProfile: Sendable {
         let reference = try ConfigurationStore.save(configuration, name: name, accessGroup: accessGroup)
         fill(manager, reference, configuration)
         do {
-            try await manager.saveToPreferences()
+            try await done { manager.saveToPreferences(completionHandler: $0) }
         } catch {
             try? ConfigurationStore.remove(reference)
             throw error
         }
         if let old { try? ConfigurationStore.remove(old) }
         // A profile that was just saved cannot be started before it was read again.
-        try await manager.loadFromPreferences()
+        try await done { manager.loadFromPreferences(completionHandler: $0) }
         return manager
     }
 
+    /// Waits for a call of the system. A profile stays on the main actor, which the asynchronous forms of these calls would leave.
+    @MainActor private func done(_ call: (@escaping @Sendable ((any Error)?) -> Void) -> Void) async throws {
+        try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+            call { error in
+                if let error { done.resume(throwing: error) } else { done.resume() }
+            }
+        }
+    }
+
     @MainActor private func existing() async throws -> NETunnelProviderManager? {
-        try await NETunnelProviderManager.loadAllFromPreferences().first {
+        let all = try await withCheckedThrowingContinuation { (done: CheckedContinuation<Profiles, any Error>) in
+            NETunnelProviderManager.loadAllFromPreferences { all, error in
+                if let error { done.resume(throwing: error) } else { done.resume(returning: Profiles(all: all ?? [])) }
+            }
+        }
+        return all.all.first {
             $0.localizedDescription == name
                 && ($0.protocolConfiguration as? NETunnelProviderProtocol)?.providerBundleIdentifier == extensionIdentifier
         }
+    }
+
+    /// What the system just made: nobody else has it.
+    private struct Profiles: @unchecked Sendable {
+        let all: [NETunnelProviderManager]
     }
 
     @MainActor func fill(_ manager: NETunnelProviderManager, _ reference: Data, _ configuration: TunnelConfiguration) {

@@ -66,8 +66,9 @@ actor TunnelSession {
         do {
             // While names are still asked for outside of any tunnel.
             for peer in configuration.peers { await resolve(peer) }
+            try goOn()
             try await apply(NetworkSettings(configuration))
-            guard !isOver else { throw TunnelError(.closed, "the tunnel was stopped") }
+            try goOn()
             let loop = PacketLoop(engine, driver: parts.driver(settings?.addresses.map(\.address) ?? []))
             try loop.start(port: configuration.listenPort ?? 0, interface: path?.interface)
             self.loop = loop
@@ -82,6 +83,10 @@ actor TunnelSession {
         parts.memory.start { [weak self] isScarce in
             Task { [weak self] in await self?.setMemoryIsScarce(isScarce) }
         }
+    }
+
+    private func goOn() throws {
+        if isOver { throw TunnelError(.closed, "the tunnel was stopped") }
     }
 
     /// Ends all of it. Doing it again does nothing.
@@ -135,12 +140,13 @@ actor TunnelSession {
 
     private func report() async throws -> AppReply.Status {
         let (statistics, peers) = (try await engine.statistics(), try await engine.peers())
-        let drops = try await engine.drops().filter { $0.count > 0 }.map { ($0.name, $0.count) }
+        var drops = Dictionary(try await engine.drops().map { ($0.name, $0.count) }, uniquingKeysWith: +)
+        drops["too_big", default: 0] += loop?.oversized ?? 0
         let word = "\(status)".prefix { $0 != "(" }
         return AppReply.Status(
             word: String(word), isConnected: status.isConnected, txBytes: statistics.txBytes, rxBytes: statistics.rxBytes,
             latestHandshake: peers.compactMap(\.latestHandshakeMillis).max(),
-            drops: Dictionary(drops, uniquingKeysWith: +), availableMemory: availableMemory())
+            drops: drops.filter { $0.value > 0 }, availableMemory: availableMemory())
     }
 
     /// Hands the elements of a stream to the session, one after the other, as long as it lives.

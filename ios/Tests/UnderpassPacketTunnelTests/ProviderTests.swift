@@ -22,6 +22,13 @@ import Underpass
         #expect(status.word == "up" && status.isConnected)
         #expect(status.rxBytes > 0 && status.txBytes > 0 && status.latestHandshake != nil)
         #expect(status.availableMemory == 50 << 20)
+        #expect(status.drops.isEmpty, "\(status.drops)")
+        // Longer than the MTU, longer than a slot, and no packet at all: counted, and the rest of the batch goes on.
+        let odd = [packet(from: 2, to: 1, length: 1281), packet(from: 2, to: 1, length: 3000), Data([1]), Data()]
+        stage.provider.flow.send(odd + [packet(from: 2, to: 1, length: 60, mark: 9)])
+        #expect(try await eventually { stage.echo.packets.now.contains(packet(from: 2, to: 1, length: 60, mark: 9)) })
+        let drops = try await stage.provider.status().drops
+        #expect(drops == ["too_big": 2, "malformed_packet": 2])
         await stage.close()
         #expect(stage.provider.floors.now != nil)
         #expect(try await stage.provider.ask(.status) == .refused(code: -1, reason: "there is no tunnel"))

@@ -206,12 +206,14 @@ final class Stage: Sendable {
     let port: UInt16
     let phoneKey: PublicKey
 
-    init(endpoint: String = "127.0.0.1", listens: Bool = true) throws {
+    init(endpoint: String = "127.0.0.1", listens: Bool = true, clock: TunnelClock? = nil) throws {
         let (one, two) = (try PrivateKey.generate(), try PrivateKey.generate())
         phoneKey = one.publicKey()
         let peer = TunnelConfiguration.Peer(
             publicKey: one.publicKey(), allowedIPs: [IPNetwork(address: "10.0.0.2", prefix: 32)])
-        gateway = try TunnelEngine(TunnelConfiguration(privateKey: two, peers: [peer]))
+        var options = TunnelEngine.Options()
+        options.clock = clock
+        gateway = try TunnelEngine(TunnelConfiguration(privateKey: two, peers: [peer]), options: options)
         loop = PacketLoop(gateway, driver: echo)
         try loop.start(port: 0, interface: nil)
         port = loop.port
@@ -226,6 +228,7 @@ final class Stage: Sendable {
             Endpoint = \(endpoint):\(listens ? port : 9)
             """
         provider = Provider(text: text)
+        provider.clock.change { $0 = clock }
     }
 
     /// What the provider's packets came back as.

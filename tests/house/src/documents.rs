@@ -45,6 +45,13 @@ impl Index {
         self.tests.extend(names.map(str::to_owned));
     }
 
+    /// Adds the tests of a file in Swift: the function of a line with `@Test`.
+    pub fn add_swift(&mut self, text: &str) {
+        let functions = text.lines().filter(|line| line.trim_start().starts_with("@Test"));
+        let names = functions.filter_map(|line| line.split_once(" func ")?.1.split('(').next());
+        self.tests.extend(names.map(str::to_owned));
+    }
+
     /// Whether there is a test of this name, perhaps with its modules before it.
     #[must_use]
     pub fn has_test(&self, name: &str) -> bool {
@@ -290,6 +297,15 @@ mod tests {
         let mut index = index();
         index.add_c("TEST(packets_pass)\n{\n    TEST(inside);\n}\n#define TEST(name) static void name(void)\n");
         assert!(index.has_test("packets_pass") && !index.has_test("inside") && !index.has_test("name"));
+    }
+
+    #[test]
+    fn tests_in_swift_are_found_by_their_names() {
+        let mut index = index();
+        let text = "    @Test func plain() {\n@Test(arguments: [f()]) func each(x: Int) {\n    func helper() {}\n// @Test func not() {}";
+        index.add_swift(text);
+        assert!(index.has_test("plain") && index.has_test("each"));
+        assert!(!index.has_test("helper") && !index.has_test("not"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod purity;
 pub mod rust_version;
 pub mod sizes;
 pub mod source;
+pub mod swift;
 pub mod tree;
 
 pub use source::Source;

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::Command;
 use underpass_house::layers::Layers;
 use underpass_house::rust_version::{declared, needed, newer_language};
-use underpass_house::{Source, Tree, licences, prose, purity, sizes};
+use underpass_house::{Source, Tree, licences, prose, purity, sizes, swift};
 
 /// Fails with one finding a line.
 #[track_caller]
@@ -48,6 +48,16 @@ fn the_core_has_no_clock_no_chance_no_socket_and_no_state() {
     let mut findings = purity::missing_promises(&core_root(&tree), &["no_std", "forbid(unsafe_code)"]);
     findings.extend(tree.rust("core/src/").iter().flat_map(purity::ambient));
     none("what the core needs is an argument", findings);
+}
+
+#[test]
+fn swift_ends_nobodys_program() {
+    let tree = Tree::here();
+    let files: Vec<_> =
+        tree.paths.iter().filter(|path| path.starts_with("ios/S") && path.ends_with(".swift")).collect();
+    assert!(files.len() > 20, "the package has its sources");
+    let findings = files.iter().flat_map(|path| swift::traps(path, &tree.text(path).unwrap_or_default()));
+    none("what is not as thought is an error, or passed over", findings.collect());
 }
 
 #[test]

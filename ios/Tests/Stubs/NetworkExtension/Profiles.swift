@@ -39,16 +39,22 @@ open class NEVPNManager: NSObject {
     open var isOnDemandEnabled = false  // objc: isOnDemandEnabled setOnDemandEnabled:
     /// For tests: what the next save is refused with.
     nonisolated(unsafe) public static var refusal: (any Error)?
-    @MainActor open func loadFromPreferences() async throws {}  // objc: loadFromPreferencesWithCompletionHandler:
-    @MainActor open func saveToPreferences() async throws {  // objc: saveToPreferencesWithCompletionHandler:
-        if let refusal = Self.refusal { throw refusal }
-        if let profile = self as? NETunnelProviderManager, !NETunnelProviderManager.saved.contains(profile) {
+    open func loadFromPreferences(  // objc: loadFromPreferencesWithCompletionHandler:
+        completionHandler: @escaping @Sendable ((any Error)?) -> Void
+    ) { completionHandler(nil) }
+    open func saveToPreferences(  // objc: saveToPreferencesWithCompletionHandler:
+        completionHandler: (@Sendable ((any Error)?) -> Void)? = nil
+    ) {
+        if Self.refusal == nil, let profile = self as? NETunnelProviderManager, !NETunnelProviderManager.saved.contains(profile) {
             NETunnelProviderManager.saved.append(profile)
         }
+        completionHandler?(Self.refusal)
     }
 }
 
 open class NETunnelProviderManager: NEVPNManager {
-    @MainActor static var saved: [NETunnelProviderManager] = []
-    @MainActor open class func loadAllFromPreferences() async throws -> [NETunnelProviderManager] { saved }  // objc: loadAllFromPreferencesWithCompletionHandler:
+    nonisolated(unsafe) static var saved: [NETunnelProviderManager] = []
+    open class func loadAllFromPreferences(  // objc: loadAllFromPreferencesWithCompletionHandler:
+        completionHandler: @escaping @Sendable ([NETunnelProviderManager]?, (any Error)?) -> Void
+    ) { completionHandler(saved, nil) }
 }

@@ -1,13 +1,14 @@
 // Stands in for NetworkExtension on Linux: only the declarations that the package uses. Not Apple's code. What follows `objc:` is the
-// selector that Apple's declaration has; tests/swift/selectors.py looks each one up in a public list.
+// selector that Apple's declaration has; tests/swift/selectors.py looks each one up in a public list. No class here is Sendable nor
+// belongs to an actor: code that passes so is right whatever Apple's says.
 import Foundation
 
-open class NEProvider: NSObject, @unchecked Sendable {
+open class NEProvider: NSObject {
     open func sleep(completionHandler: @escaping @Sendable () -> Void) { completionHandler() }  // objc: sleepWithCompletionHandler:
     open func wake() {}  // objc: wake
 }
 
-open class NETunnelProvider: NEProvider, @unchecked Sendable {
+open class NETunnelProvider: NEProvider {
     open var reasserting = false  // objc: reasserting setReasserting:
     open var protocolConfiguration: NEVPNProtocol = NETunnelProviderProtocol()  // objc: protocolConfiguration
     open func setTunnelNetworkSettings(  // objc: setTunnelNetworkSettings:completionHandler:
@@ -25,7 +26,7 @@ public enum NEProviderStopReason: Int, Sendable {
     case noNetworkAvailable = 3
 }
 
-open class NEPacketTunnelFlow: NSObject, @unchecked Sendable {
+open class NEPacketTunnelFlow: NSObject {
     open func readPackets(  // objc: readPacketsWithCompletionHandler:
         completionHandler: @escaping @Sendable ([Data], [NSNumber]) -> Void
     ) {}
@@ -33,7 +34,7 @@ open class NEPacketTunnelFlow: NSObject, @unchecked Sendable {
     open func writePackets(_ packets: [Data], withProtocols protocols: [NSNumber]) -> Bool { true }  // objc: writePackets:withProtocols:
 }
 
-open class NEPacketTunnelProvider: NETunnelProvider, @unchecked Sendable {
+open class NEPacketTunnelProvider: NETunnelProvider {
     open var packetFlow = NEPacketTunnelFlow()  // objc: packetFlow
     open func startTunnel(  // objc: startTunnelWithOptions:completionHandler:
         options: [String: NSObject]? = nil, completionHandler: @escaping @Sendable ((any Error)?) -> Void
