@@ -132,6 +132,7 @@ all() {
     step jni cargo test -p underpass-jni --no-fail-fast
     step bindgen tests/bindgen.sh
     step kotlin tests/kotlin.sh
+    step android tests/android.sh
     step swift-crate cargo test -p underpass-feed -p underpass-swift --no-fail-fast
     step swift tests/swift.sh
     step swift-names tests/swift/selectors.sh

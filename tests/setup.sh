@@ -4,8 +4,8 @@
 #   tests/setup.sh demo     and what the demo drives as root: iproute2, nftables, ping, wg
 #   tests/setup.sh test     and the peers and tools of the interop tests (among them an emulated machine with a kernel that
 #                           has WireGuard, which is kept in the user's cache), compilers for the CPUs of the cross tests, Java
-#                           and Maven, and the generator of Kotlin and Swift and a Debian with Swift, which are kept in the
-#                           user's cache too
+#                           and Maven, npm and the tools for resources of Android, and the generator of Kotlin and Swift and a
+#                           Debian with Swift, which are kept in the user's cache too
 # Says what it does; ends with an error when something is missing and cannot be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -146,7 +146,8 @@ if [ "$level" = test ]; then
     need qemu-system-arm qemu-system-arm
     need qemu-system-x86_64 qemu-system-x86 busybox busybox-static cpio cpio depmod kmod xz xz-utils
     need musl-gcc musl-tools python3 python3 pip3 python3-pip debootstrap debootstrap
-    need java default-jdk-headless mvn maven
+    need java default-jdk-headless mvn maven npm npm aapt2 aapt
+    need /usr/share/android-framework-res/framework-res.apk android-framework-res
     tests/bindgen.sh --prepare
     tests/swift.sh --prepare
     try_rust_musl

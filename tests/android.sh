@@ -1,0 +1,60 @@
+#!/bin/bash
+# Builds the modules of android/ against the real framework, runs their tests under Robolectric, and checks what they use of Android
+# against the list of its public API. Maven and npm fetch what they need once.
+#   tests/android.sh            ends with `test result: ok. N passed; ...`, as cargo's tests do
+. "$(dirname "$0")/afresh.sh"
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+min_sdk=24
+# The list of the public API, with the version of each member.
+types=9.1.1
+built=target/android
+
+die() { printf 'android: error: %s\n' "$*" >&2; exit 1; }
+
+for tool in java javap mvn npm python3 aapt2; do
+    command -v "$tool" >/dev/null || die "there is no $tool: run tests/setup.sh test"
+done
+[ -e /usr/share/android-framework-res/framework-res.apk ] || die "there are no resources of the framework: run tests/setup.sh test"
+
+# A step that is no test of Maven's counts as one.
+passed=0 failed=0
+check() { if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi; }
+
+list=${XDG_CACHE_HOME:-$HOME/.cache}/underpass/types-android-$types
+if [ ! -e "$list/package" ]; then
+    mkdir -p "$list.$$" && (cd "$list.$$" && npm pack --silent "@nativescript/types-android@$types" >/dev/null && tar -xzf ./*.tgz) \
+        || die "npm does not give @nativescript/types-android@$types"
+    rm -rf "$list" && mv "$list.$$" "$list"
+fi
+
+cargo build --locked --quiet -p underpass-jni
+check tests/android/same.py
+tests/android/resources.sh "$built/resources"
+
+rm -rf "$built"/*/surefire-reports
+status=0
+mvn --batch-mode --no-transfer-progress -Dstyle.color=never -Dmaven.test.failure.ignore=true -f tests/android/pom.xml verify \
+    > "$built/maven.log" 2>&1 || status=$?
+grep -E '^\[ERROR\]' "$built/maven.log" || true
+[ "$status" = 0 ] || failed=$((failed + 1))
+
+# What is public says so: the compiler only warns, since the generated classes do not.
+explicit() { ! grep -E 'android/tunnel/src/main/.*explicit API mode' "$built/maven.log"; }
+check explicit
+
+check tests/android/api.py "$list/package/lib/android/android-platform-21-37-merged.d.ts" tests/android/newer-api.txt "$min_sdk" \
+    "$built/tunnel/classes" "$built/tunnel-service/classes" "$built/sample/classes"
+
+# What ran, from the reports, since Maven is quiet about what is well.
+count() {
+    grep -ho '<testsuite [^>]*' "$built"/*/surefire-reports/TEST-*.xml \
+        | awk -v word="$1" '{ if (match($0, " " word "=\"[0-9]+\"")) sum += substr($0, RSTART + length(word) + 3) } END { print sum + 0 }'
+}
+tests=$(count tests) broken=$(($(count failures) + $(count errors))) ignored=$(count skipped)
+[ "$tests" -gt 0 ] || die "no test ran"
+passed=$((passed + tests - broken - ignored)) failed=$((failed + broken))
+printf 'test result: %s. %d passed; %d failed; %d ignored\n' \
+    "$([ $((failed + ignored)) = 0 ] && echo ok || echo FAILED)" "$passed" "$failed" "$ignored"
+[ $((failed + ignored)) = 0 ]
