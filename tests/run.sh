@@ -92,6 +92,8 @@ all() {
     step jni cargo test -p underpass-jni --no-fail-fast
     step bindgen tests/bindgen.sh
     step kotlin tests/kotlin.sh
+    step android-native tests/android_native.sh
+    step android-package tests/android_package.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     step build cargo build --release -p underpass-linux
     step build-router tests/c/router.sh

@@ -4,7 +4,8 @@
 #   tests/setup.sh demo     and what the demo drives as root: iproute2, nftables, ping, wg
 #   tests/setup.sh test     and the peers and tools of the interop tests (among them an emulated machine with a kernel that
 #                           has WireGuard, which is kept in the user's cache), compilers for the CPUs of the cross tests, Java
-#                           and Maven, and the generator of Kotlin and Swift, which is kept in the user's cache too
+#                           and Maven, the generator of Kotlin and Swift, and what stands in for Android's NDK, which are kept
+#                           in the user's cache too
 # Says what it does; ends with an error when something is missing and cannot be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -146,9 +147,13 @@ if [ "$level" = test ]; then
     need qemu-system-x86_64 qemu-system-x86 busybox busybox-static cpio cpio depmod kmod xz xz-utils
     need musl-gcc musl-tools pip3 python3-pip debootstrap debootstrap
     need java default-jdk-headless mvn maven
+    need llvm-objcopy llvm unzip unzip
+    need aapt aapt zipalign zipalign apksigner apksigner dexdump dexdump \
+        /usr/share/android-framework-res/framework-res.apk android-framework-res
     tests/bindgen.sh --prepare
     try_rust_musl
     need_zig
+    tests/native/toolchain.sh >/dev/null
     need_wireguard_go
     tests/interop/guest/build.sh "$tools/kernel-guest"
     [ -c /dev/net/tun ] || die "there is no /dev/net/tun: the kernel lacks TUN, or this is a container without it"

@@ -11,6 +11,7 @@ const HOSTS: &[&str] = &[
     "github.com",
     "keepachangelog.com",
     "maven.apache.org",
+    "schemas.android.com",
     "semver.org",
     "www.apache.org",
     "www.rfc-editor.org",
