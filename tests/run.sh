@@ -95,6 +95,7 @@ all() {
     step android-native tests/android_native.sh
     step android-package tests/android_package.sh
     step android-apk tests/android_apk.sh
+    step apple-native tests/apple_native.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     step build cargo build --release -p underpass-linux
     step build-router tests/c/router.sh
