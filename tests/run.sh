@@ -112,6 +112,10 @@ elsewhere() {
     "$1" c-musl tests/c/musl.sh
     "$1" c-packages tests/c/packages.sh
     "$1" c-cross tests/c/cross.sh
+    "$1" android-native tests/android_native.sh
+    "$1" android-package tests/android_package.sh
+    "$1" android-apk tests/android_apk.sh
+    "$1" apple-native tests/apple_native.sh
 }
 
 all() {

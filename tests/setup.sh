@@ -4,8 +4,8 @@
 #   tests/setup.sh demo     and what the demo drives as root: iproute2, nftables, ping, wg
 #   tests/setup.sh test     and the peers and tools of the interop tests (among them an emulated machine with a kernel that
 #                           has WireGuard, which is kept in the user's cache), compilers for the CPUs of the cross tests, Java
-#                           and Maven, npm and the tools for resources of Android, and the generator of Kotlin and Swift and a
-#                           Debian with Swift, which are kept in the user's cache too
+#                           and Maven, npm and the tools for resources of Android, and the generator of Kotlin and Swift, a
+#                           Debian with Swift and what stands in for Android's NDK, which are kept in the user's cache too
 # Says what it does; ends with an error when something is missing and cannot be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -148,10 +148,13 @@ if [ "$level" = test ]; then
     need musl-gcc musl-tools python3 python3 pip3 python3-pip debootstrap debootstrap
     need java default-jdk-headless mvn maven npm npm aapt2 aapt
     need /usr/share/android-framework-res/framework-res.apk android-framework-res
+    need llvm-objcopy llvm unzip unzip
+    need aapt aapt zipalign zipalign apksigner apksigner dexdump dexdump
     tests/bindgen.sh --prepare
     tests/swift.sh --prepare
     try_rust_musl
     need_zig
+    tests/native/toolchain.sh >/dev/null
     need_wireguard_go
     tests/interop/guest/build.sh "$tools/kernel-guest"
     [ -c /dev/net/tun ] || die "there is no /dev/net/tun: the kernel lacks TUN, or this is a container without it"

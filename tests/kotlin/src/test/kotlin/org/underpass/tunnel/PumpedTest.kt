@@ -37,7 +37,7 @@ class PumpedTest {
         val (tun, world) = packetPair()
         tunnel().use { tunnel ->
             val refused = assertFailsWith<TunnelException> { tunnel.startPump(tun, { false }) { } }
-            assertEquals(ErrorCode.DATA_PLANE, refused.code)
+            assertEquals(ErrorCode.DATA_PLANE.number, refused.code)
             assertTrue("not protected" in refused.message.orEmpty(), refused.message)
         }
         for (descriptor in listOf(tun, world)) assertEquals(0, LibC.c.close(descriptor))
@@ -50,7 +50,7 @@ class PumpedTest {
         val tunnel = tunnel()
         val plane = tunnel.startPump(tun, { true }) { end.complete(it) }
         tunnel.close()
-        assertEquals(ErrorCode.DATA_PLANE, end.get(60, TimeUnit.SECONDS).code)
+        assertEquals(ErrorCode.DATA_PLANE.number, end.get(60, TimeUnit.SECONDS).code)
         assertEquals(tun, plane.stop())
         for (descriptor in listOf(tun, world)) assertEquals(0, LibC.c.close(descriptor))
     }
