@@ -29,7 +29,7 @@ interop: ## the tests in network namespaces against real peers, through sudo whe
 test: ## everything: installs what it needs, ends with `N passed, N failed`
 	@tests/run.sh all
 
-bench: ## measure beside boringtun, gotatun, sanstun and wireguard-go; writes docs/benchmarks.md (a quarter of an hour)
+bench: ## measure beside boringtun, gotatun, sanstun and wireguard-go; writes docs/benchmarks.md (some twenty minutes)
 	@bench/run.sh full
 
 bench-quick: ## a taste of that in under two minutes, once built; writes nothing

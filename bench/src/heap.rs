@@ -9,13 +9,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 pub struct Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
-static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// Far from nothing: what is freed here may have been taken before anybody counted.
+static LIVE: AtomicUsize = AtomicUsize::new(1 << 40);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: every call is handed on to the system's allocator unchanged; counting touches no memory of the caller's.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if COUNTS.load(Relaxed) {
-            LIVE.fetch_add(layout.size(), Relaxed);
+            let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
+            PEAK.fetch_max(live, Relaxed);
         }
         // SAFETY: the caller's promise about `layout` is handed on.
         unsafe { System.alloc(layout) }
@@ -51,4 +54,12 @@ pub fn held<T>(make: impl FnOnce() -> T) -> (T, usize) {
     let before = live();
     let made = make();
     (made, live().wrapping_sub(before))
+}
+
+/// The most that was live at once while `act` ran, on the scale of [`live`], inside [`count`].
+#[cfg(feature = "phone")]
+pub fn peak(act: impl FnOnce()) -> usize {
+    PEAK.store(live(), Relaxed);
+    act();
+    PEAK.load(Relaxed)
 }

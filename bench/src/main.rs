@@ -13,7 +13,7 @@ use figures::Table;
 use harness::{Effort, pinned};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use subjects::{cores, handshakes, instructions, memory, packets, sizes, wakeups};
+use subjects::{cores, day, handshakes, instructions, memory, packets, sizes, wakeups};
 
 /// Measures Underpass beside its peers.
 #[derive(Debug, Parser)]
@@ -21,8 +21,8 @@ struct Arguments {
     /// Under two minutes instead of the figures of the documentation.
     #[arg(long)]
     quick: bool,
-    /// Only these subjects: packets, boundary, crowds, handshakes, memory, churn, wakeups, sizes, cores, instructions,
-    /// portable, field.
+    /// Only these subjects: packets, boundary, jvm, crowds, handshakes, memory, engine, churn, wakeups, day, sizes, abis,
+    /// cores, instructions, portable, field, pump, counted.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Prints the tables as JSON and nothing else.
@@ -34,6 +34,9 @@ struct Arguments {
     /// This program built with the portable backend.
     #[arg(long)]
     portable: Option<PathBuf>,
+    /// Measures `counted` as well, which is left out otherwise unless it is named: half an hour.
+    #[arg(long)]
+    counted: bool,
     /// Plays contestant and packet size for an instruction counter.
     #[arg(long, num_args = 2, hide = true)]
     count: Vec<usize>,
@@ -95,6 +98,8 @@ fn measure(arguments: &Arguments) -> Result<Vec<Table>> {
     keep("packets", &mut || pinned(|| packets::one_peer(effort)))?;
     #[cfg(feature = "boundary")]
     keep("boundary", &mut || pinned(|| vec![subjects::boundary::boundary(effort)]))?;
+    #[cfg(feature = "phone")]
+    keep("jvm", &mut || pinned(|| subjects::jvm::jvm(effort))?)?;
     keep("portable", &mut || portable(arguments))?;
     keep("instructions", &mut || {
         if effort == Effort::Quick && arguments.only.is_empty() {
@@ -106,8 +111,11 @@ fn measure(arguments: &Arguments) -> Result<Vec<Table>> {
     keep("crowds", &mut || pinned(|| vec![packets::crowds(effort)]))?;
     keep("handshakes", &mut || pinned(|| vec![handshakes::handshakes(effort)]))?;
     keep("memory", &mut || pinned(|| vec![memory::heap(effort)]))?;
+    #[cfg(feature = "phone")]
+    keep("engine", &mut || subjects::engine::engine(effort).map(|table| vec![table]))?;
     keep("churn", &mut || pinned(|| vec![memory::churn(effort)]))?;
     keep("wakeups", &mut || pinned(|| vec![wakeups::wakeups(effort)]))?;
+    keep("day", &mut || pinned(|| vec![day::day()]))?;
     keep("sizes", &mut || {
         // Minutes of building.
         if effort == Effort::Quick && arguments.only.is_empty() {
@@ -115,9 +123,17 @@ fn measure(arguments: &Arguments) -> Result<Vec<Table>> {
         }
         sizes::sizes().map(|table| vec![table])
     })?;
+    #[cfg(feature = "phone")]
+    keep("abis", &mut || sizes::abis().map(|table| vec![table]))?;
     keep("cores", &mut || if arguments.json { Ok(vec![cores::cores(effort)]) } else { before_all_others(arguments) })?;
     #[cfg(feature = "field")]
     keep("field", &mut || subjects::field::field(effort, !arguments.only.is_empty()))?;
+    #[cfg(feature = "phone")]
+    keep("pump", &mut || subjects::pump::pump(effort).map(|table| vec![table]))?;
+    #[cfg(feature = "phone")]
+    if arguments.counted || !arguments.only.is_empty() {
+        keep("counted", &mut || subjects::counted::counted(effort).map(|table| vec![table]))?;
+    }
     Ok(tables)
 }
 

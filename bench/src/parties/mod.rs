@@ -5,6 +5,8 @@ pub mod boringtun;
 pub mod boringtun_c;
 #[cfg(feature = "peers")]
 pub mod gotatun;
+#[cfg(feature = "phone")]
+pub mod jvm;
 pub mod ours;
 #[cfg(feature = "boundary")]
 pub mod ours_c;

@@ -17,6 +17,7 @@ enum Bar {
 }
 
 const OURS: &str = "Underpass, batches of 64";
+const ENGINE: &str = "Memory of an engine";
 const CROWD: &str = "100000 peers, one talks";
 
 const BARS: &[(&str, Place, Bar)] = &[
@@ -46,10 +47,29 @@ const BARS: &[(&str, Place, Bar)] = &[
         ("Through the C interface", "Underpass in C, batches of 64", "open 1420 B"),
         Bar::Ratio(0.97),
     ),
+    (
+        "seal 1420 B by feed mode on the JVM, of Rust",
+        ("On the JVM", "Underpass, feed mode on the JVM", "seal 1420 B"),
+        Bar::Ratio(0.9),
+    ),
+    (
+        "open 1420 B by feed mode on the JVM, of Rust",
+        ("On the JVM", "Underpass, feed mode on the JVM", "open 1420 B"),
+        Bar::Ratio(0.9),
+    ),
     ("handshakes of both ends, of boringtun", ("Handshakes", "Underpass", "both ends"), Bar::Ratio(1.8)),
     ("bytes of an idle peer", ("Memory", "Underpass, 10000 peers", "idle"), Bar::AtMost(1024.0)),
     ("bytes of an idle peer of a million", ("Memory", "Underpass, 1000000 peers", "idle"), Bar::AtMost(1000.0)),
     ("bytes of a peer with a session", ("Memory", "Underpass, 10000 peers", "with a session"), Bar::AtMost(4096.0)),
+    ("bytes of an engine in feed mode, at rest", (ENGINE, "feed mode", "at rest"), Bar::AtMost(2e6)),
+    ("bytes of an engine in feed mode, full upload", (ENGINE, "feed mode", "full upload"), Bar::AtMost(8e6)),
+    ("bytes of an engine with the pump, at rest", (ENGINE, "pump", "at rest"), Bar::AtMost(2e6)),
+    ("bytes of an engine with the pump, full upload", (ENGINE, "pump", "full upload"), Bar::AtMost(8e6)),
+    (
+        "bytes of the library for Android, arm64",
+        ("Size of the library for Android", "arm64-v8a", "bytes"),
+        Bar::AtMost(1e6),
+    ),
     ("wake-ups of an idle hour", ("Wake-ups", "Underpass", "1 peer, second hour"), Bar::AtMost(0.0)),
     ("two crypt threads, seal", ("Crypt threads", "2 crypt threads", "seal"), Bar::Ratio(1.7)),
     ("two crypt threads, open", ("Crypt threads", "2 crypt threads", "open"), Bar::Ratio(1.7)),

@@ -15,6 +15,40 @@ pub fn sizes() -> Result<Table> {
     table(&String::from_utf8(output.stdout)?)
 }
 
+/// How large the libraries are that `tests/android_native.sh` left in `target/native`, if it was run here.
+#[cfg(feature = "phone")]
+pub fn abis() -> Result<Table> {
+    const SOURCES: [&str; 5] =
+        ["core/src", "linux/carry/src", "bindings/uniffi/src", "bindings/feed/src", "bindings/jni/src"];
+    let root = underpass_interop::device::root();
+    let (mut rows, mut old) = (Vec::new(), false);
+    for abi in ["arm64-v8a", "armeabi-v7a", "x86_64"] {
+        let Ok(file) = std::fs::metadata(root.join(format!("target/native/{abi}/libunderpass_jni.so"))) else {
+            continue;
+        };
+        let built = file.modified()?;
+        for sources in SOURCES {
+            old |= underpass_interop::device::newest(&root.join(sources))? > built;
+        }
+        rows.push((abi, file.len() as f64));
+    }
+    let note = match (rows.is_empty(), old) {
+        (true, _) => "`tests/android_native.sh` was not run here: there is nothing to measure.",
+        (false, true) => {
+            "`libunderpass_jni.so`, stripped, with both doors and the fast backend, as `tests/android_native.sh` left it; \
+             sources have changed since."
+        }
+        (false, false) => {
+            "`libunderpass_jni.so`, stripped, with both doors and the fast backend, as `tests/android_native.sh` left it."
+        }
+    };
+    let mut table = Table::new("Size of the library for Android", note, &["bytes"]);
+    for (abi, bytes) in rows {
+        table.row(abi, vec![Some(bytes.into())]);
+    }
+    Ok(table)
+}
+
 fn table(lines: &str) -> Result<Table> {
     let mut table = Table::new(
         "Size of the C library, bytes",

@@ -79,7 +79,7 @@ pub fn wakeups(effort: Effort) -> Table {
 }
 
 /// A tunnel and those it talks to, whose datagrams arrive at once.
-struct World {
+pub(super) struct World {
     gateway: Tunnel,
     others: Vec<Tunnel>,
     /// The next deadline of each of the others.
@@ -89,9 +89,8 @@ struct World {
 }
 
 impl World {
-    fn new(peers: u32, keepalive: u16) -> Self {
-        let everyone =
-            (1..=peers).map(|number| NewPeer { persistent_keepalive: keepalive, ..as_peer(number) });
+    pub(super) fn new(peers: u32, keepalive: u16) -> Self {
+        let everyone = (1..=peers).map(|number| NewPeer { persistent_keepalive: keepalive, ..as_peer(number) });
         let gateway = tunnel_with(0, everyone.collect(), DEFAULT_MTU, boundless());
         let others = (1..=peers).map(|number| tunnel_with(number, vec![as_peer(0)], DEFAULT_MTU, boundless()));
         Self {
@@ -103,7 +102,7 @@ impl World {
     }
 
     /// A handshake and a packet with every peer, a tenth of a second apart.
-    fn exchange(&mut self) -> Instant {
+    pub(super) fn exchange(&mut self) -> Instant {
         let mut now = Instant::ZERO;
         let mut buf = vec![0; room(100)];
         for (place, number) in (0..self.others.len()).zip(1..) {
@@ -120,8 +119,30 @@ impl World {
         now
     }
 
+    /// A packet to the first of the others, and one back.
+    pub(super) fn talk(&mut self, now: Instant) {
+        let mut buf = vec![0; room(100)];
+        match self.gateway.handle_packet(now, write_packet(&mut buf, 100, 0, 1)) {
+            Outbound::Datagram { transmit, .. } => {
+                let outcome = self.others[0].handle_datagram(now, path(0), Ecn::NotCapable, &mut buf[..transmit.len]);
+                assert!(matches!(outcome, Inbound::Packet { .. }), "{outcome:?}");
+            }
+            outcome => assert!(matches!(outcome, Outbound::Staged), "{outcome:?}"),
+        }
+        // A handshake, if one is due; what waited for it has arrived when it is over.
+        self.settle(now);
+        let Outbound::Datagram { transmit, .. } = self.others[0].handle_packet(now, write_packet(&mut buf, 100, 1, 0))
+        else {
+            panic!("there is a session");
+        };
+        let outcome = self.gateway.handle_datagram(now, path(1), Ecn::NotCapable, &mut buf[..transmit.len]);
+        assert!(matches!(outcome, Inbound::Packet { .. }), "{outcome:?}");
+        self.settle_with(now, 0);
+        self.settle(now);
+    }
+
     /// Sends what the gateway has to send, and what is answered.
-    fn settle(&mut self, now: Instant) {
+    pub(super) fn settle(&mut self, now: Instant) {
         let mut buf = [0; 2048];
         while let Some(transmit) = self.gateway.poll_transmit(now, &mut buf).expect("room") {
             let Some(place) = self.numbers.get(&transmit.path.remote).copied() else { continue };
@@ -144,7 +165,7 @@ impl World {
     }
 
     /// The gateway's wake-ups until `end`.
-    fn wakeups(&mut self, end: Instant) -> usize {
+    pub(super) fn wakeups(&mut self, end: Instant) -> usize {
         let mut moments = BTreeSet::new();
         loop {
             let ours = self.gateway.poll_timeout().unwrap_or(Instant::MAX);

@@ -11,6 +11,6 @@
 compile_error!("build with panic = \"unwind\": a bug in the library would end the whole program");
 
 #[cfg(all(feature = "pump", any(target_os = "linux", target_os = "android")))]
-mod pump;
+pub mod pump;
 
 mod door;

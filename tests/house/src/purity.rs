@@ -24,6 +24,7 @@ const UNSAFE: &[&str] = &[
     "linux/tests/engine.rs",
     "bench/src/heap.rs",
     "bench/src/parties/boringtun_c.rs",
+    "bench/src/subjects/engine.rs",
     "core/tests/memory.rs",
     "core/tests/junk.rs",
     "core/tests/out_of_memory.rs",

@@ -53,7 +53,10 @@ pub fn root() -> PathBuf {
 }
 
 /// When the youngest file below `folder` was changed, but for tests, of which nothing is built.
-pub(crate) fn newest(folder: &Path) -> Result<SystemTime> {
+///
+/// # Errors
+/// When it cannot be read.
+pub fn newest(folder: &Path) -> Result<SystemTime> {
     let mut youngest = SystemTime::UNIX_EPOCH;
     for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let entry = entry?;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use base64ct::{Base64, Encoding as _};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use underpass_linux::demo::stage::{Machine, Running};
 
 /// The port by which it is told what to do, inside its machine.
@@ -32,8 +32,15 @@ impl Phone {
     /// # Errors
     /// When the program is missing or old, or ends.
     pub fn start(machine: &Machine, addresses: &[&str]) -> Result<Self> {
+        Self::start_with(&library()?, machine, addresses)
+    }
+
+    /// The same with another build of the library.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(library: &Path, machine: &Machine, addresses: &[&str]) -> Result<Self> {
         let mut command = machine.command("java");
-        let library = library()?;
         command.args(["-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &classpath()?]);
         command.arg(format!("-Duniffi.component.underpass.libraryOverride={}", library.display()));
         command.args(["org.underpass.tunnel.internal.PhoneKt", "tun0", &PORT.to_string()]);
@@ -103,7 +110,11 @@ fn library() -> Result<PathBuf> {
     Ok(std::fs::canonicalize(path)?)
 }
 
-fn classpath() -> Result<String> {
+/// Where Java finds the classes of `tests/kotlin`.
+///
+/// # Errors
+/// When they were not built.
+pub fn classpath() -> Result<String> {
     let kotlin =
         std::fs::canonicalize(root().join("target/kotlin")).with_context(|| format!("no classes: {REMEDY}"))?;
     let jars = std::fs::read_to_string(kotlin.join("classpath")).with_context(|| format!("no classpath: {REMEDY}"))?;

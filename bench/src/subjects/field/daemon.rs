@@ -40,6 +40,12 @@ pub fn contestants() -> Result<(Vec<Contestant>, Vec<&'static str>)> {
 }
 
 impl Contestant {
+    /// The Linux host of this tree.
+    #[cfg(feature = "phone")]
+    pub fn underpass() -> Result<Self> {
+        Ok(Self { name: "Underpass", program: Implementation::Underpass.program()?, flags: &["-f"] })
+    }
+
     /// Starts `wg0` on `machine`: no key, no address, down, and saying as little as it can.
     pub fn start(&self, machine: &Machine) -> Result<Device> {
         let mut command = machine.command(&self.program.to_string_lossy());
@@ -60,7 +66,12 @@ impl Contestant {
 
 /// Seconds of CPU that a daemon has used, in the kernel on its behalf included.
 pub fn cpu_seconds(device: &Device) -> Result<f64> {
-    let text = std::fs::read_to_string(format!("/proc/{}/stat", device.daemon.pid()))?;
+    cpu_seconds_of(device.daemon.pid())
+}
+
+/// The same of any process.
+pub fn cpu_seconds_of(pid: u32) -> Result<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name in brackets may hold spaces.
     let (_, fields) = text.rsplit_once(')').context("a name in brackets")?;
     let fields: Vec<&str> = fields.split_whitespace().collect();

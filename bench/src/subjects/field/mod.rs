@@ -1,6 +1,6 @@
 //! End to end: two daemons in two network namespaces with a wire between them, real packets through real TUN devices.
-mod daemon;
-mod load;
+pub(super) mod daemon;
+pub(super) mod load;
 
 use crate::figures::{Cell, Table};
 use crate::harness::{self, Effort, cell, quantile};

@@ -5,7 +5,7 @@ use underpass_core::Status;
 
 /// Why a call was refused, or why a pump ended. The codes below -100 are the pump's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PumpError {
+pub enum PumpError {
     /// What other calls answer too: closed (-1), an argument (-3), busy (-17), a bug (-18, -19).
     Status(Status),
     /// A socket was refused protection. Nothing was sent by it.

@@ -19,7 +19,7 @@ mod tests;
 mod tun;
 mod upcall;
 
-pub(crate) use error::PumpError;
+pub use error::PumpError;
 
 use self::registry::Claim;
 use self::run::Loop;
@@ -35,7 +35,7 @@ use underpass_uniffi::Tunnel;
 use underpass_uniffi::logging::{LogLevel, say};
 
 /// Told once, by the pump's own thread, when the pump ended by itself.
-pub(crate) type OnStopped = Box<dyn FnOnce(PumpError) + Send>;
+pub type OnStopped = Box<dyn FnOnce(PumpError) + Send>;
 
 /// What a pump has carried so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) struct Statistics {
 }
 
 /// A running pump. It stops when it is dropped.
-pub(crate) struct Pump {
+pub struct Pump {
     shared: Arc<Shared>,
     options: Options,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -62,7 +62,7 @@ impl Pump {
     ///
     /// # Errors
     /// [`PumpError`], with the interface, which is as it was.
-    pub(crate) fn start(
+    pub fn start(
         tunnel: Arc<Tunnel>,
         tun: OwnedFd,
         protect: Protect,

@@ -14,7 +14,7 @@ import kotlin.test.assertTrue
 
 /** Two ends that move packets through feeds, in batches. */
 class FeedTest {
-    private class Side(val tunnel: Tunnel, val family: Int, val high: Long, val low: Long, val port: Int) : AutoCloseable {
+    internal class Side(val tunnel: Tunnel, val family: Int, val high: Long, val low: Long, val port: Int) : AutoCloseable {
         val engine = PacketEngine(tunnel)
 
         override fun close() {
@@ -25,7 +25,7 @@ class FeedTest {
     }
 
     /** A packet of IPv4 or IPv6 that carries nothing known. */
-    private fun packet(inner6: Boolean, back: Boolean, len: Int, mark: Int): ByteArray {
+    internal fun packet(inner6: Boolean, back: Boolean, len: Int, mark: Int): ByteArray {
         val packet = ByteArray(len) { (it * 7 + mark).toByte() }
         val (from, to) = if (back) 1 to 2 else 2 to 1
         if (inner6) {
@@ -41,7 +41,7 @@ class FeedTest {
         return packet
     }
 
-    private fun pair(outer6: Boolean): Pair<Side, Side> {
+    internal fun pair(outer6: Boolean): Pair<Side, Side> {
         val clock = Clock.manual(5uL * SECOND, WALL)
         val (one, two) = PrivateKey.generate() to PrivateKey.generate()
         fun made(key: PrivateKey, other: PrivateKey, host: Int, at: String?): Tunnel {
@@ -64,12 +64,12 @@ class FeedTest {
         }
     }
 
-    private fun put(engine: PacketEngine, slot: Int, start: Int, bytes: ByteArray) {
+    internal fun put(engine: PacketEngine, slot: Int, start: Int, bytes: ByteArray) {
         engine.slab.duplicate().position(slot * engine.stride + start).put(bytes)
         engine.place(slot, start, bytes.size)
     }
 
-    private fun bytes(engine: PacketEngine, slot: Int): ByteArray {
+    internal fun bytes(engine: PacketEngine, slot: Int): ByteArray {
         val bytes = ByteArray(engine.len(slot))
         engine.slab.duplicate().position(slot * engine.stride + engine.start(slot)).get(bytes)
         return bytes
@@ -91,7 +91,7 @@ class FeedTest {
         to.engine.handleDatagrams(count)
     }
 
-    private fun connect(phone: Side, gateway: Side) {
+    internal fun connect(phone: Side, gateway: Side) {
         phone.tunnel.connect(phone.tunnel.peers().single().peer)
         assertEquals(1, phone.engine.pollTransmits())
         carry(phone, gateway, 1)
@@ -291,39 +291,4 @@ class FeedTest {
             assertEquals(before - 1, NativeFeed.liveFeeds())
         } }
     }
-
-    /** Nanoseconds for a packet of 1420 bytes, sealed and opened in batches of 64. */
-    internal fun figures(rounds: Int): Pair<Long, Long> {
-        val (phone, gateway) = pair(false)
-        var sealing = 0L
-        var opening = 0L
-        phone.use { gateway.use {
-            connect(phone, gateway)
-            val packet = packet(false, false, 1420, 0)
-            val headroom = phone.engine.headroom
-            repeat(rounds) {
-                for (slot in 0 until 64) put(phone.engine, slot, headroom, packet)
-                val begun = System.nanoTime()
-                phone.engine.handlePackets(64)
-                sealing += System.nanoTime() - begun
-                for (slot in 0 until 64) {
-                    put(gateway.engine, slot, 0, bytes(phone.engine, slot))
-                    gateway.engine.setRemote(slot, phone.family, phone.high, phone.low, phone.port)
-                }
-                val arrived = System.nanoTime()
-                gateway.engine.handleDatagrams(64)
-                opening += System.nanoTime() - arrived
-            }
-            assertEquals(PacketEngine.DELIVER, gateway.engine.verdict(63))
-        } }
-        val packets = rounds * 64L
-        return Pair(sealing / packets, opening / packets)
-    }
-}
-
-/** Prints what a packet costs. No test: it depends on the machine, and says something of a library built for release only. */
-fun main() {
-    FeedTest().figures(500)
-    val (sealing, opening) = FeedTest().figures(3_000)
-    println("batches of 64, 1420 bytes: sealed in $sealing ns, opened in $opening ns for a packet")
 }
