@@ -35,7 +35,7 @@ tests/android/resources.sh "$built/resources"
 
 rm -rf "$built"/*/surefire-reports
 status=0
-mvn --batch-mode --no-transfer-progress -Dstyle.color=never -Dmaven.test.failure.ignore=true -f tests/android/pom.xml verify \
+flock target/android.lock mvn --batch-mode --no-transfer-progress -Dstyle.color=never -Dmaven.test.failure.ignore=true -f tests/android/pom.xml verify \
     > "$built/maven.log" 2>&1 || status=$?
 grep -E '^\[ERROR\]' "$built/maven.log" || true
 [ "$status" = 0 ] || failed=$((failed + 1))

@@ -69,7 +69,7 @@ built() {
 
 # What the tests of tests/unidbg need of this machine.
 prepared() {
-    mkdir -p "$made" && cargo build --locked --quiet -p underpass-jni && classes "$made/underpass.jar" &&
+    mkdir -p "$made" && cargo build --locked --quiet -p underpass-jni && classes "$made/underpass.jar" tunnel &&
         cc -shared -fPIC -O1 -Wall -Werror -o "$made/randomness.so" tests/unidbg/randomness.c
 }
 emulated() {
