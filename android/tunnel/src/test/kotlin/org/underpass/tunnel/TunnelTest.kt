@@ -61,6 +61,49 @@ class TunnelTest {
         }
     }
 
+    private fun Ends.moveInADeadSpot() {
+        cut = true
+        phoneAddress = 0xc000024dL
+        phone.networkChanged()
+        settle()
+        assertEquals(InetSocketAddress("192.0.2.7", 51820), gateway.statistics().peers.single().endpoint)
+    }
+
+    private fun Ends.assertFound(handshakes: Int) {
+        assertEquals(InetSocketAddress("192.0.2.77", 51820), gateway.statistics().peers.single().endpoint)
+        assertEquals(handshakes, phone.statistics().handshakes.toInt())
+    }
+
+    @Test
+    fun `a change of network in a dead spot of ten seconds costs no handshake`() = runBlocking<Unit> {
+        Ends().use { ends ->
+            ends.send()
+            ends.moveInADeadSpot()
+            repeat(10) { ends.advance(1); ends.send() }
+            ends.cut = false
+            ends.send()
+            ends.assertFound(handshakes = 1)
+            ends.phone.until(TunnelState.Connected(idle = false))
+        }
+    }
+
+    @Test
+    fun `a change of network in a dead spot of a minute costs one handshake, which nobody asks for`() = runBlocking<Unit> {
+        Ends().use { ends ->
+            ends.send()
+            ends.moveInADeadSpot()
+            repeat(60) { ends.advance(1); ends.send() }
+            ends.phone.until(TunnelState.Stale)
+            ends.cut = false
+            // It is tried again every five seconds and up to a third of one.
+            repeat(6) { ends.advance(1) }
+            ends.assertFound(handshakes = 2)
+            ends.phone.until(TunnelState.Connected(idle = false))
+            ends.send()
+            ends.assertFound(handshakes = 2)
+        }
+    }
+
     @Test
     fun `names are resolved when the tunnel asks, and another address is tried when it asks again`() = runBlocking<Unit> {
         val wrong = InetAddress.getByAddress(byteArrayOf(198.toByte(), 51, 100, 9))
