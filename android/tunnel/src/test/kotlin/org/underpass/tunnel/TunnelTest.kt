@@ -36,8 +36,12 @@ class TunnelTest {
             ends.advance(175)
             ends.phone.until(TunnelState.Connected(idle = true))
             assertTrue(ends.phone.state.value.isConnected)
+            repeat(8) { ends.advance(3600) }
+            assertEquals<TunnelState>(TunnelState.Connected(idle = true), ends.phone.state.value)
+            assertEquals(1, ends.phone.statistics().handshakes.toInt())
             ends.send()
             ends.phone.until(TunnelState.Connected(idle = false))
+            assertEquals(2, ends.phone.statistics().handshakes.toInt())
         }
     }
 
