@@ -44,6 +44,9 @@ class Ends(phoneEndpoint: PeerEndpoint = PeerEndpoint("192.0.2.1", 51820), resol
     private val gatewayEngine = gateway.packetEngine(slots = 8)
     var cut = false
 
+    /** Where the phone is seen: its IPv4 address as a number. */
+    var phoneAddress = 0xc0000207L
+
     fun advance(seconds: Int) {
         clock.advance(seconds.toULong() * 1_000_000_000uL)
         phoneEngine.handleTimeout()
@@ -77,7 +80,7 @@ class Ends(phoneEndpoint: PeerEndpoint = PeerEndpoint("192.0.2.1", 51820), resol
             from.slab.duplicate().position(slot * from.stride + from.start(slot)).get(bytes)
             to.slab.duplicate().position(slot * to.stride).put(bytes)
             to.place(slot, 0, bytes.size)
-            to.setRemote(slot, 4, 0, if (from === phoneEngine) 0xc0000207L else 0xc0000201L, 51820)
+            to.setRemote(slot, 4, 0, if (from === phoneEngine) phoneAddress else 0xc0000201L, 51820)
         }
         if (count > 0) to.handleDatagrams(count)
     }

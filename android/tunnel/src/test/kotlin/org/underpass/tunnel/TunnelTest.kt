@@ -36,8 +36,12 @@ class TunnelTest {
             ends.advance(175)
             ends.phone.until(TunnelState.Connected(idle = true))
             assertTrue(ends.phone.state.value.isConnected)
+            repeat(8) { ends.advance(3600) }
+            assertEquals<TunnelState>(TunnelState.Connected(idle = true), ends.phone.state.value)
+            assertEquals(1, ends.phone.statistics().handshakes.toInt())
             ends.send()
             ends.phone.until(TunnelState.Connected(idle = false))
+            assertEquals(2, ends.phone.statistics().handshakes.toInt())
         }
     }
 
@@ -58,6 +62,49 @@ class TunnelTest {
             ends.send()
             ends.advance(1)
             ends.phone.until(TunnelState.Connected(idle = false))
+        }
+    }
+
+    private fun Ends.moveInADeadSpot() {
+        cut = true
+        phoneAddress = 0xc000024dL
+        phone.networkChanged()
+        settle()
+        assertEquals(InetSocketAddress("192.0.2.7", 51820), gateway.statistics().peers.single().endpoint)
+    }
+
+    private fun Ends.assertFound(handshakes: Int) {
+        assertEquals(InetSocketAddress("192.0.2.77", 51820), gateway.statistics().peers.single().endpoint)
+        assertEquals(handshakes, phone.statistics().handshakes.toInt())
+    }
+
+    @Test
+    fun `a change of network in a dead spot of ten seconds costs no handshake`() = runBlocking<Unit> {
+        Ends().use { ends ->
+            ends.send()
+            ends.moveInADeadSpot()
+            repeat(10) { ends.advance(1); ends.send() }
+            ends.cut = false
+            ends.send()
+            ends.assertFound(handshakes = 1)
+            ends.phone.until(TunnelState.Connected(idle = false))
+        }
+    }
+
+    @Test
+    fun `a change of network in a dead spot of a minute costs one handshake, which nobody asks for`() = runBlocking<Unit> {
+        Ends().use { ends ->
+            ends.send()
+            ends.moveInADeadSpot()
+            repeat(60) { ends.advance(1); ends.send() }
+            ends.phone.until(TunnelState.Stale)
+            ends.cut = false
+            // It is tried again every five seconds and up to a third of one.
+            repeat(6) { ends.advance(1) }
+            ends.assertFound(handshakes = 2)
+            ends.phone.until(TunnelState.Connected(idle = false))
+            ends.send()
+            ends.assertFound(handshakes = 2)
         }
     }
 
