@@ -78,6 +78,13 @@ import UnderpassBindings
         try scene.connect()
         scene.clock.advance(nanos: 30 * second)
         var events = scene.gateway.engine.events.makeAsyncIterator()
+        func moved() async -> SocketAddress? {
+            while let event = await events.next() {
+                if case .endpointMoved(_, _, let path) = event { return path.remote }
+            }
+            return nil
+        }
+        #expect(await moved() == SocketAddress(address: "192.0.2.7", port: 1000))
         let woken = Counter()
         scene.phone.engine.onWork { woken.add() }
         try await scene.phone.engine.networkChanged()
@@ -86,11 +93,7 @@ import UnderpassBindings
         #expect(said.count == 1, "the peer hears from us")
         scene.phone.engine.onWork(nil)
         _ = try scene.gateway.receive(said, from: RawEndpoint(.v4(0xc633_6409), port: 2000))
-        var moved: Path?
-        while moved == nil, let event = await events.next() {
-            if case .endpointMoved(_, _, let path) = event { moved = path }
-        }
-        #expect(moved?.remote == SocketAddress(address: "198.51.100.9", port: 2000))
+        #expect(await moved() == SocketAddress(address: "198.51.100.9", port: 2000))
         await scene.close()
         #expect(woken.count == 1)
     }

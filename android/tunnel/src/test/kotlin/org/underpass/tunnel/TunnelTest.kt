@@ -113,11 +113,12 @@ class TunnelTest {
             ends.send()
             ends.phone.until(TunnelState.Connected(idle = false))
             ends.advance(30)
-            val told = async(start = kotlinx.coroutines.CoroutineStart.UNDISPATCHED) { ends.gateway.events.first { it is TunnelEvent.EndpointMoved } }
+            val moved = TunnelEvent.EndpointMoved(ends.phoneKey, InetSocketAddress("198.51.100.9", 51820))
+            val told = async(start = kotlinx.coroutines.CoroutineStart.UNDISPATCHED) { ends.gateway.events.first { it == moved } }
             ends.phoneAt = "198.51.100.9"
             ends.phone.networkChanged()
             ends.settle()
-            assertEquals(TunnelEvent.EndpointMoved(ends.phoneKey, InetSocketAddress("198.51.100.9", 51820)), withTimeout(minutes) { told.await() })
+            assertEquals<TunnelEvent>(moved, withTimeout(minutes) { told.await() })
         }
     }
 
