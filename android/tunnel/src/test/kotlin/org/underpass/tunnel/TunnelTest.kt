@@ -25,7 +25,7 @@ class TunnelTest {
     private suspend fun Tunnel.until(state: TunnelState) = withTimeout(minutes) { this@until.state.first { it == state } }
 
     @Test
-    fun `it is connected when the other side answers, and idle is connected`() = runBlocking<Unit> {
+    fun `an idle tunnel has not failed`() = runBlocking<Unit> {
         Ends().use { ends ->
             ends.phone.until(TunnelState.Connecting)
             ends.send()
@@ -46,7 +46,7 @@ class TunnelTest {
     }
 
     @Test
-    fun `it is stale when nothing comes back, and failed when nobody answers`() = runBlocking<Unit> {
+    fun `health comes from authenticated traffic`() = runBlocking<Unit> {
         Ends().use { ends ->
             ends.send()
             ends.phone.until(TunnelState.Connected(idle = false))
@@ -67,7 +67,7 @@ class TunnelTest {
 
     private fun Ends.moveInADeadSpot() {
         cut = true
-        phoneAddress = 0xc000024dL
+        phoneAt = "192.0.2.77"
         phone.networkChanged()
         settle()
         assertEquals(InetSocketAddress("192.0.2.7", 51820), gateway.statistics().peers.single().endpoint)
@@ -108,8 +108,9 @@ class TunnelTest {
         }
     }
 
+    /** And asked for again, with another address, while nobody answers. */
     @Test
-    fun `names are resolved when the tunnel asks, and another address is tried when it asks again`() = runBlocking<Unit> {
+    fun `a name is asked for`() = runBlocking<Unit> {
         val wrong = InetAddress.getByAddress(byteArrayOf(198.toByte(), 51, 100, 9))
         val right = InetAddress.getByAddress(byteArrayOf(192.toByte(), 0, 2, 1))
         val asked = Channel<String>(Channel.UNLIMITED)
@@ -154,7 +155,22 @@ class TunnelTest {
     }
 
     @Test
-    fun `a configuration applies live and keeps the session`() = runBlocking<Unit> {
+    fun `a change of network makes itself heard`() = runBlocking<Unit> {
+        Ends().use { ends ->
+            ends.send()
+            ends.phone.until(TunnelState.Connected(idle = false))
+            ends.advance(30)
+            val moved = TunnelEvent.EndpointMoved(ends.phoneKey, InetSocketAddress("198.51.100.9", 51820))
+            val told = async(start = kotlinx.coroutines.CoroutineStart.UNDISPATCHED) { ends.gateway.events.first { it == moved } }
+            ends.phoneAt = "198.51.100.9"
+            ends.phone.networkChanged()
+            ends.settle()
+            assertEquals<TunnelEvent>(moved, withTimeout(minutes) { told.await() })
+        }
+    }
+
+    @Test
+    fun `a configuration applies to a running tunnel`() = runBlocking<Unit> {
         Ends().use { ends ->
             ends.send()
             ends.phone.until(TunnelState.Connected(idle = false))
@@ -176,7 +192,7 @@ class TunnelTest {
     }
 
     @Test
-    fun `after close every call says so, whoever calls meanwhile`() = runBlocking<Unit> {
+    fun `a closed tunnel says so`() = runBlocking<Unit> {
         val ends = Ends()
         val ended = (1..4).map {
             async(Dispatchers.IO) { assertFailsWith<TunnelException> { while (true) ends.phone.statistics() }.error }
