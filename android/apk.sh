@@ -29,7 +29,14 @@ for line in "${modules[@]}"; do
     module "$line"
     for folder in ${sources//,/ }; do cp -r "$folder/." "$out/modules/"; done
 done
-mvn --batch-mode --quiet --no-transfer-progress -f android/apk.xml compile "-Dsources=$app/kotlin" "-Dmodules=$out/modules" "-Dbuilt=$out/built"
+# The manifest as the plugin would leave it, without two words that are newer than Debian's tools.
+sed -e "s|<manifest |<manifest package=\"$package\" android:versionCode=\"1\" android:versionName=\"0.1.0\" |" \
+    -e '/<queries>/,/<\/queries>/d' -e '/android:foregroundServiceType=/d' "$app/AndroidManifest.xml" >"$out/AndroidManifest.xml"
+# The class R of its resources, which the compiler of Kotlin reads as it is.
+aapt package -f -m -J "$out/gen" -M "$out/AndroidManifest.xml" -S "$app/res" -I "$frame"
+mvn --batch-mode --quiet --no-transfer-progress -f android/apk.xml compile "-Dsources=$app/kotlin" "-Dmodules=$out/modules" \
+    "-Dresources=$out/gen" "-Dbuilt=$out/built"
+javac --release 8 -Xlint:-options -d "$out/built/classes" $(find "$out/gen" -name '*.java')
 
 # Classes of this API; what libraries have for newer Java, and for Java's modules, is nothing for Android.
 rm -rf "$out/classes" && mkdir "$out/classes"
@@ -43,8 +50,6 @@ cp -r "$out/built/classes/." "$out/classes/"
 java -Xmx1500m -cp "$out/built/tools/dx.jar" com.android.dx.command.Main --dex --multi-dex --min-sdk-version=$api \
     --output="$out/dex" "$out/classes"
 
-# The manifest as the plugin would leave it.
-sed "s|<manifest |<manifest package=\"$package\" android:versionCode=\"1\" android:versionName=\"0.1.0\" |" "$app/AndroidManifest.xml" >"$out/AndroidManifest.xml"
 aapt package -f -M "$out/AndroidManifest.xml" -S "$app/res" -I "$frame" -0 so --min-sdk-version $api \
     --target-sdk-version "$(pinned target-sdk)" -F "$out/apk.unaligned"
 for abi in "${abis[@]}"; do

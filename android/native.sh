@@ -59,7 +59,7 @@ build() {
     export "CARGO_TARGET_$(tr a-z- A-Z_ <<<"$triple")_LINKER=$made/linker"
     # Unstable; the variable lets a stable toolchain do it.
     (cd "$root" && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" cargo rustc --locked --quiet -p underpass-jni --lib --crate-type staticlib --profile mobile \
-        --target "$triple" --target-dir "$target_dir" --no-default-features --features "$backend" \
+        --target "$triple" --target-dir "$target_dir" --no-default-features --features "$backend pump" \
         -Zbuild-std=std,panic_unwind -Zbuild-std-features=optimize_for_size)
     # The doors alone are exported: that of JNI, and what the generated Kotlin and Swift call. What uniffi leaves for its generator
     # to read is left out with what nobody calls.

@@ -12,7 +12,7 @@ die() { printf 'android-apk: error: %s\n' "$*" >&2; exit 1; }
 . tests/c/checks.sh
 
 # The application, and its package.
-app=tests/native/app package=org.underpass.probe
+app=android/sample package=org.underpass.sample
 out=$PWD/target/android-apk
 said=$out/said
 native=$PWD/target/native

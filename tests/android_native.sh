@@ -28,8 +28,10 @@ doors() {
 }
 exports() { diff <(doors) <(readelf --dyn-syms -W "$so" | awk '$7 != "UND" && $8 != "" && $8 != "Name" { print $8 }' | sort); }
 functions_only() { [ "$(readelf --dyn-syms -W "$so" | awk '$7 != "UND" && $2 ~ /^0/ { print $4 }' | sort -u | grep -v NOTYPE)" = FUNC ]; }
+# What Kotlin's classes ask of it by name: packets in batches, and the pump.
+both_planes() { grep -aF org/underpass/tunnel/internal/NativeFeed "$so" && grep -aF org/underpass/tunnel/internal/NativePump "$so"; } >/dev/null
 named() { readelf -dW "$so" | grep -F 'Library soname: [libunderpass_jni.so]'; }
-needs() { diff <(printf '%s\n' libc.so libdl.so) <(readelf -dW "$so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort); }
+needs() { diff <(printf '%s\n' libc.so libdl.so liblog.so) <(readelf -dW "$so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort); }
 # Pages of 16 KB: every segment that is loaded, and what is read-only after relocation.
 aligned() {
     local align loads=0
@@ -58,6 +60,7 @@ built() {
     check "$abi: exports the doors and nothing else" exports
     check "$abi: exports functions only" functions_only
     check "$abi: has its name" named
+    check "$abi: has the feed and the pump" both_planes
     check "$abi: needs libraries of the system alone" needs
     check "$abi: names that may be missing" weak
     check "$abi: segments for pages of 16 KB" aligned
@@ -69,7 +72,7 @@ built() {
 
 # What the tests of tests/unidbg need of this machine.
 prepared() {
-    mkdir -p "$made" && cargo build --locked --quiet -p underpass-jni && classes "$made/underpass.jar" &&
+    mkdir -p "$made" && cargo build --locked --quiet -p underpass-jni && classes "$made/underpass.jar" tunnel &&
         cc -shared -fPIC -O1 -Wall -Werror -o "$made/randomness.so" tests/unidbg/randomness.c
 }
 emulated() {

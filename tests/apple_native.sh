@@ -14,7 +14,7 @@ die() { printf 'apple-native: error: %s\n' "$*" >&2; exit 1; }
 . tests/c/checks.sh
 
 # The packages that are built, and which doors each has.
-packages=("underpass-uniffi uniffi" "underpass-c c")
+packages=("underpass-swift uniffi feed")
 out=$PWD/target/apple
 said=$out/said
 headers=bindings/uniffi/generated/swift
@@ -32,7 +32,7 @@ doors() {
     for door in $1; do
         case $door in
             uniffi) grep -ohE '\b(uniffi|ffi)_underpass_uniffi_\w+' "$headers/UnderpassFFI.h" ;;
-            c) cat include/underpass.symbols ;;
+            feed) grep -ohE '\bunderpass_feed_\w+\(' bindings/swift/include/underpass_feed.h | tr -d '(' ;;
         esac
     done | sort -u
 }
@@ -49,6 +49,25 @@ platform() {
     # What C of dependencies asks the SDK for: which system it is.
     mkdir -p "$sdk/include"
     printf '#define TARGET_OS_MAC 1\n#define TARGET_OS_IPHONE %d\n' $([ "$system" != arm64-ios ]; echo $?) >"$sdk/include/TargetConditionals.h"
+    # And what the crate oslog asks of the system's log: the macros of the SDK end in this function, with a packed form of the rest.
+    mkdir -p "$sdk/include/os"
+    cat >"$sdk/include/os/log.h" <<'END'
+#pragma once
+typedef struct os_log_s *os_log_t;
+typedef unsigned char os_log_type_t;
+typedef _Bool bool;
+extern struct os_log_s _os_log_default;
+#define OS_LOG_DEFAULT (&_os_log_default)
+os_log_t os_log_create(const char *subsystem, const char *category);
+bool os_log_type_enabled(os_log_t log, os_log_type_t type);
+void _os_log_impl(void *image, os_log_t log, os_log_type_t type, const char *format, unsigned char *values, unsigned size);
+#define os_log_with_type(log, type, format, ...) _os_log_impl(0, log, type, format, 0, 0)
+#define os_log(log, ...) os_log_with_type(log, 0, __VA_ARGS__)
+#define os_log_info(log, ...) os_log_with_type(log, 1, __VA_ARGS__)
+#define os_log_debug(log, ...) os_log_with_type(log, 2, __VA_ARGS__)
+#define os_log_error(log, ...) os_log_with_type(log, 16, __VA_ARGS__)
+#define os_log_fault(log, ...) os_log_with_type(log, 17, __VA_ARGS__)
+END
     sed "s/arm64-macos/$system/g" "$zig/lib/libc/darwin/libSystem.tbd" >"$sdk/usr/lib/libSystem.tbd"
 }
 
@@ -85,6 +104,10 @@ header() {
     printf '#include "UnderpassFFI.h"\nint main(void) { return 0; }\n' |
         clang -target "$clang" -fsyntax-only -nostdlibinc -ffreestanding -Wall -Werror -I"$headers" -x c -
 }
+feed_header() {
+    printf '#include "underpass_feed.h"\nint main(void) { return 0; }\n' |
+        clang -target "$clang" -fsyntax-only -nostdlibinc -ffreestanding -Wall -Werror -Ibindings/swift/include -x c -
+}
 # The module map as Swift reads it, in a copy without the modules of Apple's SDK, which are not here.
 module_map() {
     mkdir -p "$out/module" && cp "$headers/UnderpassFFI.h" "$out/module/" &&
@@ -103,10 +126,10 @@ for triple in "$@"; do
     platform "$triple"
     check "$triple: the header of the control plane" header
     check "$triple: its module map" module_map
+    check "$triple: the header of the feed" feed_header
     for line in "${packages[@]}"; do
         read -r package which <<<"$line"
-        library=underpass
-        [ "$package" = underpass-c ] || library=$(tr - _ <<<"$package")
+        library=$(tr - _ <<<"$package")
         dylib=$out/$triple/lib$library.dylib
         check "$triple: $package: the static library builds" builds
         archive=$out/$triple/lib$library.a

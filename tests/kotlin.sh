@@ -16,7 +16,7 @@ cargo build --locked --quiet -p underpass-jni
 rm -rf target/kotlin/surefire-reports
 status=0
 # It prints codes of colours even where it has none to show.
-mvn --batch-mode --quiet --no-transfer-progress -f tests/kotlin/pom.xml verify 2>&1 | sed 's/\x1b\[[0-9;]*m//g' || status=$?
+flock target/kotlin.lock mvn --batch-mode --quiet --no-transfer-progress -f tests/kotlin/pom.xml verify 2>&1 | sed 's/\x1b\[[0-9;]*m//g' || status=$?
 
 # What ran, from the reports, since Maven is quiet about what is well.
 count() {

@@ -72,8 +72,9 @@ def main():
         gradle, pom = ROOT / "android" / module / "build.gradle.kts", ROOT / "tests/android" / module / "pom.xml"
         same(f"sources of {module}", folders(gradle, "main"), maven_folders(pom, "compile"))
         if module == "tunnel":
-            # Its tests, and those of the generated classes beside them.
+            # Its tests, those of the generated classes beside them, and single files that a program there takes.
             tests = maven_folders(ROOT / "tests/kotlin/pom.xml", "test-compile") - {"tests/kotlin/src/test/kotlin"}
+            tests = {path for path in tests if not path.endswith(".kt")}
             same("sources of tunnel in tests/kotlin", folders(gradle, "main"), maven_folders(ROOT / "tests/kotlin/pom.xml", "compile"))
         else:
             tests = maven_folders(pom, "test-compile")

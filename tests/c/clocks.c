@@ -101,7 +101,7 @@ TEST(a_clock_that_goes_back_is_taken_for_standing_still)
 }
 
 /* The host is on another network: whoever has a session tells the peer where it is now. */
-TEST(a_change_of_network_is_told_to_the_peer)
+TEST(a_change_of_network_makes_itself_heard)
 {
     scene scene;
     underpass_event event;
@@ -150,7 +150,7 @@ static int32_t restarted(scene *scene, const uint8_t *floor, uint64_t wall)
     return verdict;
 }
 
-TEST(the_timestamp_floor_outlives_a_restart_with_a_clock_set_back)
+TEST(timestamps_outlive_the_tunnel)
 {
     scene scene;
     uint8_t floor[UNDERPASS_TIMESTAMP_LEN], again[UNDERPASS_TIMESTAMP_LEN];
@@ -192,8 +192,8 @@ const check_test clocks_tests[] = {
     ENTRY(a_persistent_keepalive_is_exactly_when_due),
     ENTRY(hours_of_sleep_end_in_one_handshake),
     ENTRY(a_clock_that_goes_back_is_taken_for_standing_still),
-    ENTRY(a_change_of_network_is_told_to_the_peer),
-    ENTRY(the_timestamp_floor_outlives_a_restart_with_a_clock_set_back),
+    ENTRY(a_change_of_network_makes_itself_heard),
+    ENTRY(timestamps_outlive_the_tunnel),
     ENTRY(the_calendar_may_be_set_at_any_time),
     LAST_ENTRY,
 };

@@ -160,19 +160,22 @@ static void says(const underpass_config *config, uint32_t severity, uint32_t lin
     CHECK(found.reason[0] != '\0');
 }
 
-TEST(errors_have_a_place_and_no_key_is_repeated)
+#define SECRET "cHJpdmF0ZS1rZXktdGhhdC1pcy1ub3QtYS1rZXk"
+
+/* Wherever something may be wrong, there is a key. */
+static const char wrong[] =
+    "[Interface]\n"
+    "PrivateKey = " SECRET "\n"
+    "  MTU = 12\n"
+    SECRET " = 1\n"
+    "Jc = 4\n"
+    "[Peer]\n"
+    "AllowedIPs = 10.0.0.0/8, 10.0.0.0/99\n"
+    "[" SECRET "]\n";
+
+TEST(an_error_says_what_is_wrong_and_where)
 {
-    static const char secret[] = "cHJpdmF0ZS1rZXktdGhhdC1pcy1ub3QtYS1rZXk";
-    static const char text[] =
-        "[Interface]\n"
-        "PrivateKey = cHJpdmF0ZS1rZXktdGhhdC1pcy1ub3QtYS1rZXk\n"
-        "  MTU = 12\n"
-        "cHJpdmF0ZS1rZXktdGhhdC1pcy1ub3QtYS1rZXk = 1\n"
-        "Jc = 4\n"
-        "[Peer]\n"
-        "AllowedIPs = 10.0.0.0/8, 10.0.0.0/99\n"
-        "[cHJpdmF0ZS1rZXktdGhhdC1pcy1ub3QtYS1rZXk]\n";
-    underpass_config *config = parsed(text);
+    underpass_config *config = parsed(wrong);
     underpass_diagnostic found;
     underpass_interface interface;
     underpass_peer_change change;
@@ -190,9 +193,7 @@ TEST(errors_have_a_place_and_no_key_is_repeated)
         CHECK(found.line >= 1 && found.line <= 9 && found.column >= 1);
         CHECK(found.severity == UNDERPASS_SEVERITY_ERROR || found.severity == UNDERPASS_SEVERITY_WARNING);
         errors += found.severity == UNDERPASS_SEVERITY_ERROR;
-        CHECK(strstr(found.reason, secret) == NULL);
-        CHECK(strstr(found.key, secret) == NULL);
-        CHECK(strstr(found.section, secret) == NULL);
+        CHECK(found.reason[0] != '\0');
     }
     STATUS(UNDERPASS_NOTHING, status);
     CHECK(errors >= 4);
@@ -205,6 +206,21 @@ TEST(errors_have_a_place_and_no_key_is_repeated)
     REFUSED_STRUCT(UNDERPASS_E_CONFIG, change, underpass_config_peer(config, 0, &change));
     REFUSED(UNDERPASS_E_CONFIG, written, underpass_config_write(config, written, sizeof written, &len));
     REFUSED(UNDERPASS_E_CONFIG, tunnel, underpass_tunnel_new_from_config(config, NULL, BEGIN, WALL, &tunnel));
+    OK(underpass_config_free(config));
+}
+
+TEST(nothing_secret_is_printed)
+{
+    underpass_config *config = parsed(wrong);
+    underpass_diagnostic found;
+    size_t at;
+    found.size = sizeof found;
+    for (at = 0; underpass_config_diagnostic(config, at, &found) == UNDERPASS_OK; at++) {
+        CHECK(strstr(found.reason, SECRET) == NULL);
+        CHECK(strstr(found.key, SECRET) == NULL);
+        CHECK(strstr(found.section, SECRET) == NULL);
+    }
+    CHECK(at >= 4);
     OK(underpass_config_free(config));
 }
 
@@ -288,7 +304,7 @@ TEST(a_peer_of_zeros_is_taken_with_a_warning)
     OK(underpass_config_free(config));
 }
 
-TEST(what_is_written_is_read_again)
+TEST(what_is_written_is_read_as_the_same)
 {
     underpass_config *config = parsed(good), *again;
     char *first, *second;
@@ -440,12 +456,13 @@ const check_test config_tests[] = {
     ENTRY(every_part_of_a_configuration_is_there),
     ENTRY(tables_are_told_apart),
     ENTRY(peers_of_a_configuration_are_changes),
-    ENTRY(errors_have_a_place_and_no_key_is_repeated),
+    ENTRY(an_error_says_what_is_wrong_and_where),
+    ENTRY(nothing_secret_is_printed),
     ENTRY(oddities_are_warnings),
     ENTRY(diagnostics_are_bounded_and_the_rest_is_counted),
     ENTRY(a_key_that_nobody_knows_is_an_error),
     ENTRY(a_peer_of_zeros_is_taken_with_a_warning),
-    ENTRY(what_is_written_is_read_again),
+    ENTRY(what_is_written_is_read_as_the_same),
     ENTRY(text_that_is_no_text_is_refused),
     ENTRY(a_tunnel_is_made_from_a_configuration),
     ENTRY(a_wrong_configuration_is_not_applied),

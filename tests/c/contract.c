@@ -185,15 +185,6 @@ TEST(failed_sends_are_counted_apart)
     EQ(stats.send_errors, 1);
     STATUS(UNDERPASS_E_ARGUMENT, underpass_tunnel_handle_send_error(scene.left.tunnel, scene.left.peer, &path, 96,
                                                                      UNDERPASS_SEND_ERROR_OTHER + 1));
-    TEXT(underpass_send_error_name(UNDERPASS_SEND_ERROR_UNREACHABLE), "unreachable");
-    TEXT(underpass_send_error_name(UNDERPASS_SEND_ERROR_FAMILY_GONE), "family_gone");
-    TEXT(underpass_send_error_name(UNDERPASS_SEND_ERROR_NO_SOURCE), "no_source");
-    TEXT(underpass_send_error_name(UNDERPASS_SEND_ERROR_TOO_BIG), "too_big");
-    TEXT(underpass_send_error_name(UNDERPASS_SEND_ERROR_REFUSED), "refused");
-    TEXT(underpass_send_error_name(UNDERPASS_SEND_ERROR_OTHER), "other");
-    TEXT(underpass_send_error_name(7), "unknown");
-    TEXT(underpass_event_name(UNDERPASS_EVENT_CLOCK_LEAPT), "clock_leapt");
-    TEXT(underpass_event_name(0), "unknown");
     TEXT(underpass_health_name(UNDERPASS_HEALTH_IDLE), "idle");
     TEXT(underpass_health_name(99), "unknown");
     scene_close(&scene);

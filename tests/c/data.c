@@ -7,7 +7,7 @@
 enum { INITIATION = 1, RESPONSE = 2, COOKIE_REPLY = 3, DATA = 4 };
 enum { INITIATION_LEN = 148, RESPONSE_LEN = 92, COOKIE_REPLY_LEN = 64 };
 
-TEST(a_handshake_and_a_packet_each_way)
+TEST(packets_go_both_ways)
 {
     scene scene;
     underpass_transmit transmit;
@@ -175,7 +175,7 @@ static void drops_packet(scene *scene, underpass_slot slot, uint32_t reason)
     free(slot.buf);
 }
 
-TEST(packets_are_dropped_with_a_reason)
+TEST(what_is_dropped_says_why)
 {
     scene scene;
     underpass_slot slot;
@@ -436,12 +436,12 @@ TEST(a_packet_of_the_mtu_passes_in_both_families)
 }
 
 const check_test data_tests[] = {
-    ENTRY(a_handshake_and_a_packet_each_way),
+    ENTRY(packets_go_both_ways),
     ENTRY(what_is_sent_says_where_to),
     ENTRY(congestion_outside_is_marked_inside),
     ENTRY(a_packet_waits_for_its_handshake),
     ENTRY(what_nobody_wants_is_answered_by_icmp),
-    ENTRY(packets_are_dropped_with_a_reason),
+    ENTRY(what_is_dropped_says_why),
     ENTRY(datagrams_are_dropped_with_a_reason),
     ENTRY(strangers_and_borrowed_addresses_are_refused),
     ENTRY(under_load_a_cookie_is_asked_for_and_opens_the_door),

@@ -11,10 +11,11 @@ static uint32_t health_of(const side *side, uint64_t now)
     return info.health;
 }
 
-TEST(a_session_comes_and_goes)
+TEST(health_comes_from_authenticated_traffic)
 {
     scene scene;
     underpass_event event;
+    uint8_t *datagram;
     size_t len;
     scene_open(&scene);
     EQ(health_of(&scene.left, scene.now), UNDERPASS_HEALTH_CONNECTING);
@@ -32,6 +33,12 @@ TEST(a_session_comes_and_goes)
     CHECK(next_event(&scene.left, UNDERPASS_EVENT_HEALTH_CHANGED, &event));
     EQ(event.health, UNDERPASS_HEALTH_STALE);
     EQ(health_of(&scene.left, scene.now), UNDERPASS_HEALTH_STALE);
+    /* A forgery is no sign of life. */
+    datagram = sealed(&scene.right, scene.now, 1, 100, 0, &len);
+    datagram[len - 1] ^= 1;
+    EQ(hand_over(&scene.left, scene.now, datagram, len, 2), UNDERPASS_VERDICT_DROPPED);
+    EQ(health_of(&scene.left, scene.now), UNDERPASS_HEALTH_STALE);
+    free(datagram);
     scene_pass(&scene, scene.now + 120 * SECOND, 1);
     CHECK(next_event(&scene.left, UNDERPASS_EVENT_HANDSHAKE_FAILED, &event));
     EQ(event.peer, scene.left.peer);
@@ -44,7 +51,7 @@ TEST(a_session_comes_and_goes)
     scene_close(&scene);
 }
 
-TEST(an_idle_session_expires_once)
+TEST(an_idle_tunnel_has_not_failed)
 {
     scene scene;
     underpass_event event;
@@ -58,7 +65,10 @@ TEST(an_idle_session_expires_once)
     EQ(event.health, UNDERPASS_HEALTH_IDLE);
     EQ(health_of(&scene.left, scene.now), UNDERPASS_HEALTH_IDLE);
     CHECK(!next_event(&scene.left, UNDERPASS_EVENT_SESSION_EXPIRED, &event));
+    CHECK(!next_event(&scene.left, UNDERPASS_EVENT_HANDSHAKE_FAILED, &event));
     EQ(deadline_of(&scene.left), UNDERPASS_NEVER);
+    scene_shake(&scene);
+    EQ(health_of(&scene.left, scene.now), UNDERPASS_HEALTH_UP);
     scene_close(&scene);
 }
 
@@ -121,7 +131,7 @@ TEST(a_pinned_endpoint_stays)
     scene_close(&scene);
 }
 
-TEST(a_name_is_resolved_by_the_host)
+TEST(a_name_is_asked_for)
 {
     scene scene;
     underpass_event event;
@@ -253,6 +263,14 @@ TEST(what_concerns_the_whole_tunnel_is_told)
     OK(underpass_tunnel_set_mtu(scene.left.tunnel, scene.now, 1300));
     CHECK(next_event(&scene.left, UNDERPASS_EVENT_LAYOUT_CHANGED, &event));
     EQ(event.peer, 0);
+    scene_close(&scene);
+}
+
+TEST(a_clock_that_leaps_is_told)
+{
+    scene scene;
+    underpass_event event;
+    scene_open(&scene);
     /* A clock that could not be read, given as -1. */
     OK(underpass_tunnel_handle_timeout(scene.left.tunnel, UINT64_MAX));
     CHECK(next_event(&scene.left, UNDERPASS_EVENT_CLOCK_LEAPT, &event));
@@ -299,15 +317,16 @@ TEST(a_source_address_is_forgotten)
 }
 
 const check_test events_tests[] = {
-    ENTRY(a_session_comes_and_goes),
-    ENTRY(an_idle_session_expires_once),
+    ENTRY(health_comes_from_authenticated_traffic),
+    ENTRY(an_idle_tunnel_has_not_failed),
     ENTRY(an_authentic_datagram_from_elsewhere_moves_the_endpoint),
     ENTRY(a_pinned_endpoint_stays),
-    ENTRY(a_name_is_resolved_by_the_host),
+    ENTRY(a_name_is_asked_for),
     ENTRY(a_name_fits_its_buffer_or_is_not_written),
     ENTRY(a_timestamp_far_ahead_is_told_and_can_be_forgotten),
     ENTRY(events_that_nobody_polled_are_all_there),
     ENTRY(what_concerns_the_whole_tunnel_is_told),
+    ENTRY(a_clock_that_leaps_is_told),
     ENTRY(a_source_address_is_forgotten),
     LAST_ENTRY,
 };

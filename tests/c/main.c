@@ -17,6 +17,7 @@ extern const check_test clocks_tests[];
 extern const check_test figures_tests[];
 extern const check_test nulls_tests[];
 extern const check_test misuse_tests[];
+extern const check_test life_tests[];
 extern const check_test poison_tests[];
 extern const check_test chance_tests[];
 extern const check_test fork_tests[];
@@ -39,6 +40,7 @@ static const check_test *const tables[] = {
     figures_tests,
     nulls_tests,
     misuse_tests,
+    life_tests,
     poison_tests,
     chance_tests,
     fork_tests,

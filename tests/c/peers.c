@@ -1,6 +1,7 @@
 /* Peers: added, changed, removed, listed, and all of a change or nothing. */
 #include "scene.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static underpass_tunnel *tunnel_of(const underpass_options *options)
@@ -350,6 +351,46 @@ TEST(a_session_survives_a_change_of_its_peer)
     scene_close(&scene);
 }
 
+TEST(a_configuration_applies_to_a_running_tunnel)
+{
+    static const char form[] = "[Interface]\nPrivateKey = %s\n[Peer]\nPublicKey = %s\nAllowedIPs = 10.2.0.0/16, 10.9.0.0/16\n";
+    scene scene;
+    char key[UNDERPASS_BASE64_LEN], peer_key[UNDERPASS_BASE64_LEN], text[sizeof form + 2 * UNDERPASS_BASE64_LEN];
+    side third = side_of(3);
+    underpass_peer_change change = side_change(&third);
+    underpass_config *config, *wrong;
+    underpass_peer_info info;
+    underpass_ip ips[4];
+    uint8_t *datagram;
+    size_t len;
+    scene_open(&scene);
+    scene_shake(&scene);
+    OK(underpass_tunnel_configure_peers(scene.left.tunnel, scene.now, &change, 1, NULL));
+    OK(underpass_key_to_base64(scene.left.private_key, key, sizeof key));
+    OK(underpass_key_to_base64(scene.right.public_key, peer_key, sizeof peer_key));
+    sprintf(text, form, key, peer_key);
+    OK(underpass_config_parse(text, strlen(text), &config));
+    OK(underpass_config_parse("MTU = 1400", 10, &wrong));
+    STATUS(UNDERPASS_E_CONFIG, underpass_tunnel_apply_config(scene.left.tunnel, scene.now, wrong));
+    OK(underpass_tunnel_peers(scene.left.tunnel, NULL, 0, &len));
+    EQ(len, 2);
+    OK(underpass_tunnel_apply_config(scene.left.tunnel, scene.now, config));
+    /* What is not in it goes, the rest keeps its session. */
+    OK(underpass_tunnel_peers(scene.left.tunnel, NULL, 0, &len));
+    EQ(len, 1);
+    OK(underpass_tunnel_peer_allowed_ips(scene.left.tunnel, scene.left.peer, ips, COUNT(ips), &len));
+    EQ(len, 2);
+    datagram = sealed(&scene.left, scene.now, 2, 100, 0, &len);
+    EQ(hand_over(&scene.right, scene.now, datagram, len, 1), UNDERPASS_VERDICT_DELIVER);
+    free(datagram);
+    info.size = sizeof info;
+    OK(underpass_tunnel_peer(scene.left.tunnel, scene.now, scene.left.peer, &info));
+    EQ(info.handshakes, 1);
+    OK(underpass_config_free(wrong));
+    OK(underpass_config_free(config));
+    scene_close(&scene);
+}
+
 const check_test peers_tests[] = {
     ENTRY(options_have_defaults),
     ENTRY(options_out_of_range_are_refused),
@@ -362,5 +403,6 @@ const check_test peers_tests[] = {
     ENTRY(a_change_is_applied_whole_or_not_at_all),
     ENTRY(there_is_an_end_to_peers),
     ENTRY(a_session_survives_a_change_of_its_peer),
+    ENTRY(a_configuration_applies_to_a_running_tunnel),
     LAST_ENTRY,
 };

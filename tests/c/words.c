@@ -45,7 +45,7 @@ TEST(every_status_has_its_own_text)
 }
 
 /* The numbers are the interface: they never change. */
-TEST(statuses_keep_their_numbers)
+TEST(every_error_has_its_code)
 {
     static const int32_t in_order[] = {
         UNDERPASS_OK,           UNDERPASS_E_NULL,   UNDERPASS_E_SIZE,          UNDERPASS_E_ARGUMENT,
@@ -60,7 +60,7 @@ TEST(statuses_keep_their_numbers)
     EQ(UNDERPASS_NOTHING, 1);
 }
 
-TEST(every_drop_reason_has_its_own_name)
+TEST(every_drop_reason_has_its_name)
 {
     static const struct {
         uint32_t reason;
@@ -107,6 +107,57 @@ TEST(every_drop_reason_has_its_own_name)
     TEXT(underpass_drop_reason_name(UINT32_MAX), "unknown");
 }
 
+/* Events and errors of sending: the library has a name for each number that the header has, and for no other. */
+TEST(every_event_has_its_number)
+{
+    static const struct {
+        uint32_t kind;
+        const char *name;
+    } rows[] = {
+        { UNDERPASS_EVENT_SESSION_ESTABLISHED, "session_established" },
+        { UNDERPASS_EVENT_HANDSHAKE_FAILED, "handshake_failed" },
+        { UNDERPASS_EVENT_SESSION_EXPIRED, "session_expired" },
+        { UNDERPASS_EVENT_ENDPOINT_MOVED, "endpoint_moved" },
+        { UNDERPASS_EVENT_RESOLVE_ENDPOINT, "resolve_endpoint" },
+        { UNDERPASS_EVENT_HEALTH_CHANGED, "health_changed" },
+        { UNDERPASS_EVENT_TIMESTAMP_AHEAD, "timestamp_ahead" },
+        { UNDERPASS_EVENT_LOST, "lost" },
+        { UNDERPASS_EVENT_CLOCK_LEAPT, "clock_leapt" },
+        { UNDERPASS_EVENT_LAYOUT_CHANGED, "layout_changed" },
+    };
+    size_t at;
+    for (at = 0; at < COUNT(rows); at++) {
+        EQ(rows[at].kind, at + 1);
+        TEXT(underpass_event_name(rows[at].kind), rows[at].name);
+    }
+    TEXT(underpass_event_name(0), "unknown");
+    TEXT(underpass_event_name(COUNT(rows) + 1), "unknown");
+    TEXT(underpass_event_name(UINT32_MAX), "unknown");
+}
+
+TEST(every_send_error_has_its_name)
+{
+    static const struct {
+        uint32_t kind;
+        const char *name;
+    } rows[] = {
+        { UNDERPASS_SEND_ERROR_UNREACHABLE, "unreachable" },
+        { UNDERPASS_SEND_ERROR_FAMILY_GONE, "family_gone" },
+        { UNDERPASS_SEND_ERROR_NO_SOURCE, "no_source" },
+        { UNDERPASS_SEND_ERROR_TOO_BIG, "too_big" },
+        { UNDERPASS_SEND_ERROR_REFUSED, "refused" },
+        { UNDERPASS_SEND_ERROR_DENIED, "denied" },
+        { UNDERPASS_SEND_ERROR_OTHER, "other" },
+    };
+    size_t at;
+    for (at = 0; at < COUNT(rows); at++) {
+        EQ(rows[at].kind, at);
+        TEXT(underpass_send_error_name(rows[at].kind), rows[at].name);
+    }
+    TEXT(underpass_send_error_name(COUNT(rows)), "unknown");
+    TEXT(underpass_send_error_name(UINT32_MAX), "unknown");
+}
+
 TEST(lengths_are_those_of_the_protocol)
 {
     EQ(UNDERPASS_KEY_LEN, 32);
@@ -138,8 +189,10 @@ const check_test words_tests[] = {
     ENTRY(the_version_macro_uses_each_part_once),
     ENTRY(the_backend_has_a_name),
     ENTRY(every_status_has_its_own_text),
-    ENTRY(statuses_keep_their_numbers),
-    ENTRY(every_drop_reason_has_its_own_name),
+    ENTRY(every_error_has_its_code),
+    ENTRY(every_drop_reason_has_its_name),
+    ENTRY(every_event_has_its_number),
+    ENTRY(every_send_error_has_its_name),
     ENTRY(lengths_are_those_of_the_protocol),
     LAST_ENTRY,
 };

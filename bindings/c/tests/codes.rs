@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use underpass::words::{UNDERPASS_DROP_REASONS, drop_reason_name, status_text, underpass_version};
-use underpass_core::tunnel::EventKind;
+use underpass_core::tunnel::{EventKind, SendError};
 use underpass_core::{DropReason, Status};
 
 /// The header's macros that are numbers, without `UNDERPASS_`.
@@ -58,10 +58,16 @@ fn every_event_is_in_the_header_with_its_number() {
     assert_eq!(family("EVENT_"), known.collect());
 }
 
+#[test]
+fn every_send_error_is_in_the_header_with_its_number() {
+    let known = SendError::ALL.iter().map(|kind| (*kind as i64, kind.name().to_uppercase()));
+    assert_eq!(family("SEND_ERROR_"), known.collect());
+}
+
 /// The tables as they were published. Rows are added at their ends.
 #[test]
 fn lesson_25_published_numbers_never_change() {
-    let tables: [(&str, &[&str]); 8] = [
+    let tables: [(&str, &[&str]); 9] = [
         (
             "DROP_",
             &[
@@ -89,8 +95,10 @@ fn lesson_25_published_numbers_never_change() {
                 "NO_PRIVATE_KEY",
                 "LOOP",
                 "REFUSED",
+                "NO_MEMORY",
             ],
         ),
+        ("SEND_ERROR_", &["UNREACHABLE", "FAMILY_GONE", "NO_SOURCE", "TOO_BIG", "REFUSED", "DENIED", "OTHER"]),
         ("VERDICT_", &["PENDING", "SEND", "DELIVER", "REPLY", "BOUNCE", "CONSUMED", "STAGED", "DROPPED"]),
         ("HEALTH_", &["CONNECTING", "UP", "STALE", "FAILED", "IDLE"]),
         ("SEVERITY_", &["WARNING", "ERROR"]),

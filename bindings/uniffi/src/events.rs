@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn lesson_25_every_event_of_the_core_has_a_word_with_its_number() {
+    fn every_event_has_its_number() {
         for kind in EventKind::ALL.iter().filter(|kind| **kind != EventKind::Lost) {
             let event = sample(*kind).expect("every kind of the core has a word here");
             assert_eq!(event.kind(), *kind);

@@ -65,7 +65,7 @@ fn what_is_written_is_read_as_the_same() {
 }
 
 #[test]
-fn lesson_34_errors_have_their_line_column_section_and_key() {
+fn an_error_says_what_is_wrong_and_where() {
     let wrong = text().replace("AllowedIPs = 0.0.0.0/0, ::/0", "AllowedIPs = 0.0.0.0/0, ::/129");
     let Err(TunnelError::Config { diagnostics, more }) = Configuration::parse(wrong) else { panic!("it has an error") };
     let error = diagnostics.iter().find(|one| one.severity == Severity::Error).expect("an error");

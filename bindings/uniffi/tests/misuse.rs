@@ -68,7 +68,7 @@ fn every_call(tunnel: &Tunnel) -> Vec<(&'static str, Option<TunnelError>)> {
 }
 
 #[test]
-fn after_close_every_call_says_so() {
+fn a_closed_tunnel_says_so() {
     let tunnel = tunnel();
     let id = tunnel.data_plane_id();
     assert!(of_data_plane(id).is_some());

@@ -24,7 +24,7 @@ fn change(key: &Arc<PrivateKey>, action: PeerAction) -> PeerChange {
 }
 
 #[test]
-fn a_handshake_carries_packets_both_ways_and_is_told() {
+fn packets_go_both_ways() {
     let mut scene = Scene::new();
     assert_eq!(scene.phone.health(), Health::Connecting);
     scene.phone_sends();
@@ -50,11 +50,9 @@ fn a_handshake_carries_packets_both_ways_and_is_told() {
 }
 
 #[test]
-fn lesson_32_health_follows_authenticated_traffic() {
+fn health_comes_from_authenticated_traffic() {
     let mut scene = Scene::connected();
     assert_eq!(scene.phone.health(), Health::Up);
-    scene.pass(600);
-    assert_eq!(scene.phone.health(), Health::Idle, "nobody needed the session");
     scene.cut = true;
     scene.phone_sends();
     scene.pass(20);
@@ -67,6 +65,37 @@ fn lesson_32_health_follows_authenticated_traffic() {
     scene.cut = false;
     scene.phone_sends();
     assert_eq!(scene.phone.health(), Health::Up);
+}
+
+#[test]
+fn an_idle_tunnel_has_not_failed() {
+    let mut scene = Scene::connected();
+    scene.phone.events();
+    scene.pass(3600);
+    assert_eq!(scene.phone.health(), Health::Idle, "nobody needed the session");
+    let peer = scene.phone.peer();
+    let told = scene.phone.events();
+    assert!(!told.contains(&TunnelEvent::HandshakeFailed { peer, user: 0 }), "{told:?}");
+    assert_eq!(told.last(), Some(&TunnelEvent::HealthChanged { peer, user: 0, health: Health::Idle }));
+    scene.phone_sends();
+    assert_eq!(scene.phone.health(), Health::Up);
+}
+
+#[test]
+fn what_is_dropped_says_why() {
+    let scene = Scene::connected();
+    let count = |name: &str| {
+        let drops = scene.phone.tunnel.drops().expect("it is open");
+        let drop = drops.iter().find(|drop| drop.name == name).expect("every reason is listed");
+        (drop.reason, drop.count)
+    };
+    assert_eq!(count("malformed_packet"), (DropReason::MalformedPacket, 0));
+    scene.phone.send(vec![0x45; 10]);
+    assert_eq!(count("malformed_packet"), (DropReason::MalformedPacket, 1));
+    scene.phone.tunnel.change_peers(vec![change(&scene.gateway.key, PeerAction::Remove)]).expect("it is no error");
+    scene.phone.send(packet(PHONE, GATEWAY, 100));
+    assert_eq!(count("no_route"), (DropReason::NoRoute, 1));
+    assert_eq!(scene.phone.tunnel.statistics().expect("it is open").drops, 2);
 }
 
 #[test]
@@ -111,7 +140,7 @@ fn a_change_of_network_makes_itself_heard() {
 }
 
 #[test]
-fn a_name_is_asked_for_and_the_answer_is_used() {
+fn a_name_is_asked_for() {
     let mut scene = Scene::new();
     let gateway = Arc::clone(&scene.gateway.key);
     let name = underpass_uniffi::Endpoint::Name { host: "gateway.example".into(), port: 51820 };
@@ -146,7 +175,7 @@ fn a_name_that_is_needed_at_once_is_asked_for_by_the_constructor() {
 }
 
 #[test]
-fn applying_a_configuration_keeps_sessions_and_removes_what_is_not_in_it() {
+fn a_configuration_applies_to_a_running_tunnel() {
     let mut scene = Scene::connected();
     let (phone, gateway) = (Arc::clone(&scene.phone.key), Arc::clone(&scene.gateway.key));
     let other = PrivateKey::generate().expect("there is chance");
@@ -247,7 +276,7 @@ fn the_room_for_packets_follows_mtu_and_padding() {
 }
 
 #[test]
-fn a_life_that_follows_is_believed_although_the_clock_was_set_back() {
+fn timestamps_outlive_the_tunnel() {
     let mut scene = Scene::connected();
     let keys = [Arc::clone(&scene.phone.key), Arc::clone(&scene.gateway.key)];
     let saved = scene.phone.tunnel.saved_floors().expect("it is open");

@@ -2,7 +2,7 @@ import Testing
 import Underpass
 
 @Suite struct ConfigurationTests {
-    @Test func aTextBecomesAValueAndATextAgain() throws {
+    @Test func whatIsWrittenIsReadAsTheSame() throws {
         var configuration = try TunnelConfiguration(wgQuick: text)
         #expect(configuration.addresses.map(\.address) == ["10.0.0.2", "fd00::2"])
         #expect(configuration.dnsServers == ["10.0.0.1"])
@@ -24,7 +24,7 @@ import Underpass
         #expect(try configuration.wgQuick().contains("FwMark = "))
     }
 
-    @Test func lesson34AnErrorSaysLineColumnSectionKeyAndReason() throws {
+    @Test func anErrorSaysWhatIsWrongAndWhere() throws {
         let wrong = text.replacing("Endpoint = vpn.example:51820", with: "Endpoint = vpn.example")
         do {
             _ = try TunnelConfiguration(wgQuick: wrong)
@@ -40,7 +40,7 @@ import Underpass
         }
     }
 
-    @Test func noMessageRepeatsAKey() throws {
+    @Test func nothingSecretIsPrinted() throws {
         let wrong = text.replacing("PrivateKey = \(secret)", with: "PrivateKey = \(secret)x")
         do {
             _ = try TunnelConfiguration(wgQuick: wrong)

@@ -1,9 +1,10 @@
 import Foundation
 import Testing
 import Underpass
+import UnderpassBindings
 
 @Suite struct EngineTests {
-    @Test(arguments: [false, true]) func packetsGoBothWaysInBatches(v6: Bool) async throws {
+    @Test(arguments: [false, true]) func packetsGoBothWays(v6: Bool) async throws {
         let scene = try Scene(v6: v6)
         try scene.connect()
         let up = (0..<64).map { packet(from: 2, to: 1, length: 60 + $0 * 20, mark: $0) }
@@ -44,7 +45,7 @@ import Underpass
         await scene.close()
     }
 
-    @Test func aTunnelThatIsClosedSaysSo() async throws {
+    @Test func aClosedTunnelSaysSo() async throws {
         let scene = try Scene()
         await scene.phone.engine.close()
         await scene.phone.engine.close()
@@ -56,7 +57,7 @@ import Underpass
         await scene.close()
     }
 
-    @Test func savedFloorsCarryOverToTheNextLife() async throws {
+    @Test func timestampsOutliveTheTunnel() async throws {
         let scene = try Scene()
         try scene.connect()
         let floors = try await scene.phone.engine.savedFloors()
@@ -72,15 +73,27 @@ import Underpass
         await scene.close()
     }
 
-    @Test func aChangeOfNetworkIsWorkForTheFeed() async throws {
+    @Test func aChangeOfNetworkMakesItselfHeard() async throws {
         let scene = try Scene()
         try scene.connect()
+        scene.clock.advance(nanos: 30 * second)
+        var events = scene.gateway.engine.events.makeAsyncIterator()
+        func moved() async -> SocketAddress? {
+            while let event = await events.next() {
+                if case .endpointMoved(_, _, let path) = event { return path.remote }
+            }
+            return nil
+        }
+        #expect(await moved() == SocketAddress(address: "192.0.2.7", port: 1000))
         let woken = Counter()
         scene.phone.engine.onWork { woken.add() }
         try await scene.phone.engine.networkChanged()
         #expect(woken.count == 1)
-        #expect(try scene.phone.transmits().count == 1, "the peer hears from us")
+        let said = try scene.phone.transmits()
+        #expect(said.count == 1, "the peer hears from us")
         scene.phone.engine.onWork(nil)
+        _ = try scene.gateway.receive(said, from: RawEndpoint(.v4(0xc633_6409), port: 2000))
+        #expect(await moved() == SocketAddress(address: "198.51.100.9", port: 2000))
         await scene.close()
         #expect(woken.count == 1)
     }

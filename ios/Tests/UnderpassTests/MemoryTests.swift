@@ -12,7 +12,7 @@ private func resident() throws -> Int {
 }
 
 @Suite struct MemoryTests {
-    @Test func tenThousandEnginesLeaveNothingBehind() async throws {
+    @Test func tenThousandTunnelsLeaveNothingBehind() async throws {
         let configuration = try TunnelConfiguration(wgQuick: text)
         func round(_ times: Int) async throws {
             for _ in 0..<times {

@@ -3,7 +3,7 @@ import Underpass
 import UnderpassBindings
 
 @Suite struct StreamTests {
-    @Test func statusComesFromAuthenticatedTraffic() async throws {
+    @Test func healthComesFromAuthenticatedTraffic() async throws {
         let scene = try Scene()
         var statuses = scene.phone.engine.statuses.makeAsyncIterator()
         #expect(await statuses.next() == .connecting)
@@ -23,7 +23,8 @@ import UnderpassBindings
         #expect(await late.next() == nil)
     }
 
-    @Test func idleIsShownAsConnected() async throws {
+    /// It is shown as connected.
+    @Test func anIdleTunnelHasNotFailed() async throws {
         let scene = try Scene()
         try scene.connect()
         // Both are quiet until the session ends for its age. What falls due on the way is done.
@@ -57,6 +58,17 @@ import UnderpassBindings
         await scene.close()
         var rest = one.makeAsyncIterator()
         while await rest.next() != nil {}
+    }
+
+    @Test func aClockThatLeapsIsTold() async throws {
+        let scene = try Scene()
+        var events = scene.phone.engine.events.makeAsyncIterator()
+        scene.clock.advance(nanos: 3 * 86_400 * second)
+        try await scene.phone.engine.networkChanged()
+        var told = false
+        while !told, let event = await events.next() { told = event == .clockLeapt }
+        #expect(told)
+        await scene.close()
     }
 
     @Test func aNameIsAskedFor() async throws {

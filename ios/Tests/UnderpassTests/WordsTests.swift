@@ -11,7 +11,7 @@ import UnderpassFFI
         return name
     }
 
-    @Test func lesson25EveryErrorHasTheCodeOfTheLibrary() {
+    @Test func everyErrorHasItsCode() {
         let errors = vocabulary().statuses.filter { $0.number < 0 }
         #expect(Set(errors.map(\.number)) == Set(Underpass.TunnelError.Kind.allCases.map(\.rawValue)))
         for word in errors where word.number != -1 {
@@ -26,7 +26,7 @@ import UnderpassFFI
         #expect(Set(thrown.map { $0.code() }) == Set(errors.map(\.number)))
     }
 
-    @Test func lesson25EveryEventHasTheNumberOfTheLibrary() {
+    @Test func everyEventHasItsNumber() {
         let path = Path(remote: SocketAddress(address: "192.0.2.1", port: 1, scopeId: 0), local: nil, link: 0)
         let events: [TunnelEvent] = [
             .sessionEstablished(peer: 1, user: 0), .handshakeFailed(peer: 1, user: 0), .sessionExpired(peer: 1, user: 0),
@@ -46,13 +46,18 @@ import UnderpassFFI
         #expect(Set(words.map { "\($0.number) \($0.name)" }) == Set(events.map { "\($0.kind()) \(snake($0))" }))
     }
 
-    @Test func lesson25EveryDropReasonHasAWord() {
+    @Test func everyDropReasonHasItsName() {
         let reasons: [DropReason] = [
             .malformed, .badMac, .unknownIndex, .unknownPeer, .badTag, .lowOrderKey, .replay, .oldTimestamp, .keyExpired,
             .initiationFlood, .underLoad, .unexpectedCookie, .malformedPacket, .sourceNotAllowed, .congestion, .noRoute,
             .noEndpoint, .tooBig, .noRoom, .stagedOverflow, .handshakeFailed, .noPrivateKey, .loop, .refused, .noMemory,
         ]
         #expect(vocabulary().dropReasons.map(\.name) == reasons.map(snake))
+    }
+
+    @Test func everySendErrorHasItsName() {
+        let kinds: [SendError] = [.unreachable, .familyGone, .noSource, .tooBig, .refused, .denied, .other]
+        #expect(vocabulary().sendErrors.map(\.name) == kinds.map(snake))
     }
 
     @Test func lesson25VerdictsHaveTheNumbersOfTheLibrary() {

@@ -4,6 +4,7 @@
 //! `underpass_linux::engine::Engine`), a test by its name alone, a module of tests
 //! that a macro makes by its file and name, `matrix::over_ipv4`.
 use crate::Source;
+use crate::languages;
 use crate::source::{Flat, flatten};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,17 +40,9 @@ impl Index {
         index
     }
 
-    /// Adds the tests of a file in C or C++: `TEST(name)` at the beginning of a line.
-    pub fn add_c(&mut self, text: &str) {
-        let names = text.lines().filter_map(|line| line.strip_prefix("TEST(")?.strip_suffix(')'));
-        self.tests.extend(names.map(str::to_owned));
-    }
-
-    /// Adds the tests of a file in Swift: the function of a line with `@Test`.
-    pub fn add_swift(&mut self, text: &str) {
-        let functions = text.lines().filter(|line| line.trim_start().starts_with("@Test"));
-        let names = functions.filter_map(|line| line.split_once(" func ")?.1.split('(').next());
-        self.tests.extend(names.map(str::to_owned));
+    /// Adds the tests of a file in another language.
+    pub fn add(&mut self, path: &str, text: &str) {
+        self.tests.extend(languages::tests(path, text));
     }
 
     /// Whether there is a test of this name, perhaps with its modules before it.
@@ -79,7 +72,7 @@ impl Index {
 }
 
 /// The names of the functions behind `#[test]`.
-fn tests(tokens: &[Flat]) -> impl Iterator<Item = String> + '_ {
+pub(crate) fn tests(tokens: &[Flat]) -> impl Iterator<Item = String> + '_ {
     let marked =
         |at: &usize| tokens[*at..].iter().zip(["#", "[", "test", "]"]).filter(|(t, w)| t.text == *w).count() == 4;
     (0..tokens.len()).filter(marked).filter_map(|at| {
@@ -290,22 +283,6 @@ mod tests {
         ] {
             assert_eq!(index().has_test(name), want, "{name}");
         }
-    }
-
-    #[test]
-    fn tests_in_c_are_found_by_their_names() {
-        let mut index = index();
-        index.add_c("TEST(packets_pass)\n{\n    TEST(inside);\n}\n#define TEST(name) static void name(void)\n");
-        assert!(index.has_test("packets_pass") && !index.has_test("inside") && !index.has_test("name"));
-    }
-
-    #[test]
-    fn tests_in_swift_are_found_by_their_names() {
-        let mut index = index();
-        let text = "    @Test func plain() {\n@Test(arguments: [f()]) func each(x: Int) {\n    func helper() {}\n// @Test func not() {}";
-        index.add_swift(text);
-        assert!(index.has_test("plain") && index.has_test("each"));
-        assert!(!index.has_test("helper") && !index.has_test("not"));
     }
 
     #[test]

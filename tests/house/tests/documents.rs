@@ -1,6 +1,7 @@
 //! The documents, held against the tree.
 use underpass_house::Tree;
 use underpass_house::documents::{self, Index};
+use underpass_house::languages::Language;
 
 /// Lessons whose subject is built. The others name the part they wait for.
 const LESSONS: &[u32] = &[
@@ -16,11 +17,8 @@ fn none(rule: &str, findings: Vec<String>) {
 
 fn index(tree: &Tree) -> Index {
     let mut index = Index::of(&tree.rust(""));
-    for path in tree.paths.iter().filter(|path| path.starts_with("tests/c/")) {
-        index.add_c(&text(tree, path));
-    }
-    for path in tree.paths.iter().filter(|path| path.starts_with("ios/Tests/")) {
-        index.add_swift(&text(tree, path));
+    for path in tree.paths.iter().filter(|path| Language::of(path).is_some()) {
+        index.add(path, &text(tree, path));
     }
     index
 }

@@ -1,4 +1,7 @@
 //! A phone whose interface is carried by the pump, among real peers: the servers are ours and wireguard-go.
+mod dead_spot;
+mod nat64;
+
 use anyhow::{Result, ensure};
 use std::net::SocketAddr;
 use underpass_interop::scenery::{Wire, inside_left, inside_right};

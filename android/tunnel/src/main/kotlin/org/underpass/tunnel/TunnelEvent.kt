@@ -52,12 +52,12 @@ public sealed interface TunnelEvent {
 
     /** The clock leapt ahead by more than a day: every session has expired. */
     public data object ClockLeapt : TunnelEvent {
-        override val kind: Int get() = 8
+        override val kind: Int get() = 9
     }
 
     /** Packets or datagrams need other room than before. Of interest to a user of [PacketEngine] only. */
     public data object LayoutChanged : TunnelEvent {
-        override val kind: Int get() = 9
+        override val kind: Int get() = 10
     }
 
     /** An event of a newer library. */

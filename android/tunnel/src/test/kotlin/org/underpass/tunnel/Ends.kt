@@ -44,6 +44,9 @@ class Ends(phoneEndpoint: PeerEndpoint = PeerEndpoint("192.0.2.1", 51820), resol
     private val gatewayEngine = gateway.packetEngine(slots = 8)
     var cut = false
 
+    /** Where the phone's datagrams come from. */
+    var phoneAt = "192.0.2.7"
+
     fun advance(seconds: Int) {
         clock.advance(seconds.toULong() * 1_000_000_000uL)
         phoneEngine.handleTimeout()
@@ -77,10 +80,12 @@ class Ends(phoneEndpoint: PeerEndpoint = PeerEndpoint("192.0.2.1", 51820), resol
             from.slab.duplicate().position(slot * from.stride + from.start(slot)).get(bytes)
             to.slab.duplicate().position(slot * to.stride).put(bytes)
             to.place(slot, 0, bytes.size)
-            to.setRemote(slot, 4, 0, if (from === phoneEngine) 0xc0000207L else 0xc0000201L, 51820)
+            to.setRemote(slot, 4, 0, number(if (from === phoneEngine) phoneAt else "192.0.2.1"), 51820)
         }
         if (count > 0) to.handleDatagrams(count)
     }
+
+    private fun number(address: String) = address.split('.').fold(0L) { all, byte -> (all shl 8) or byte.toLong() }
 
     override fun close() {
         phoneEngine.close()

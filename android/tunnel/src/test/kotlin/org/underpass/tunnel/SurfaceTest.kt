@@ -6,6 +6,7 @@ import org.underpass.tunnel.internal.vocabulary
 import java.io.File
 import java.lang.reflect.Member
 import java.lang.reflect.Modifier
+import java.net.InetSocketAddress
 import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 
@@ -36,9 +37,24 @@ class SurfaceTest {
         assertEquals(Health.entries.map { it.name }, PeerHealth.entries.map { it.name })
     }
 
+    /** One of each that comes from the library. */
+    @Test
+    fun `every event has the number of the library`() {
+        val key = PrivateKey.generate().publicKey
+        val events = listOf(
+            TunnelEvent.SessionEstablished(key), TunnelEvent.HandshakeFailed(key), TunnelEvent.SessionExpired(key),
+            TunnelEvent.EndpointMoved(key, InetSocketAddress("192.0.2.1", 1)), TunnelEvent.ResolvingEndpoint(key, "vpn.example"),
+            TunnelEvent.HealthChanged(key, PeerHealth.UP), TunnelEvent.TimestampAhead(key), TunnelEvent.ClockLeapt, TunnelEvent.LayoutChanged,
+        )
+        val here = events.associate { spelled(it.javaClass.simpleName).replace("resolving_", "resolve_") to it.kind }
+        assertEquals(vocabulary().events.filter { it.name != "lost" }.associate { it.name to it.number }, here)
+    }
+
+    private fun spelled(name: String) = name.replace(Regex("(?<=[a-z])[A-Z]")) { found -> "_${found.value}" }.lowercase()
+
     private fun kotlin.reflect.KClass<*>.sealedNames(): Set<String> = java.declaredClasses
         .filter { it.simpleName !in listOf("OfPeer", "Companion", "DefaultImpls") }
-        .map { it.simpleName.replace(Regex("(?<=[a-z])[A-Z]")) { found -> "_${found.value}" }.lowercase() }.toSet()
+        .map { spelled(it.simpleName) }.toSet()
 
     /** What an application can name: no class of the generated package is in a signature that Kotlin or Java may use. */
     @Test

@@ -24,11 +24,19 @@ class TunnelConfigTest {
         assertNull(peer.endpoint?.address)
         assertEquals(listOf(0, 0), peer.allowedIps.map { it.prefix })
         assertEquals(25, peer.persistentKeepalive)
-        assertEquals(config, TunnelConfig.parse(config.toText()))
     }
 
     @Test
-    fun `errors have line, column, section, key and reason`() {
+    fun `what is written is read as the same`() {
+        val config = TunnelConfig.parse(TEXT)
+        val again = TunnelConfig.parse(config.toText())
+        assertEquals(config, again)
+        assertEquals(config.toText(), again.toText())
+        assertTrue(config.toText().lines().size > 8, config.toText())
+    }
+
+    @Test
+    fun `an error says what is wrong and where`() {
         val refused = assertFailsWith<ConfigException> { TunnelConfig.parse(TEXT.replace("::/0", "::/129")) }
         assertEquals(-8 to ErrorCode.CONFIG, refused.code to refused.error)
         val found = refused.diagnostics.single { it.isError }

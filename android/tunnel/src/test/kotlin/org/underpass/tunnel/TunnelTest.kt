@@ -25,7 +25,7 @@ class TunnelTest {
     private suspend fun Tunnel.until(state: TunnelState) = withTimeout(minutes) { this@until.state.first { it == state } }
 
     @Test
-    fun `it is connected when the other side answers, and idle is connected`() = runBlocking<Unit> {
+    fun `an idle tunnel has not failed`() = runBlocking<Unit> {
         Ends().use { ends ->
             ends.phone.until(TunnelState.Connecting)
             ends.send()
@@ -36,13 +36,17 @@ class TunnelTest {
             ends.advance(175)
             ends.phone.until(TunnelState.Connected(idle = true))
             assertTrue(ends.phone.state.value.isConnected)
+            repeat(8) { ends.advance(3600) }
+            assertEquals<TunnelState>(TunnelState.Connected(idle = true), ends.phone.state.value)
+            assertEquals(1, ends.phone.statistics().handshakes.toInt())
             ends.send()
             ends.phone.until(TunnelState.Connected(idle = false))
+            assertEquals(2, ends.phone.statistics().handshakes.toInt())
         }
     }
 
     @Test
-    fun `it is stale when nothing comes back, and failed when nobody answers`() = runBlocking<Unit> {
+    fun `health comes from authenticated traffic`() = runBlocking<Unit> {
         Ends().use { ends ->
             ends.send()
             ends.phone.until(TunnelState.Connected(idle = false))
@@ -61,8 +65,52 @@ class TunnelTest {
         }
     }
 
+    private fun Ends.moveInADeadSpot() {
+        cut = true
+        phoneAt = "192.0.2.77"
+        phone.networkChanged()
+        settle()
+        assertEquals(InetSocketAddress("192.0.2.7", 51820), gateway.statistics().peers.single().endpoint)
+    }
+
+    private fun Ends.assertFound(handshakes: Int) {
+        assertEquals(InetSocketAddress("192.0.2.77", 51820), gateway.statistics().peers.single().endpoint)
+        assertEquals(handshakes, phone.statistics().handshakes.toInt())
+    }
+
     @Test
-    fun `names are resolved when the tunnel asks, and another address is tried when it asks again`() = runBlocking<Unit> {
+    fun `a change of network in a dead spot of ten seconds costs no handshake`() = runBlocking<Unit> {
+        Ends().use { ends ->
+            ends.send()
+            ends.moveInADeadSpot()
+            repeat(10) { ends.advance(1); ends.send() }
+            ends.cut = false
+            ends.send()
+            ends.assertFound(handshakes = 1)
+            ends.phone.until(TunnelState.Connected(idle = false))
+        }
+    }
+
+    @Test
+    fun `a change of network in a dead spot of a minute costs one handshake, which nobody asks for`() = runBlocking<Unit> {
+        Ends().use { ends ->
+            ends.send()
+            ends.moveInADeadSpot()
+            repeat(60) { ends.advance(1); ends.send() }
+            ends.phone.until(TunnelState.Stale)
+            ends.cut = false
+            // It is tried again every five seconds and up to a third of one.
+            repeat(6) { ends.advance(1) }
+            ends.assertFound(handshakes = 2)
+            ends.phone.until(TunnelState.Connected(idle = false))
+            ends.send()
+            ends.assertFound(handshakes = 2)
+        }
+    }
+
+    /** And asked for again, with another address, while nobody answers. */
+    @Test
+    fun `a name is asked for`() = runBlocking<Unit> {
         val wrong = InetAddress.getByAddress(byteArrayOf(198.toByte(), 51, 100, 9))
         val right = InetAddress.getByAddress(byteArrayOf(192.toByte(), 0, 2, 1))
         val asked = Channel<String>(Channel.UNLIMITED)
@@ -107,7 +155,22 @@ class TunnelTest {
     }
 
     @Test
-    fun `a configuration applies live and keeps the session`() = runBlocking<Unit> {
+    fun `a change of network makes itself heard`() = runBlocking<Unit> {
+        Ends().use { ends ->
+            ends.send()
+            ends.phone.until(TunnelState.Connected(idle = false))
+            ends.advance(30)
+            val moved = TunnelEvent.EndpointMoved(ends.phoneKey, InetSocketAddress("198.51.100.9", 51820))
+            val told = async(start = kotlinx.coroutines.CoroutineStart.UNDISPATCHED) { ends.gateway.events.first { it == moved } }
+            ends.phoneAt = "198.51.100.9"
+            ends.phone.networkChanged()
+            ends.settle()
+            assertEquals<TunnelEvent>(moved, withTimeout(minutes) { told.await() })
+        }
+    }
+
+    @Test
+    fun `a configuration applies to a running tunnel`() = runBlocking<Unit> {
         Ends().use { ends ->
             ends.send()
             ends.phone.until(TunnelState.Connected(idle = false))
@@ -129,7 +192,7 @@ class TunnelTest {
     }
 
     @Test
-    fun `after close every call says so, whoever calls meanwhile`() = runBlocking<Unit> {
+    fun `a closed tunnel says so`() = runBlocking<Unit> {
         val ends = Ends()
         val ended = (1..4).map {
             async(Dispatchers.IO) { assertFailsWith<TunnelException> { while (true) ends.phone.statistics() }.error }

@@ -121,7 +121,7 @@ class FeedTest {
     }
 
     @Test
-    fun `packets go both ways in batches, over IPv4 and IPv6`() {
+    fun `packets go both ways`() {
         for (outer6 in listOf(false, true)) {
             val (phone, gateway) = pair(outer6)
             phone.use { gateway.use {
@@ -141,7 +141,7 @@ class FeedTest {
     }
 
     @Test
-    fun `what is dropped says why in the words of the vocabulary`() {
+    fun `what is dropped says why`() {
         val (phone, gateway) = pair(false)
         val names = vocabulary().dropReasons.map { it.name }
         phone.use { gateway.use {

@@ -1,8 +1,20 @@
 package org.underpass.tunnel.internal
 
+import android.net.IpPrefix
+import android.net.LinkAddress
+import android.net.LinkProperties
+import android.net.Network
+import android.net.NetworkCapabilities
+import android.os.Build
+import kotlinx.coroutines.runBlocking
+import org.underpass.tunnel.InetNetwork
 import org.underpass.tunnel.PacketPump
 import org.underpass.tunnel.PacketPumpException
+import org.underpass.tunnel.TunnelConfig
+import org.underpass.tunnel.service.EndpointLookup
+import org.underpass.tunnel.service.NetworkFacts
 import java.net.InetAddress
+import java.net.NetworkInterface
 import java.net.ServerSocket
 import java.util.Base64
 import java.util.concurrent.CompletableFuture
@@ -13,6 +25,7 @@ private class Phone(private val name: String) {
     private val tun = openTun(name)
     private lateinit var tunnel: Tunnel
     private lateinit var pump: PacketPump
+    private lateinit var config: TunnelConfig
     private val end = CompletableFuture<PacketPumpException>()
     private var asked = 0
 
@@ -23,6 +36,7 @@ private class Phone(private val name: String) {
         val words = line.split(' ')
         return when (words[0]) {
             "start" -> start(String(Base64.getDecoder().decode(words[1])))
+            "follow" -> follow(words[1].takeUnless { it == "-" })
             "rebind" -> pump.rebind().let { "ok" }
             "refuse" -> { refuses = words[1] == "yes"; "ok" }
             "asked" -> "$asked"
@@ -37,9 +51,27 @@ private class Phone(private val name: String) {
     }
 
     private fun start(text: String): String {
+        config = TunnelConfig.parse(text)
         tunnel = Tunnel(TunnelOptions(configuration = Configuration.parse(text)), null)
         pump = PacketPump.start(tunnel, tun, { asked += 1; !refuses }) { end.complete(it) }
         return "ok"
+    }
+
+    /** As the service follows a network that gave `eth0` its addresses. Android tells the [prefix] from API 30 on. */
+    private fun follow(prefix: String?): String {
+        Build.VERSION.SDK_INT = if (prefix != null) 30 else 29
+        val link = LinkProperties(
+            interfaceName = "eth0",
+            linkAddresses = NetworkInterface.getByName("eth0").inetAddresses.asSequence().map { LinkAddress(it) }.toList(),
+            dnsServers = emptyList(),
+            nat64Prefix = prefix?.let(InetNetwork::parse)?.let { IpPrefix(it.address, it.prefix) },
+        )
+        val path = NetworkFacts.of(Network(), NetworkCapabilities(), link).path
+        if (!path.isIpv6Only) return "there is IPv4"
+        val literals = runBlocking { EndpointLookup({ path }).literals(path, config) }
+        for ((key, endpoint) in literals) tunnel.setEndpoint(tunnel.peerByKey(key.core), endpoint.toCore())
+        tunnel.handleNetworkChange()
+        return literals.values.joinToString(" ") { it.address.hostAddress }
     }
 
     /** The same interface by another descriptor, as when an application keeps a copy of its own. */

@@ -42,7 +42,7 @@ class WordsTest {
     )
 
     @Test
-    fun `every error has the code of the core`() {
+    fun `every error has its code`() {
         val codes = vocabulary().statuses.map { it.number }.filter { it < 0 }
         assertEquals(codes.toSet(), errors.map { it.code() }.toSet())
         assertEquals(codes.size, errors.size)
@@ -50,17 +50,26 @@ class WordsTest {
     }
 
     @Test
-    fun `every event has the number of the core`() {
+    fun `every event has its number`() {
         // The number 8 stays taken, and does not come.
         val kinds = vocabulary().events.filter { it.name != "lost" }.map { it.number.toUInt() }
         assertEquals(kinds.toSet(), events.map { it.kind() }.toSet())
     }
 
     @Test
-    fun `every reason has a word`() {
-        fun names(words: List<Word>) = words.map { it.name.uppercase() }.toSet()
-        assertEquals(names(vocabulary().dropReasons) + "OTHER", DropReason.entries.map { it.name }.toSet())
-        assertEquals(names(vocabulary().sendErrors) + "OTHER", SendError.entries.map { it.name }.toSet())
+    fun `every drop reason has its name`() {
+        assertEquals(vocabulary().dropReasons.map { it.name.uppercase() } + "OTHER", DropReason.entries.map { it.name })
+        assertEquals(vocabulary().dropReasons.map { it.number }, vocabulary().dropReasons.indices.toList())
+    }
+
+    @Test
+    fun `every send error has its name`() {
+        assertEquals(vocabulary().sendErrors.map { it.name.uppercase() }, SendError.entries.map { it.name })
+        assertEquals(vocabulary().sendErrors.map { it.number }, vocabulary().sendErrors.indices.toList())
+    }
+
+    @Test
+    fun `the library has a version`() {
         assertTrue(libraryVersion().matches(Regex("""\d+\.\d+\.\d+""")))
     }
 }
