@@ -15,8 +15,8 @@ final class Locked<Value>: @unchecked Sendable {
     }
 }
 
-/// Tells every stream the same. A reader that is slow loses the oldest of what it has not read. What is told before there is any
-/// reader, the first one gets.
+/// Tells every stream the same. A reader that is slow loses the oldest of what it has not read. The first
+/// reader also gets what was told before it came.
 final class Broadcast<Element: Sendable>: Sendable {
     private struct State {
         var readers: [UUID: AsyncStream<Element>.Continuation] = [:]
