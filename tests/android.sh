@@ -11,6 +11,7 @@ min_sdk=24
 types=9.1.1
 built=target/android
 
+. tests/surefire.sh
 die() { printf 'android: error: %s\n' "$*" >&2; exit 1; }
 
 for tool in java javap mvn npm python3 aapt2; do
@@ -40,7 +41,8 @@ flock target/android.lock mvn --batch-mode --no-transfer-progress -Dstyle.color=
 grep -E '^\[ERROR\]' "$built/maven.log" || true
 [ "$status" = 0 ] || failed=$((failed + 1))
 
-# API 36 needs Java 21. Where there is one, what differs between versions runs there too; its reports have a name of their own.
+# API 36 needs Java 21 or newer. Where it is installed, the tests of what differs by version run on API 36 too, and their reports
+# end in -36.
 newest_api=16-robolectric-13921718
 newer_java() {
     local java version
@@ -73,11 +75,8 @@ check explicit
 check tests/android/api.py "$list/package/lib/android/android-platform-21-37-merged.d.ts" tests/android/newer-api.txt "$min_sdk" \
     "$built/tunnel/classes" "$built/tunnel-service/classes" "$built/sample/classes"
 
-# What ran, from the reports, since Maven is quiet about what is well.
-count() {
-    grep -ho '<testsuite [^>]*' "$built"/*/surefire-reports/TEST-*.xml \
-        | awk -v word="$1" '{ if (match($0, " " word "=\"[0-9]+\"")) sum += substr($0, RSTART + length(word) + 3) } END { print sum + 0 }'
-}
+# What ran.
+count() { reported "$1" "$built"/*/surefire-reports/TEST-*.xml; }
 tests=$(count tests) broken=$(($(count failures) + $(count errors))) ignored=$(count skipped)
 [ "$tests" -gt 0 ] || die "no test ran"
 passed=$((passed + tests - broken - ignored)) failed=$((failed + broken))

@@ -13,6 +13,7 @@ die() { printf 'android-native: error: %s\n' "$*" >&2; exit 1; }
 . tests/c/checks.sh
 . android/modules.sh
 . tests/native/classes.sh
+. tests/surefire.sh
 
 out=$PWD/target/native
 made=target/unidbg
@@ -75,14 +76,14 @@ prepared() {
     mkdir -p "$made" && cargo build --locked --quiet -p underpass-jni && classes "$made/underpass.jar" tunnel &&
         cc -shared -fPIC -O1 -Wall -Werror -o "$made/randomness.so" tests/unidbg/randomness.c
 }
+count() { reported "$1" "$made"/surefire-reports/TEST-*.xml; }
 emulated() {
-    local status=0
+    local status=0 all bad skipped
     rm -rf "$made/surefire-reports"
     mvn --batch-mode --quiet --no-transfer-progress -f tests/unidbg/pom.xml verify 2>&1 | sed 's/\x1b\[[0-9;]*m//g' || status=$?
-    grep -ho '<testsuite [^>]*' "$made"/surefire-reports/TEST-*.xml | awk '
-        function number(word) { return match($0, " " word "=\"[0-9]+\"") ? substr($0, RSTART + length(word) + 3) + 0 : 0 }
-        { all += number("tests"); bad += number("failures") + number("errors"); skipped += number("skipped") }
-        END { printf "%d tests, %d failed, %d skipped\n", all, bad, skipped; exit !(all >= 6 && bad + skipped == 0) }' && return "$status"
+    all=$(count tests) bad=$(($(count failures) + $(count errors))) skipped=$(count skipped)
+    printf '%d tests, %d failed, %d skipped\n' "$all" "$bad" "$skipped"
+    [ "$all" -ge 6 ] && [ $((bad + skipped)) = 0 ] && return "$status"
 }
 
 [ $# -gt 0 ] || set -- arm64-v8a armeabi-v7a x86_64

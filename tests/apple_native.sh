@@ -49,7 +49,7 @@ platform() {
     # What C of dependencies asks the SDK for: which system it is.
     mkdir -p "$sdk/include"
     printf '#define TARGET_OS_MAC 1\n#define TARGET_OS_IPHONE %d\n' $([ "$system" != arm64-ios ]; echo $?) >"$sdk/include/TargetConditionals.h"
-    # And what the crate oslog asks of the system's log: the macros of the SDK end in this function, with a packed form of the rest.
+    # A stand-in for the header that the crate oslog includes. The SDK's macros call the same function, with the arguments packed.
     mkdir -p "$sdk/include/os"
     cat >"$sdk/include/os/log.h" <<'END'
 #pragma once

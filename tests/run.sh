@@ -3,8 +3,8 @@
 #   tests/run.sh quick      formatting, lints, the tests that need no network
 #   tests/run.sh interop    the tests in network namespaces
 #   tests/run.sh all        everything; interop and the demo need root and go through sudo when they must
-# Steps of `all` that have a folder of their own to build in run beside the others, in an order of their own: most of them
-# keep one core busy at a time. What those print comes in one piece, when they have ended.
+# In `all`, steps that build in folders of their own run one after the other in the background, since most steps keep only one core
+# busy. Each of them prints what it has to say when it has ended.
 # The last line is `N passed, N failed`: every test that cargo ran counts once, every other step counts once.
 . "$(dirname "$0")/afresh.sh"
 set -uo pipefail
@@ -46,8 +46,8 @@ step() {
     book "$name" "${PIPESTATUS[0]}" $((SECONDS - begun))
 }
 
-# beside FUNCTION: runs the steps of a function beside what follows. Their names are told at once, so that one that never came to
-# its end is missed.
+# beside FUNCTION: runs the steps of a function in the background. Their names are listed first, so that the table shows a step that
+# did not end as failed.
 beside() {
     local name
     for name in $("$1" names); do order+=("$name"); done
@@ -58,7 +58,7 @@ beside() {
     set +m
 }
 
-# quiet NAME COMMAND...: a step of a lane.
+# quiet NAME COMMAND...: runs a step in the background.
 quiet() {
     local name=$1 begun=$SECONDS status=0
     shift
@@ -68,10 +68,10 @@ quiet() {
     cat "$logs/$name.log"
 }
 
-# names NAME COMMAND...: the name of a step, and nothing is done.
+# names NAME COMMAND...: prints the name of a step and does not run it.
 names() { echo "$1"; }
 
-# Ends what runs beside, when this script is ended.
+# Ends the background steps when this script is ended.
 lane=
 trap '[ -z "$lane" ] || kill -- "-$lane"; exit 1' TERM INT HUP
 
@@ -105,7 +105,7 @@ quick() {
     step sim-house cargo test -p underpass-sim -p underpass-house --no-fail-fast
 }
 
-# What builds in folders of its own. `$1` is what is done with each step.
+# Steps that build in folders of their own. `$1`, the function that is called with each step, is `names` or `quiet`.
 elsewhere() {
     "$1" no_std tests/no_std.sh
     "$1" c-firmware tests/c/firmware.sh

@@ -2,7 +2,6 @@
 //!
 //! The sort of the standard library is compiled anew for each type, some 6 KB each time. Nothing here is sorted often
 //! enough to need its speed. This one takes no memory either.
-use core::cmp::Ordering;
 
 /// A list whose items can be compared and exchanged by their places.
 trait Places {
@@ -14,7 +13,7 @@ trait Places {
 
 impl<T: Ord> Places for &mut [T] {
     fn is_before(&self, one: usize, other: usize) -> bool {
-        self.get(one).zip(self.get(other)).is_some_and(|(one, other)| one.cmp(other) == Ordering::Less)
+        self.get(one).zip(self.get(other)).is_some_and(|(one, other)| one < other)
     }
 
     fn exchange(&mut self, one: usize, other: usize) {

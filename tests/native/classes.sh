@@ -1,6 +1,6 @@
 #!/bin/bash
 # Sourced by tests that need the classes of the Kotlin modules. The caller stands in the project's folder and has sourced
-# android/modules.sh. What compiles a module does so under a lock: other tests may be about to.
+# android/modules.sh. A module is compiled under a lock, since other tests may compile it at the same time.
 
 # up_to_date: the classes of the module are there, and not older than what they are made from.
 up_to_date() {

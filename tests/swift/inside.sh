@@ -26,5 +26,6 @@ swiftc -frontend -parse Sample/App/*.swift
 swiftc -typecheck -swift-version 6 -module-name UnderpassBindings -module-cache-path /tmp/modules \
     -I /srv/build/package/Headers /srv/build/package/Sources/UnderpassBindings/UnderpassBindings.swift
 export LD_LIBRARY_PATH=/srv/build/native
-swift test --disable-sandbox --scratch-path /srv/build/swift --cache-path /tmp/cache --config-path /tmp/config \
+# The tests take half a minute. One that hangs is ended, and the run fails.
+timeout --signal=KILL 1200 swift test --disable-sandbox --scratch-path /srv/build/swift --cache-path /tmp/cache --config-path /tmp/config \
     --security-path /tmp/security -Xlinker -L/srv/build/native --disable-xctest --no-parallel "$@"

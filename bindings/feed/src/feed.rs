@@ -14,9 +14,18 @@ use underpass_core::{PeerId, Status, Tunnel as Core};
 use underpass_uniffi::Tunnel;
 
 /// Slots of a feed at most, as in a batch of C.
-pub const MAX_SLOTS: usize = 256;
+const MAX_SLOTS: usize = 256;
 /// Bytes of a slot at most: what an IP packet may have, and the room around it.
-pub const MAX_STRIDE: usize = 1 << 17;
+const MAX_STRIDE: usize = 1 << 17;
+/// How many slots a feed is to have and of how many bytes, as the application said it.
+///
+/// # Errors
+/// `Argument`: one of both is not within its bounds.
+pub fn sizes(slots: i32, stride: i32) -> Result<(usize, usize), Status> {
+    let within = |number: i32, max: usize| usize::try_from(number).ok().filter(|n| (1..=max).contains(n));
+    within(slots, MAX_SLOTS).zip(within(stride, MAX_STRIDE)).ok_or(Status::Argument)
+}
+
 /// Stands where no datagram came from.
 const NOWHERE: Path = Path::new(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
 

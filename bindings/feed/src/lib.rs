@@ -7,6 +7,7 @@
 #[cfg(panic = "abort")]
 compile_error!("build with panic = \"unwind\": a bug in the library would end the whole program");
 
+pub mod answer;
 pub mod facts;
 pub mod memory;
 

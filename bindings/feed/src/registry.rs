@@ -1,7 +1,7 @@
 //! The feeds that are open, by the number under which applications know them.
 use crate::feed::Feed;
 use crate::memory::meet;
-use std::collections::BTreeMap;
+use std::collections::btree_map::{self, BTreeMap};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use underpass_core::Status;
 
 /// Nobody waits for another lock, nor calls anything, while this one is held.
-static FEEDS: Mutex<BTreeMap<u64, Arc<Entry>>> = Mutex::new(BTreeMap::new());
+static FEEDS: Mutex<BTreeMap<i64, Arc<Entry>>> = Mutex::new(BTreeMap::new());
 
 struct Entry {
     /// Where the buffers lie.
@@ -20,21 +20,34 @@ struct Entry {
     closing: AtomicBool,
 }
 
-/// Lists a feed. Its number is random, positive, and nobody can guess it.
-pub fn list(feed: Feed) -> Result<u64, Status> {
-    let extents = feed.extents();
-    let entry = Arc::new(Entry { extents, feed: Mutex::new(Some(feed)), closing: AtomicBool::new(false) });
+/// A number that names something to an application: random, above 0, and nobody can guess it.
+///
+/// # Errors
+/// `Random`.
+pub fn random() -> Result<i64, Status> {
     loop {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes).map_err(|_| Status::Random)?;
-        let handle = u64::from_ne_bytes(bytes) >> 1;
+        let number = i64::from_ne_bytes(bytes) & i64::MAX;
+        if number != 0 {
+            return Ok(number);
+        }
+    }
+}
+
+/// Lists a feed under a [random] number.
+pub fn list(feed: Feed) -> Result<i64, Status> {
+    let extents = feed.extents();
+    let entry = Arc::new(Entry { extents, feed: Mutex::new(Some(feed)), closing: AtomicBool::new(false) });
+    loop {
+        let handle = random()?;
         let mut feeds = feeds();
         // Two feeds over the same memory would write to it at the same time.
         if feeds.values().any(|other| other.shares_with(&entry)) {
             return Err(Status::Overlap);
         }
-        if handle != 0 && !feeds.contains_key(&handle) {
-            feeds.insert(handle, entry);
+        if let btree_map::Entry::Vacant(place) = feeds.entry(handle) {
+            place.insert(entry);
             return Ok(handle);
         }
     }
@@ -82,7 +95,7 @@ impl Entry {
             Err(TryLockError::Poisoned(broken)) => broken.into_inner().take(),
             Err(TryLockError::WouldBlock) => return,
         };
-        feeds().remove(&handle.cast_unsigned());
+        feeds().remove(&handle);
         // Under no lock: references of the application may go with it.
         drop(feed);
     }
@@ -93,9 +106,9 @@ impl Entry {
 }
 
 fn find(handle: i64) -> Option<Arc<Entry>> {
-    feeds().get(&handle.cast_unsigned()).cloned()
+    feeds().get(&handle).cloned()
 }
 
-fn feeds() -> MutexGuard<'static, BTreeMap<u64, Arc<Entry>>> {
+fn feeds() -> MutexGuard<'static, BTreeMap<i64, Arc<Entry>>> {
     FEEDS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -124,7 +124,7 @@ fn feed() -> (std::sync::Arc<Tunnel>, i64) {
     let tunnel = Tunnel::new(TunnelOptions::default(), None).expect("a tunnel");
     let memory = Memory::of_test(4, 2048, [0, 0]).expect("memory");
     let feed = Feed::new(std::sync::Arc::clone(&tunnel), memory, 4, 2048);
-    (tunnel, registry::list(feed).expect("it is listed").cast_signed())
+    (tunnel, registry::list(feed).expect("it is listed"))
 }
 
 #[test]

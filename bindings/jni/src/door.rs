@@ -5,7 +5,8 @@ use jni::{Env, EnvUnowned, JavaVM, NativeMethod, Outcome, jni_sig, jni_str};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use underpass_core::Status;
-use underpass_feed::feed::{Feed, MAX_SLOTS, MAX_STRIDE};
+use underpass_feed::answer::{number, status};
+use underpass_feed::feed::{Feed, sizes};
 use underpass_feed::memory::{Given, Memory};
 use underpass_feed::registry;
 
@@ -96,8 +97,7 @@ fn take(
     slots: jint,
     stride: jint,
 ) -> Result<jlong, Status> {
-    let within = |number: jint, max: usize| usize::try_from(number).ok().filter(|n| (1..=max).contains(n));
-    let (slots, stride) = within(slots, MAX_SLOTS).zip(within(stride, MAX_STRIDE)).ok_or(Status::Argument)?;
+    let (slots, stride) = sizes(slots, stride)?;
     let (one, two) = (given(env, slab)?, given(env, facts)?);
     let keep = env.new_global_ref(slab).and_then(|slab| Ok((slab, env.new_global_ref(facts)?)));
     let keep = Box::new(keep.map_err(|_| Status::Memory)?);
@@ -107,7 +107,7 @@ fn take(
     // are read once.
     let memory = unsafe { Memory::new(one, two, slots, stride, keep) }?;
     let tunnel = underpass_uniffi::of_data_plane(data_plane_id.cast_unsigned()).ok_or(Status::Null)?;
-    Ok(registry::list(Feed::new(tunnel, memory, slots, stride))?.cast_signed())
+    registry::list(Feed::new(tunnel, memory, slots, stride))
 }
 
 /// A direct buffer that may be written to: where it is, and how large.
@@ -121,17 +121,6 @@ fn given(env: &mut Env<'_>, buffer: &JByteBuffer<'_>) -> Result<Given, Status> {
     match read_only {
         Ok(false) => Ok(Given { at, capacity }),
         _ => Err(Status::Argument),
-    }
-}
-
-fn status(answer: Result<(), Status>) -> jint {
-    answer.err().unwrap_or(Status::Ok).code()
-}
-
-fn number(answer: Result<usize, Status>) -> jint {
-    match answer {
-        Ok(number) => jint::try_from(number).unwrap_or(jint::MAX),
-        Err(status) => status.code(),
     }
 }
 

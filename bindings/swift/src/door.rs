@@ -1,7 +1,8 @@
 //! What Swift calls: the functions of `include/underpass_feed.h`, which is made from this file.
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use underpass_core::Status;
-use underpass_feed::feed::{Feed, MAX_SLOTS, MAX_STRIDE};
+use underpass_feed::answer::{number, status};
+use underpass_feed::feed::{Feed, sizes};
 use underpass_feed::memory::{Given, Memory};
 use underpass_feed::registry;
 
@@ -24,8 +25,7 @@ pub unsafe extern "C" fn underpass_feed_open(
     stride: i32,
 ) -> i64 {
     let opened = catch_unwind(|| {
-        let within = |number: i32, max: usize| usize::try_from(number).ok().filter(|n| (1..=max).contains(n));
-        let (slots, stride) = within(slots, MAX_SLOTS).zip(within(stride, MAX_STRIDE)).ok_or(Status::Argument)?;
+        let (slots, stride) = sizes(slots, stride)?;
         let slab = Given { at: slab, capacity: slab_len };
         let facts = Given { at: facts.cast(), capacity: facts_len.saturating_mul(size_of::<i64>()) };
         // SAFETY: the caller promised what `new` asks for. A feed whose slab is another's is refused by `list`.
@@ -33,21 +33,7 @@ pub unsafe extern "C" fn underpass_feed_open(
         let tunnel = underpass_uniffi::of_data_plane(data_plane_id).ok_or(Status::Null)?;
         registry::list(Feed::new(tunnel, memory, slots, stride))
     });
-    match opened.unwrap_or(Err(Status::Panic)) {
-        Ok(handle) => handle.cast_signed(),
-        Err(status) => status.code().into(),
-    }
-}
-
-fn status(answer: Result<(), Status>) -> i32 {
-    answer.err().unwrap_or(Status::Ok).code()
-}
-
-fn number(answer: Result<usize, Status>) -> i32 {
-    match answer {
-        Ok(number) => i32::try_from(number).unwrap_or(i32::MAX),
-        Err(status) => status.code(),
-    }
+    opened.unwrap_or(Err(Status::Panic)).unwrap_or_else(|status| status.code().into())
 }
 
 /// Seals the packets of the first `count` slots, in place.

@@ -170,8 +170,8 @@ pub(super) fn looks_like_ipv4(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !text.is_empty()
 }
 
-/// The name of a host or domain: letters, digits, `-`, `_` and single dots between. Of other scripts than Latin all is
-/// taken that is seen, marks of vowels included: what of it may be a name, the resolver knows (RFC 5892 has the tables).
+/// The name of a host or domain: labels of letters, digits, `-` and `_`, with single dots between. Every visible character
+/// beyond ASCII counts as a letter, vowel signs included; which of them names may have is for the resolver to check (RFC 5892).
 pub(super) fn name(text: &str) -> Result<(), Reason> {
     let fits = |c: char| match c {
         '-' | '_' => true,
@@ -184,7 +184,7 @@ pub(super) fn name(text: &str) -> Result<(), Reason> {
     if good { Ok(()) } else { Err(Reason::Name) }
 }
 
-/// Whether a character is not seen, or turns the order of those that follow.
+/// Whether a character is invisible, or changes the direction in which those after it are written.
 const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')

@@ -15,12 +15,15 @@ final class Locked<Value>: @unchecked Sendable {
     }
 }
 
-/// Tells every stream the same. A reader that is slow loses the oldest of what it has not read.
+/// Tells every stream the same. A reader that is slow loses the oldest of what it has not read. The first
+/// reader also gets what was told before it came.
 final class Broadcast<Element: Sendable>: Sendable {
     private struct State {
         var readers: [UUID: AsyncStream<Element>.Continuation] = [:]
         var isOver = false
         var latest: Element?
+        /// What was told before the first reader came; nil since.
+        var early: [Element]? = []
     }
 
     private let state = Locked(State())
@@ -39,6 +42,8 @@ final class Broadcast<Element: Sendable>: Sendable {
             // As one step: what is told meanwhile comes after the latest.
             state.with { state in
                 if keepsLatest, let latest = state.latest { continuation.yield(latest) }
+                if !keepsLatest { state.early?.forEach { continuation.yield($0) } }
+                state.early = nil
                 if !state.isOver { state.readers[name] = continuation }
             }
             if state.with({ $0.isOver }) { continuation.finish() }
@@ -54,6 +59,7 @@ final class Broadcast<Element: Sendable>: Sendable {
     func tell(_ element: Element) {
         let readers = state.with { state -> [AsyncStream<Element>.Continuation] in
             state.latest = element
+            if !keepsLatest, let early = state.early { state.early = early.suffix(room - 1) + [element] }
             return Array(state.readers.values)
         }
         for reader in readers { reader.yield(element) }

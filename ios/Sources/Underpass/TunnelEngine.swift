@@ -39,7 +39,7 @@ public actor TunnelEngine {
         }
     }
 
-    /// The events of the tunnel from now on, each for every stream.
+    /// The events of the tunnel from now on, each for every stream. The first stream also has those before it, up to 256.
     public nonisolated var events: AsyncStream<TunnelEvent> { eventsOut.stream() }
 
     /// The status of the tunnel, now and whenever it changes.

@@ -75,9 +75,10 @@ import UnderpassBindings
 
     @Test func aChangeOfNetworkMakesItselfHeard() async throws {
         let scene = try Scene()
+        // A stream has what happens from now on.
+        var events = scene.gateway.engine.events.makeAsyncIterator()
         try scene.connect()
         scene.clock.advance(nanos: 30 * second)
-        var events = scene.gateway.engine.events.makeAsyncIterator()
         func moved() async -> SocketAddress? {
             while let event = await events.next() {
                 if case .endpointMoved(_, _, let path) = event { return path.remote }

@@ -60,6 +60,22 @@ import UnderpassBindings
         while await rest.next() != nil {}
     }
 
+    @Test func theFirstStreamHasWhatCameBeforeIt() async throws {
+        let scene = try Scene()
+        try scene.connect()
+        // The events were handed on: the status follows from them.
+        var statuses = scene.phone.engine.statuses.makeAsyncIterator()
+        while let status = await statuses.next(), status != .up {}
+        let (first, second) = (scene.phone.engine.events, scene.phone.engine.events)
+        await scene.close()
+        func hasASession(_ stream: AsyncStream<TunnelEvent>) async -> Bool {
+            for await event in stream { if case .sessionEstablished = event { return true } }
+            return false
+        }
+        #expect(await hasASession(first))
+        #expect(await !hasASession(second))
+    }
+
     @Test func aClockThatLeapsIsTold() async throws {
         let scene = try Scene()
         var events = scene.phone.engine.events.makeAsyncIterator()

@@ -27,16 +27,14 @@ impl Drop for Claim {
     }
 }
 
-/// A number for a pump that is to come: random, above 0, and nobody can guess it.
+/// A random number for a pump that is to come.
 ///
 /// # Errors
 /// `Random`.
 pub(crate) fn number() -> Result<i64, PumpError> {
     loop {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).map_err(|_| PumpError::Status(Status::Random))?;
-        let number = i64::from_ne_bytes(bytes) & i64::MAX;
-        if number != 0 && !lock(&PUMPS).contains_key(&number) {
+        let number = underpass_feed::registry::random().map_err(PumpError::Status)?;
+        if !lock(&PUMPS).contains_key(&number) {
             return Ok(number);
         }
     }

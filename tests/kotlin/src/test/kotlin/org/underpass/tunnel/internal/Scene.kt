@@ -4,24 +4,10 @@ package org.underpass.tunnel.internal
 const val WALL: ULong = 1_767_225_600_000_000_000uL
 const val SECOND: ULong = 1_000_000_000uL
 
-const val SECRET = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
-const val PEER = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
-
-/** A configuration as a provider hands it out. */
-val TEXT = """
-    [Interface]
-    PrivateKey = $SECRET
-    Address = 10.0.0.2/24, fd00::2/64
-    DNS = 10.0.0.1, corp.example
-    MTU = 1380
-    ExcludedApplications = org.example.game
-
-    [Peer]
-    PublicKey = $PEER
-    AllowedIPs = 0.0.0.0/0, ::/0
-    Endpoint = vpn.example:51820
-    PersistentKeepalive = 25
-""".trimIndent() + "\n"
+/** The configuration of the facade's tests, and its keys. */
+const val SECRET = org.underpass.tunnel.SECRET
+const val PEER = org.underpass.tunnel.PEER
+val TEXT = org.underpass.tunnel.TEXT
 
 /** Counts how often it was woken, and does what it is told to. */
 class Observer(private val then: () -> Unit = {}) : TunnelObserver {
