@@ -6,11 +6,11 @@ use std::time::Duration;
 use underpass::address::{UNDERPASS_FAMILY_IPV4, underpass_address, underpass_path};
 use underpass::batch::{
     UNDERPASS_VERDICT_CONSUMED, UNDERPASS_VERDICT_DELIVER, UNDERPASS_VERDICT_PENDING, UNDERPASS_VERDICT_SEND,
-    underpass_tunnel_handle_datagrams, underpass_tunnel_handle_packets, underpass_slot,
+    underpass_slot, underpass_tunnel_handle_datagrams, underpass_tunnel_handle_packets,
 };
 use underpass::commands::underpass_tunnel_connect;
 use underpass::config::{underpass_config_free, underpass_config_parse};
-use underpass::drain::{underpass_tunnel_poll_transmit, underpass_transmit};
+use underpass::drain::{underpass_transmit, underpass_tunnel_poll_transmit};
 use underpass::handle::underpass_tunnel;
 use underpass::options::{underpass_tunnel_free, underpass_tunnel_new_from_config};
 use underpass::peers::underpass_tunnel_peer_by_key;
