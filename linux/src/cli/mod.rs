@@ -12,6 +12,10 @@ pub mod floor;
 pub mod host;
 pub mod keys;
 pub mod reference;
+pub mod reload;
+pub mod remains;
+pub mod restart;
+pub mod save;
 pub mod serve;
 pub mod show;
 pub mod signals;
@@ -50,6 +54,9 @@ fn dispatch(arguments: Arguments) -> Outcome {
     match (arguments.command, arguments.interface) {
         (Some(Command::Up(up)), _) => up::run(&up),
         (Some(Command::Down(down)), _) => down::run(&down),
+        (Some(Command::Restart(tunnel)), _) => restart::run(&tunnel),
+        (Some(Command::Reload(tunnel)), _) => reload::run(&tunnel),
+        (Some(Command::Save(tunnel)), _) => save::run(&tunnel),
         (Some(Command::Show(show)), _) => show::run(&show),
         (Some(Command::Check { file }), _) => check::run(&file),
         (Some(Command::Genkey), _) => keys::genkey(),

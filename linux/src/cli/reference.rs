@@ -41,6 +41,7 @@ const SECTIONS: [Section; 4] = [
             ("UNDERPASS_WORKERS", "threads that seal and open beside the main one: auto (default), or 0 to 64"),
             ("UNDERPASS_OFFLOAD", "off: packets one by one, without segmentation offloads"),
             ("UNDERPASS_CONTROL_DIR", "where control sockets are, instead of /var/run/wireguard; wg does not know it"),
+            ("UNDERPASS_RUN_DIR", "where `up` notes what it does, instead of /run/underpass"),
             (
                 "UNDERPASS_STATE_DIR",
                 "where to keep the latest handshake timestamp, for machines whose clock starts anew with every boot; \
@@ -55,6 +56,7 @@ const SECTIONS: [Section; 4] = [
         title: "Files",
         terms: &[
             ("/etc/wireguard/NAME.conf", "what `up NAME` and `down NAME` read"),
+            ("/run/underpass/IFNAME.json", "what `up` did, for `down` to undo whatever the configuration says by then"),
             ("/var/run/wireguard/IFNAME.sock", "the control socket, for wg and `underpass show`"),
         ],
     },

@@ -1,8 +1,9 @@
 //! `underpass up`: a tunnel with all that belongs to it, from one configuration file.
 use super::args::Up;
-use super::host::{ThisMachine, exists};
-use super::{Outcome, check};
-use crate::quick::{Action, ConfigFile, Facts, Plan, carry_out, mask};
+use super::host::ThisMachine;
+use super::{Outcome, check, remains};
+use crate::quick::record::Stage;
+use crate::quick::{Action, ConfigFile, Facts, Kept, Plan, Record, Shelf, carry_out, mask, take_down};
 use anyhow::bail;
 use nix::unistd::geteuid;
 use std::io::{self, Write};
@@ -14,23 +15,43 @@ use underpass_core::config::{QuickConfig, parse};
 /// # Errors
 /// The configuration is wrong, or a step failed; then everything is as it was before.
 pub fn run(up: &Up) -> Outcome {
-    let (file, mut config) = read(&up.config)?;
-    if !up.dry_run {
-        require_root()?;
-        if exists(&file.name) {
-            bail!("interface `{}` exists already", file.name);
-        }
-    }
-    let facts = Facts::gather(&file.name, &config)?;
-    let plan = Plan::up(&file.name, &config, &facts);
+    let (file, config) = read(&up.config)?;
     if up.dry_run {
+        let plan = Plan::up(&file.name, &config, &Facts::gather(&file.name, &config)?);
         return show(plan.steps.iter().map(|step| step.does(&plan.name)));
     }
-    config.mtu = Some(plan.mtu);
-    config.fwmark = Some(plan.mark).filter(|mark| *mark != 0);
-    let mut host = ThisMachine::new(&file.name, Some(config))?;
-    carry_out(&plan, &mut host)?;
+    require_root()?;
+    let shelf = Shelf::open()?;
+    let _lock = shelf.lock(&file.name)?;
+    remains::clear(&shelf, &file.name)?;
+    bring_up(&shelf, &file, config)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Brings up the tunnel of `file`, of which nothing is there, and keeps a record of it on `shelf`.
+///
+/// # Errors
+/// A step failed; then everything is as it was before.
+pub fn bring_up(shelf: &Shelf, file: &ConfigFile, config: QuickConfig) -> anyhow::Result<()> {
+    let facts = Facts::gather(&file.name, &config)?;
+    let plan = Plan::up(&file.name, &config, &facts);
+    let mut kept = Kept::new(shelf.clone(), Record::new(&plan, file, &config)?);
+    kept.change(|_| ())?;
+    let mark = Some(plan.mark).filter(|mark| *mark != 0);
+    let config = QuickConfig { mtu: Some(plan.mtu), fwmark: mark, ..config };
+    let mut host = ThisMachine::new(&file.name, &file.path)?.starting(config, kept);
+    let mut outcome = carry_out(&plan, &mut host);
+    if outcome.is_ok() {
+        outcome = host.note(|record| record.stage = Stage::Up);
+        if outcome.is_err() {
+            take_down(&plan.steps, &mut host);
+        }
+    }
+    // What could not be undone is still named, for `down` to try again.
+    if outcome.is_err() && !host.has_complained() {
+        shelf.remove(&file.name)?;
+    }
+    outcome
 }
 
 /// Reads and checks the configuration that `what` names, and says what is wrong with it.

@@ -3,6 +3,8 @@ use super::firewall::Program;
 use super::machine::{find_program, output};
 use super::mtu;
 use super::plan::has_default_route;
+use super::rules::is_used;
+use super::step::Family;
 use anyhow::bail;
 use std::fs;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -53,18 +55,36 @@ impl Facts {
                 _ => FIRST_TABLE,
             },
             firewall,
-            resolvconf_record: resolvconf_record(name, &fs::read_to_string(INTERFACE_ORDER).unwrap_or_default()),
+            resolvconf_record: record_of(name),
         })
+    }
+
+    /// What can be said of a tunnel that is to be taken down and has the mark `table`. What is missing is no hindrance.
+    #[must_use]
+    pub fn of_running(name: &str, table: u32) -> Self {
+        let has_nft = find_program("nft").is_some();
+        Self {
+            mtu: DEFAULT_MTU,
+            table,
+            firewall: if has_nft { Program::Nft } else { Program::Iptables },
+            resolvconf_record: record_of(name),
+        }
     }
 }
 
-/// The first table from 51820 on that has no routes.
+fn record_of(name: &str) -> String {
+    resolvconf_record(name, &fs::read_to_string(INTERFACE_ORDER).unwrap_or_default())
+}
+
+/// The first table from 51820 on that has no routes and no rule that looks at it: a tunnel whose program died leaves those.
 fn free_table() -> u32 {
+    let rules = Family::ALL.map(|family| output("ip", &[family.option(), "rule", "show"]).unwrap_or_default());
     let is_free = |table: &u32| {
-        ["-4", "-6"].iter().all(|family| {
-            let routes = output("ip", &[family, "route", "show", "table", &table.to_string()]);
-            routes.is_none_or(|routes| routes.trim().is_empty())
-        })
+        !rules.iter().any(|listing| is_used(listing, *table))
+            && Family::ALL.iter().all(|family| {
+                let routes = output("ip", &[family.option(), "route", "show", "table", &table.to_string()]);
+                routes.is_none_or(|routes| routes.trim().is_empty())
+            })
     };
     (FIRST_TABLE..FIRST_TABLE + 1000).find(is_free).unwrap_or(FIRST_TABLE)
 }

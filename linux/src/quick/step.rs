@@ -1,12 +1,14 @@
 //! One step of a plan: what does it, and what undoes it.
 use super::firewall::Firewall;
 use super::invocation::Invocation;
+use super::seen::Seen;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 
 /// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4.
     V4,
@@ -47,10 +49,12 @@ pub enum Phase {
     PostDown,
 }
 
-/// One step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One step. Those that outlive the interface are written down, see [`Record`](super::Record).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Step {
     /// A command of the configuration.
+    #[serde(skip)]
     Hook {
         /// Which.
         phase: Phase,
@@ -60,8 +64,10 @@ pub enum Step {
     /// Creates the interface and starts the tunnel on it.
     Start,
     /// Gives the interface an address.
+    #[serde(skip)]
     Address(IpNet),
     /// Sets the MTU and sets the interface up.
+    #[serde(skip)]
     LinkUp {
         /// In bytes.
         mtu: u16,
@@ -76,6 +82,7 @@ pub enum Step {
         search: Vec<String>,
     },
     /// Sends a network through the tunnel.
+    #[serde(skip)]
     Route {
         /// The network.
         network: IpNet,
@@ -97,6 +104,7 @@ pub enum Step {
         table: u32,
     },
     /// Lets the kernel's reverse path check see the mark of the tunnel's datagrams. Stays: other tunnels may need it.
+    #[serde(skip)]
     SourceValidMark,
     /// Drops packets to the tunnel's addresses that do not come out of it (CVE-2019-14899), and carries the mark of the
     /// tunnel's datagrams over to the answers.
@@ -110,6 +118,12 @@ pub enum Action {
     Shell(String),
     /// Runs a program.
     Run(Invocation),
+    /// Runs a program, if the machine still has it: without it, what it kept is gone too.
+    RunIfThere(Invocation),
+    /// Adds the rules of a tunnel to the firewall, in the place of those that are there.
+    AddFirewall(Firewall),
+    /// Removes the rules of a tunnel from the firewall, as far as they are there.
+    RemoveFirewall(Firewall),
     /// Creates the interface and starts the tunnel.
     StartTunnel,
     /// Deletes the interface, which ends the tunnel, and waits until it has ended.
@@ -161,22 +175,75 @@ impl Step {
                 ip(format!("{} rule add table main suppress_prefixlength 0", family.option()))
             }
             Self::SourceValidMark => Action::Setting { path: "net/ipv4/conf/all/src_valid_mark", value: "1" },
-            Self::Firewall(firewall) => Action::Run(firewall.add()),
+            Self::Firewall(firewall) => Action::AddFirewall(firewall.clone()),
         }
     }
 
-    /// What undoes it; `None` when nothing does, or when it goes with the interface.
+    /// What undoes it, however little of it is there; `None` when nothing does, or when it goes with the interface.
     #[must_use]
     pub fn undoes(&self) -> Option<Action> {
         match self {
             Self::Start => Some(Action::StopTunnel),
-            Self::Dns { record, .. } => Some(Action::Run(Invocation::new("resolvconf", &format!("-d {record} -f")))),
+            Self::Dns { record, .. } => {
+                Some(Action::RunIfThere(Invocation::new("resolvconf", &format!("-d {record} -f"))))
+            }
             Self::DivertRule { family, table } => Some(Action::DeleteDivertRule { family: *family, table: *table }),
             Self::MainRule { family, table } => Some(Action::DeleteMainRule { family: *family, table: *table }),
-            Self::Firewall(firewall) => Some(Action::Run(firewall.remove())),
+            Self::Firewall(firewall) => Some(Action::RemoveFirewall(firewall.clone())),
             Self::Hook { .. } | Self::Address(_) | Self::LinkUp { .. } | Self::Route { .. } | Self::SourceValidMark => {
                 None
             }
+        }
+    }
+
+    /// What undoes it while the interface `name` stays.
+    #[must_use]
+    pub fn withdraws(&self, name: &str) -> Option<Action> {
+        let ip = |arguments: String| Some(Action::Run(Invocation::new("ip", &arguments)));
+        match self {
+            Self::Start => None,
+            Self::Address(address) => {
+                ip(format!("{} address delete {address} dev {name}", Family::of(address).option()))
+            }
+            Self::Route { network, table } => {
+                let table = table.as_ref().map(|table| format!(" table {table}")).unwrap_or_default();
+                ip(format!("{} route delete {network} dev {name}{table}", Family::of(network).option()))
+            }
+            _ => self.undoes(),
+        }
+    }
+
+    /// Whether it outlives the interface, and has to be undone one by one.
+    #[must_use]
+    pub fn outlives(&self) -> bool {
+        *self != Self::Start && self.undoes().is_some()
+    }
+
+    /// Whether doing it puts it in the place of `other`, so that the other need not be undone.
+    #[must_use]
+    pub fn replaces(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::LinkUp { .. }, Self::LinkUp { .. }) => true,
+            (Self::Dns { record, .. }, Self::Dns { record: other, .. }) => record == other,
+            (Self::Firewall(own), Self::Firewall(other)) => (own.program, own.family) == (other.program, other.family),
+            _ => false,
+        }
+    }
+
+    /// Whether its traces are on the machine.
+    #[must_use]
+    pub fn is_there(&self, seen: &Seen) -> bool {
+        match self {
+            Self::Hook { .. } => false,
+            Self::Start => seen.has_interface(),
+            Self::Address(address) => seen.addresses().contains(address),
+            Self::LinkUp { mtu } => seen.mtu() == Some((*mtu).into()),
+            Self::Dns { record, .. } => seen.has_resolvconf_record(record),
+            Self::Route { network, table } => seen.has_route(network, table.as_deref()),
+            Self::DivertRule { family, table } => seen.has_divert_rule(*family, *table),
+            Self::MainRule { family, table } => seen.has_main_rule(*family, *table),
+            Self::SourceValidMark => false,
+            Self::Firewall(firewall) => firewall.is_there(),
         }
     }
 }
@@ -194,7 +261,9 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shell(command) => f.write_str(command),
-            Self::Run(invocation) => invocation.fmt(f),
+            Self::Run(invocation) | Self::RunIfThere(invocation) => invocation.fmt(f),
+            Self::AddFirewall(firewall) => firewall.add().fmt(f),
+            Self::RemoveFirewall(firewall) => firewall.remove().fmt(f),
             Self::StartTunnel => f.write_str("# create the interface and start the tunnel"),
             Self::StopTunnel => f.write_str("# delete the interface, which ends the tunnel"),
             Self::Setting { path, value } => write!(f, "echo {value} > /proc/sys/{path}"),

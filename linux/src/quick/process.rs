@@ -1,0 +1,66 @@
+//! A program that runs, told from all that had or will have its number.
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use std::fs;
+
+/// One process: its number, and when it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    id: u32,
+    /// In ticks since the machine started.
+    started: u64,
+}
+
+impl Process {
+    /// The process with the number `id`, if it runs.
+    #[must_use]
+    pub fn find(id: u32) -> Option<Self> {
+        let (state, started) = state_of(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)?;
+        // A zombie has ended, whether anybody asks how or not.
+        (!matches!(state, 'Z' | 'X')).then_some(Self { id, started })
+    }
+
+    /// Whether it runs.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        Self::find(self.id) == Some(*self)
+    }
+
+    /// Sends it `signal`, if it runs.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(id) = i32::try_from(self.id).ok().filter(|_| self.runs()) {
+            // It may just have ended.
+            let _ = kill(Pid::from_raw(id), signal);
+        }
+    }
+}
+
+/// The state and the time of start in `stat` (proc_pid_stat(5)). The name, in parentheses, may hold anything.
+fn state_of(stat: &str) -> Option<(char, u64)> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_told_from_its_successor() {
+        let own = Process::find(std::process::id()).expect("this one runs");
+        assert!(own.runs());
+        assert!(!Process { started: own.started + 1, ..own }.runs());
+        assert_eq!(Process::find(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_name_with_parentheses_confuses_nobody() {
+        let stat = "7 (a) R 1) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0\n";
+        assert_eq!(state_of(stat), Some(('S', 4711)));
+        assert_eq!(state_of("7 (a"), None);
+    }
+}

@@ -1,0 +1,6 @@
+//! `up`, `down` and what belongs to them, as root, on machines of their own: whatever is killed, edited, removed or missing.
+//!
+//! Root is needed: machines are network namespaces. Without it every test here fails.
+mod killed;
+mod premises;
+mod record;
