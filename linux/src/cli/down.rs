@@ -2,7 +2,7 @@
 use super::args::Down;
 use super::host::{ThisMachine, exists};
 use super::up::{read, require_root, show};
-use super::{Outcome, progress};
+use super::{Outcome, force, progress};
 use crate::control::client::AskError;
 use crate::control::status::InterfaceStatus;
 use crate::control::{client, socket};
@@ -27,6 +27,9 @@ pub fn run(down: &Down) -> Outcome {
         );
     }
     require_root()?;
+    if down.force && force::end(&file.name)? {
+        return take_down_killed(&file.name, &config, &after);
+    }
     let answer = match client::status(&socket::directory(), &file.name) {
         Ok(answer) => answer,
         Err(fault) => return take_down_remains(&file.name, &config, fault),
@@ -64,10 +67,27 @@ fn save_config(file: &ConfigFile, config: &QuickConfig, status: &InterfaceStatus
         .map_err(|fault| anyhow!("the tunnel stays up, because what it runs with cannot be saved: {fault}"))
 }
 
+/// The tunnel's program was killed. What it ran with is not known, but the firewall tells its mark.
+fn take_down_killed(name: &str, config: &QuickConfig, after: &[Step]) -> Outcome {
+    let mark = firewall::mark_left_behind(name);
+    let mut steps = plan(name, config, mark)?.steps;
+    steps.retain(|step| match step {
+        Step::Start => false,
+        Step::DivertRule { .. } | Step::MainRule { .. } | Step::Firewall(_) => mark.is_some(),
+        _ => true,
+    });
+    let mut host = ThisMachine::new(name, None)?;
+    let all = take_down(&steps, &mut host) & host.run_hooks(after);
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// The tunnel's program died and took the interface with it, but not the rules around it: the firewall tells which.
 fn take_down_remains(name: &str, config: &QuickConfig, fault: AskError) -> Outcome {
     let mark = firewall::mark_left_behind(name);
-    if exists(name) || mark.is_none() {
+    if exists(name) {
+        bail!("{fault}; `underpass down --force` ends its program");
+    }
+    if mark.is_none() {
         return Err(fault.into());
     }
     let mut steps = plan(name, config, mark)?.steps;
