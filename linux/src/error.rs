@@ -1,4 +1,5 @@
 //! Faults of the host: each says what failed and, where there is one, what to do about it.
+use crate::watched::Died;
 use nix::errno::Errno;
 use std::io;
 use underpass_carry::Fault;
@@ -18,6 +19,9 @@ pub enum HostError {
     /// The kernel has no TUN driver, or this container hides it.
     #[error("/dev/net/tun is missing: load the `tun` kernel module, or give the container access to the device")]
     TunMissing,
+    /// The device for virtual interfaces may not be opened, whatever capabilities there are.
+    #[error("no permission to open /dev/net/tun: run as root, or give this user access to the device")]
+    TunClosed,
     /// Another program owns an interface of this name.
     #[error("interface `{name}` exists already and belongs to something else")]
     NameTaken {
@@ -46,9 +50,9 @@ pub enum HostError {
     /// The tunnel refused its configuration.
     #[error("configuration: {0}")]
     Config(#[from] ConfigError),
-    /// The engine's thread panicked: a bug.
-    #[error("internal error: the tunnel's thread panicked")]
-    Panicked,
+    /// A thread of the engine panicked: a bug.
+    #[error(transparent)]
+    Died(#[from] Died),
     /// The engine has ended; what it ran is gone.
     #[error("the tunnel has ended")]
     Ended,

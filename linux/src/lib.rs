@@ -4,12 +4,14 @@
 //! `tun` and `udp` are its two sides; `error` names every fault. What the pump for Android does alike is in
 //! `underpass_carry`: the sockets, the clock, and packets side by side.
 pub mod cli;
+pub mod confine;
 pub mod control;
 pub mod demo;
 pub mod engine;
 pub mod error;
 pub mod quick;
 pub mod tun;
+pub mod watched;
 
 pub use underpass_carry::{clock, udp};
 

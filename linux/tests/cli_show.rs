@@ -47,7 +47,7 @@ impl Device for Heart {
 
 fn serve(directory: &Path, name: &str, answer: &'static str) -> ControlServer {
     let socket = ControlSocket::bind(directory, name).expect("binds");
-    ControlServer::start(socket, Arc::new(Heart(answer)), || ()).expect("starts")
+    ControlServer::start(socket, Arc::new(Heart(answer)), drop).expect("starts")
 }
 
 fn show(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {

@@ -179,11 +179,41 @@ fn nothing_is_sent_while_the_interface_is_down() -> Result<()> {
 fn an_interface_works_on_in_another_namespace() -> Result<()> {
     let pair = pair(true)?;
     let container = stage().machine("container")?;
-    // A device that moves goes down, and nobody tells us that it comes up again over there.
+    let events = pair.engines.0.events();
+    let mut seen = Vec::new();
+    let mut tells = |told: HostEvent| {
+        eventually(|| {
+            seen.extend(events.try_iter());
+            Ok(seen.contains(&told))
+        })
+        .with_context(|| format!("{told:?} is not among {seen:?}"))?;
+        seen.clear();
+        anyhow::Ok(())
+    };
+    // A device that moves goes down.
     pair.left.ip(&format!("link set tun0 netns {}", container.network_path()))?;
+    tells(HostEvent::LinkChanged(false))?;
+    // Another of its name is not taken for it.
+    pair.left.ip("link add tun0 mtu 1290 type veth peer name other")?;
     container.ip("address add 10.7.0.1/24 dev tun0")?;
     container.ip("link set tun0 up")?;
+    tells(HostEvent::LinkChanged(true))?;
     container.run("ping", &["-c", "3", "-i", "0.05", "-W", "30", "10.7.0.2"])?;
+    container.ip("link set tun0 mtu 1500")?;
+    tells(HostEvent::MtuChanged(1500))?;
+    container.run("ping", &["-c", "2", "-i", "0.05", "-W", "30", "-M", "do", "-s", "1472", "10.7.0.2"])?;
+    container.ip("link set tun0 down")?;
+    container.ip("link set tun0 name tun7")?;
+    container.ip("link set tun7 up mtu 1400")?;
+    tells(HostEvent::MtuChanged(1400))?;
+    // And back again, by another name.
+    container.ip(&format!("link set tun7 netns {}", pair.left.network_path()))?;
+    pair.left.ip("link set tun7 up mtu 1350")?;
+    tells(HostEvent::MtuChanged(1350))?;
+    pair.left.ip("link set tun7 mtu 1340")?;
+    tells(HostEvent::MtuChanged(1340))?;
+    pair.left.ip("link delete tun7")?;
+    assert!(matches!(pair.engines.0.wait(), Ended::InterfaceDeleted));
     Ok(())
 }
 

@@ -93,6 +93,10 @@ pub struct Down {
     #[arg(value_name = "FILE|IFNAME")]
     pub config: String,
 
+    /// Kills the tunnel's program first, which need not answer, and clears away what is left of it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub force: bool,
+
     /// Writes what would be done, as commands, and does nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,

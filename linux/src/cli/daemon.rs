@@ -4,18 +4,24 @@
 //! on its standard output that the interface and its control socket are ready, or why they are not. A configuration
 //! goes to it through its standard input: neither arguments nor environment ever hold a key.
 use super::environment::Environment;
+use super::log::{self, Log};
 use super::{Outcome, remains, serve, signals};
+use crate::confine::{close_inherited, confine};
+use crate::control::socket;
 use crate::engine::EngineConfig;
 use crate::quick::file::read_all;
 use anyhow::{anyhow, bail};
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use std::env;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use underpass_core::config::{QuickConfig, parse, write};
+
+/// What is read and written where the standard streams were.
+const NULL: &str = "/dev/null";
 
 /// Tells a process that it is the one in the background: [`PLAIN`], or [`CONFIGURED`].
 const BACKGROUND_VARIABLE: &str = "UNDERPASS_BACKGROUND";
@@ -39,14 +45,10 @@ pub fn run(name: &str, foreground: bool) -> Outcome {
         remains::clear_before_start(name)?;
     }
     match env::var(BACKGROUND_VARIABLE).as_deref() {
-        Ok(role) => return run_in_background(name, role == CONFIGURED, &environment),
-        Err(_) if foreground || environment.foreground => {
-            environment.start_log();
-            serve::serve(environment.apply(EngineConfig::new(name)), &signals::heard(), |_| Ok(()))?;
-        }
-        Err(_) => drop(start(name, None)?),
+        Ok(role) => run_in_background(name, role == CONFIGURED, &environment),
+        Err(_) if foreground || environment.foreground => run_in_foreground(name, &environment),
+        Err(_) => start(name, None).map(|_| ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// A tunnel that runs in a process of its own.
@@ -98,7 +100,12 @@ pub fn start(name: &str, config: Option<&QuickConfig>) -> anyhow::Result<Backgro
     let status = process.wait().map_err(|error| anyhow!("the tunnel's process got lost: {error}"))?;
     match said.trim_end().strip_prefix(FAILED) {
         Some(reason) => bail!("{reason}"),
-        None => bail!("the tunnel's process ended before it was ready ({status})"),
+        None => {
+            // It could not clear away what it had made.
+            socket::remove_dead(&socket::path(&socket::directory(), name));
+            let hint = if status.signal().is_some() { ": is there enough memory?" } else { "" };
+            bail!("the tunnel's process ended before it was ready ({status}){hint}")
+        }
     }
 }
 
@@ -107,31 +114,57 @@ fn own_program() -> PathBuf {
     env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into())
 }
 
+fn run_in_foreground(name: &str, environment: &Environment) -> Outcome {
+    let signals = signals::heard();
+    let log = give_up_and_log(environment)?;
+    let outcome = serve::serve(environment.apply(EngineConfig::new(name)), &signals, |_| Ok(()));
+    if let Err(fault) = &outcome {
+        log.add(format!("underpass: {fault}\n"));
+    }
+    log.finish(log::PATIENCE);
+    Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn run_in_background(name: &str, configured: bool, environment: &Environment) -> Outcome {
-    environment.start_log();
     let mut is_ready = false;
-    let outcome = detach().and_then(|()| {
+    let mut log = None;
+    let outcome = detach().and_then(|null| {
         let config = if configured { read_config(name)? } else { EngineConfig::new(name) };
+        log = Some(give_up_and_log(environment)?);
         // It has left the terminal, and with it what was ignored there.
         serve::serve(environment.apply(config), &signals::ALL, |name| {
             is_ready = true;
-            report_ready(name, environment.keep_stderr)
+            report_ready(name, &null, environment.keep_stderr)
         })
     });
-    let Err(fault) = outcome else { return Ok(ExitCode::SUCCESS) };
-    if is_ready {
-        tracing::error!("{fault}");
-    } else {
-        let _ = writeln!(io::stdout(), "{FAILED}{}", fault.to_string().replace('\n', " "));
+    match &outcome {
+        Ok(()) => {}
+        Err(fault) if is_ready => tracing::error!("{fault}"),
+        Err(fault) => {
+            let _ = writeln!(io::stdout(), "{FAILED}{}", fault.to_string().replace('\n', " "));
+        }
     }
-    Ok(ExitCode::FAILURE)
+    if let Some(log) = log {
+        log.finish(log::PATIENCE);
+    }
+    Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Leaves the terminal and the directory of whoever started us.
-fn detach() -> anyhow::Result<()> {
+/// Gives up what a tunnel does not need, before there are threads, and starts the log.
+fn give_up_and_log(environment: &Environment) -> anyhow::Result<Log> {
+    let kept = confine(environment.confinement);
+    let log = environment.start_log()?;
+    kept.iter().for_each(|what| tracing::warn!("{what}"));
+    Ok(log)
+}
+
+/// Leaves the terminal, the directory and the open files of whoever started us. Returns `/dev/null`, for later.
+fn detach() -> anyhow::Result<File> {
+    close_inherited().map_err(|error| anyhow!("cannot close what was left open: {error}"))?;
     // Fails only when we lead a process group already, as under a debugger: then there is nothing to leave.
     let _ = setsid();
-    chdir("/").map_err(|error| anyhow!("cannot leave the current directory: {error}"))
+    chdir("/").map_err(|error| anyhow!("cannot leave the current directory: {error}"))?;
+    OpenOptions::new().read(true).write(true).open(NULL).map_err(|error| anyhow!("cannot open {NULL}: {error}"))
 }
 
 fn read_config(name: &str) -> anyhow::Result<EngineConfig> {
@@ -148,15 +181,14 @@ fn read_config(name: &str) -> anyhow::Result<EngineConfig> {
 }
 
 /// Says that all is ready, and lets go of the standard streams.
-fn report_ready(name: &str, keep_stderr: bool) -> anyhow::Result<()> {
+fn report_ready(name: &str, null: &File, keep_stderr: bool) -> anyhow::Result<()> {
     // When nobody listens any more, nobody wants the tunnel either.
     writeln!(io::stdout(), "{READY}{name}")?;
     io::stdout().flush()?;
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    dup2_stdin(&null)?;
-    dup2_stdout(&null)?;
+    dup2_stdin(null)?;
+    dup2_stdout(null)?;
     if !keep_stderr {
-        dup2_stderr(&null)?;
+        dup2_stderr(null)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 use super::args::Down;
 use super::host::{ThisMachine, exists};
 use super::up::{read, require_root, show};
-use super::{Outcome, remains, save};
+use super::{Outcome, force, remains, save};
 use crate::control::client::AskError;
 use crate::control::status::InterfaceStatus;
 use crate::control::{client, socket};
@@ -26,8 +26,36 @@ pub fn run(down: &Down) -> Outcome {
     require_root()?;
     let shelf = Shelf::open()?;
     let _lock = shelf.lock(&name)?;
-    let all = take_down_tunnel(&shelf, &down.config, &name)?;
+    let all = match down.force {
+        true => end_by_force(&shelf, &down.config, &name)?,
+        false => take_down_tunnel(&shelf, &down.config, &name)?,
+    };
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The same for a tunnel whose program hangs: that is not asked, but killed.
+fn end_by_force(shelf: &Shelf, what: &str, name: &str) -> anyhow::Result<bool> {
+    let was_killed = force::end(name)?;
+    match remains::look(shelf, name)? {
+        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, true),
+        Standing::Elsewhere => bail!("interface `{name}` runs in another network namespace"),
+        Standing::Replaced(kept) if was_killed => Ok(forget(&kept)? & after_kill(what)?),
+        Standing::Unknown if was_killed => after_kill(what),
+        Standing::Replaced(_) | Standing::Unknown => take_down_tunnel(shelf, what, name),
+    }
+}
+
+/// Its program was killed, and there is no record: what is left is found by its traces, and by what the configuration says.
+fn after_kill(what: &str) -> anyhow::Result<bool> {
+    let name = name_of(what)?;
+    let mut all = remains::clear_traces(&name)?;
+    let (file, config) = read(what)?;
+    let mut steps = plan(&name, &config, 0).steps;
+    steps.retain(|step| matches!(step, Step::Dns { .. }));
+    let mut host = ThisMachine::new(&name, &file.path)?;
+    all &= take_down(&steps, &mut host);
+    all &= host.run_hooks(&Plan::post_down(&name, &config));
+    Ok(all)
 }
 
 /// Takes the tunnel `name` down: by its record, or, where there is none, by the file that `what` names. `false` when part of
@@ -37,7 +65,11 @@ pub fn run(down: &Down) -> Outcome {
 /// There is no such tunnel, or it has to stay.
 pub fn take_down_tunnel(shelf: &Shelf, what: &str, name: &str) -> anyhow::Result<bool> {
     match remains::look(shelf, name)? {
-        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, false),
+        Standing::Up(kept) => match client::status(&socket::directory(), name) {
+            Err(fault @ AskError::NoAnswer { .. }) => Err(hangs(&fault)),
+            _ => by_record(kept, false),
+        },
+        Standing::Remains(kept) => by_record(kept, false),
         Standing::Elsewhere => bail!("interface `{name}` runs in another network namespace"),
         Standing::Replaced(kept) => Ok(forget(&kept)? & by_file(what)?),
         Standing::Unknown => by_file(what),
@@ -114,10 +146,17 @@ fn plan(name: &str, config: &QuickConfig, mark: u32) -> Plan {
 
 /// The tunnel's program died and took the interface with it, but not the rules around it: the firewall tells which.
 fn by_traces(name: &str, fault: AskError) -> anyhow::Result<bool> {
-    if exists(name) || reconcile::traces(name).is_empty() {
+    if exists(name) {
+        return Err(hangs(&fault));
+    }
+    if reconcile::traces(name).is_empty() {
         return Err(fault.into());
     }
     remains::clear_traces(name)
+}
+
+fn hangs(fault: &AskError) -> anyhow::Error {
+    anyhow!("{fault}; `underpass down --force` ends its program")
 }
 
 /// What would be done.

@@ -1,4 +1,6 @@
 //! The environment variables that steer a tunnel.
+use super::log::{Log, StandardError};
+use crate::confine::Confinement;
 use crate::engine::{EngineConfig, Workers};
 use anyhow::{anyhow, bail};
 use std::env;
@@ -21,6 +23,8 @@ pub struct Environment {
     pub workers: Workers,
     /// Whether segmentation offloads are used.
     pub offload: bool,
+    /// What the tunnel gives up.
+    pub confinement: Confinement,
 }
 
 impl Environment {
@@ -52,6 +56,7 @@ impl Environment {
             foreground: variable("WG_PROCESS_FOREGROUND").as_deref() == Some("1"),
             workers: workers(variable("UNDERPASS_WORKERS").as_deref())?,
             offload: offload(variable("UNDERPASS_OFFLOAD").as_deref())?,
+            confinement: confinement(variable("UNDERPASS_CONFINE").as_deref())?,
         })
     }
 
@@ -61,13 +66,21 @@ impl Environment {
         EngineConfig { crypt_workers: self.workers, offload: self.offload, ..config }
     }
 
-    /// Logs to standard error, as this environment wants it.
-    pub fn start_log(&self) {
-        let format = tracing_subscriber::fmt().with_max_level(self.log).with_writer(std::io::stderr);
+    /// Logs to standard error, as this environment wants it. Panics are logged too.
+    ///
+    /// # Errors
+    /// The machine has no room for another thread.
+    pub fn start_log(&self) -> anyhow::Result<Log> {
+        let log = Log::to(StandardError).map_err(|error| anyhow!("cannot start a thread for the log: {error}"))?;
+        let format = tracing_subscriber::fmt().with_max_level(self.log).with_writer(log.clone());
         // A second call, as in a test, keeps the first.
         let _ = format
             .with_ansi(super::terminal::Paint::on(&std::io::stderr()) == super::terminal::Paint::COLOURED)
+            .log_internal_errors(false)
             .try_init();
+        // The standard library's hook would wait for standard error.
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        Ok(log)
     }
 }
 
@@ -89,6 +102,15 @@ fn offload(text: Option<&str>) -> anyhow::Result<bool> {
     }
 }
 
+fn confinement(text: Option<&str>) -> anyhow::Result<Confinement> {
+    match text {
+        None | Some("" | "on") => Ok(Confinement::Full),
+        Some("all-calls") => Ok(Confinement::AllCalls),
+        Some("off") => Ok(Confinement::Off),
+        Some(_) => Err(anyhow!("UNDERPASS_CONFINE is neither `on` nor `all-calls` nor `off`")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,7 +124,7 @@ mod tests {
         let environment = with(&[]).expect("valid");
         assert_eq!(environment.log, LevelFilter::ERROR);
         assert!(!environment.foreground && !environment.keep_stderr && environment.offload);
-        assert_eq!(environment.workers, Workers::Auto);
+        assert_eq!((environment.workers, environment.confinement), (Workers::Auto, Confinement::Full));
         assert_eq!(with(&[("WG_TUN_FD", ""), ("LOG_LEVEL", "")]).expect("valid"), environment);
     }
 
@@ -113,11 +135,14 @@ mod tests {
             ("WG_PROCESS_FOREGROUND", "1"),
             ("UNDERPASS_WORKERS", "3"),
             ("UNDERPASS_OFFLOAD", "off"),
+            ("UNDERPASS_CONFINE", "all-calls"),
         ];
         let environment = with(&asked).expect("valid");
         assert_eq!(environment.log, LevelFilter::DEBUG);
         assert!(environment.foreground && environment.keep_stderr && !environment.offload);
         assert_eq!(environment.workers, NonZeroUsize::new(3).map_or(Workers::None, Workers::Count));
+        assert_eq!(environment.confinement, Confinement::AllCalls);
+        assert_eq!(with(&[("UNDERPASS_CONFINE", "off")]).expect("valid").confinement, Confinement::Off);
         assert_eq!(with(&[("UNDERPASS_WORKERS", "0")]).expect("valid").workers, Workers::None);
         assert!(!with(&[("LOG_LEVEL", "silent")]).expect("valid").keep_stderr);
     }
@@ -130,6 +155,7 @@ mod tests {
             ("UNDERPASS_WORKERS", "many"),
             ("UNDERPASS_WORKERS", "65"),
             ("UNDERPASS_OFFLOAD", "no"),
+            ("UNDERPASS_CONFINE", "no"),
         ] {
             let message = with(&[variable]).expect_err(variable.0).to_string();
             assert!(message.contains(variable.0), "{message}");

@@ -2,14 +2,14 @@
 //!
 //! A peer accepts an initiation only if its timestamp is later than the last. A clock set back would lock us out until
 //! it has caught up; what was sent last is therefore kept in a file, and no initiation goes below it. Nothing is kept
-//! unless a directory for it is named.
+//! unless a directory for it is named, to which nobody else may write.
+use super::own_directory::OwnDirectory;
 use crate::engine::{Engine, HostEvent};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use crate::watched::{self, Died};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use underpass_core::Tai64N;
 use underpass_core::tunnel::Event;
@@ -22,7 +22,8 @@ const VARIABLES: [&str; 2] = ["UNDERPASS_STATE_DIR", "STATE_DIRECTORY"];
 /// Where the timestamps of one interface are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Floor {
-    path: PathBuf,
+    directory: PathBuf,
+    file: String,
 }
 
 impl Floor {
@@ -30,20 +31,20 @@ impl Floor {
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         let directory = VARIABLES.iter().filter_map(std::env::var_os).find(|value| !value.is_empty())?;
-        Some(Self { path: Path::new(&directory).join(format!("{name}.timestamp")) })
+        Some(Self { directory: directory.into(), file: format!("{name}.timestamp") })
     }
 
     /// What was sent last before, or the beginning of time. A file that cannot be read is told of.
     #[must_use]
     pub fn load(&self) -> Tai64N {
-        match fs::read_to_string(&self.path) {
+        match OwnDirectory::open(&self.directory).and_then(|directory| directory.read(&self.file)) {
             Ok(text) => decode(text.trim_end()).unwrap_or_else(|| {
-                tracing::warn!("{} holds no timestamp", self.path.display());
+                tracing::warn!("{} holds no timestamp", self.path().display());
                 Tai64N::ZERO
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Tai64N::ZERO,
             Err(error) => {
-                tracing::warn!("cannot read {}: {error}", self.path.display());
+                tracing::warn!("cannot read {}: {error}", self.path().display());
                 Tai64N::ZERO
             }
         }
@@ -53,7 +54,11 @@ impl Floor {
     ///
     /// # Errors
     /// There is no thread to be had.
-    pub fn keep(self, engine: Arc<Engine>) -> io::Result<thread::JoinHandle<()>> {
+    pub fn keep(
+        self,
+        engine: Arc<Engine>,
+        over: impl FnOnce(Result<(), Died>) + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
         let events = engine.events();
         let keep = move || {
             let mut saved: Option<Instant> = None;
@@ -69,27 +74,20 @@ impl Floor {
             }
             self.save(engine.with_tunnel(|tunnel, _| tunnel.timestamp_floor()));
         };
-        thread::Builder::new().name("floor".into()).spawn(keep)
+        watched::start("floor", keep, over)
     }
 
     fn save(&self, floor: Tai64N) {
+        let write = |directory: OwnDirectory| directory.replace(&self.file, &format!("{}\n", encode(floor)));
         if floor != Tai64N::ZERO
-            && let Err(error) = self.write(&encode(floor))
+            && let Err(error) = OwnDirectory::make(&self.directory).and_then(write)
         {
-            tracing::warn!("cannot write {}: {error}", self.path.display());
+            tracing::warn!("cannot write {}: {error}", self.path().display());
         }
     }
 
-    /// Replaces the file, so that a loss of power leaves the old or the new one.
-    fn write(&self, text: &str) -> io::Result<()> {
-        if let Some(directory) = self.path.parent() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        }
-        let temporary = self.path.with_extension("timestamp.new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        writeln!(file, "{text}")?;
-        file.sync_all()?;
-        fs::rename(&temporary, &self.path)
+    fn path(&self) -> PathBuf {
+        self.directory.join(&self.file)
     }
 }
 
@@ -112,15 +110,16 @@ fn decode(text: &str) -> Option<Tai64N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use underpass_core::UnixTime;
 
     #[test]
     fn what_was_kept_is_found_again() {
         let directory = tempfile::tempdir().expect("temporary directory");
-        let floor = Floor { path: directory.path().join("state/wg0.timestamp") };
+        let floor = Floor { directory: directory.path().join("state"), file: "wg0.timestamp".into() };
         assert_eq!(floor.load(), Tai64N::ZERO, "nothing yet");
         floor.save(Tai64N::ZERO);
-        assert!(!floor.path.exists(), "nothing was sent, nothing is kept");
+        assert!(!floor.path().exists(), "nothing was sent, nothing is kept");
         for seconds in [1_700_000_000, 1_800_000_000] {
             let sent = Tai64N::from_wall(UnixTime::from_secs(seconds));
             floor.save(sent);
@@ -132,9 +131,9 @@ mod tests {
     #[test]
     fn a_broken_file_is_no_floor() {
         let directory = tempfile::tempdir().expect("temporary directory");
-        let floor = Floor { path: directory.path().join("wg0.timestamp") };
+        let floor = Floor { directory: directory.path().into(), file: "wg0.timestamp".into() };
         for text in ["", "x", &"g".repeat(24), &"0".repeat(23), &"+1".repeat(12), "ü"] {
-            fs::write(&floor.path, text).expect("writes");
+            fs::write(floor.path(), text).expect("writes");
             assert_eq!(floor.load(), Tai64N::ZERO, "{text}");
         }
     }

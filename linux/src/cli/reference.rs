@@ -40,6 +40,12 @@ const SECTIONS: [Section; 4] = [
             ("WG_PROCESS_FOREGROUND", "1: stay in the foreground, as -f"),
             ("UNDERPASS_WORKERS", "threads that seal and open beside the main one: auto (default), or 0 to 64"),
             ("UNDERPASS_OFFLOAD", "off: packets one by one, without segmentation offloads"),
+            (
+                "UNDERPASS_CONFINE",
+                "what a tunnel gives up once it runs: on (default): capabilities that it does not need, new privileges, core \
+                 dumps, swapping, and system calls that it does not make; all-calls: the same but for system calls; off: \
+                 nothing",
+            ),
             ("UNDERPASS_CONTROL_DIR", "where control sockets are, instead of /var/run/wireguard; wg does not know it"),
             ("UNDERPASS_RUN_DIR", "where `up` notes what it does, instead of /run/underpass"),
             (

@@ -1,13 +1,13 @@
 //! Runs a tunnel in this process, from its start to its end.
 use super::floor::Floor;
 use crate::control::device::EngineDevice;
-use crate::control::{ControlServer, ControlSocket, socket};
+use crate::control::{ControlServer, ControlSocket, Over, socket};
 use crate::engine::{Ended, Engine, EngineConfig};
-use anyhow::anyhow;
+use crate::watched::{self, Died};
+use anyhow::{anyhow, bail};
 use signal_hook::iterator::Signals;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
 
 /// Why a tunnel ends.
 enum End {
@@ -17,6 +17,10 @@ enum End {
     SocketRemoved,
     /// The engine ended by itself.
     Engine(Ended),
+    /// A thread ended that the tunnel cannot do without.
+    Thread(Died),
+    /// Signals are no longer heard.
+    Deaf,
 }
 
 /// Starts a tunnel, calls `ready` with the name of its interface, and serves it until it ends: by one of `signals`, by the
@@ -37,7 +41,8 @@ pub fn serve(
         config.tunnel.timestamp_floor = floor.load();
     }
     let engine = Arc::new(Engine::start(config)?);
-    let keeper = floor.map(|floor| floor.keep(Arc::clone(&engine)));
+    let died = ends.clone();
+    let keeper = floor.map(|floor| floor.keep(Arc::clone(&engine), move |died_of| tell_of_death(&died, died_of)));
     let outcome = start_control(&engine, ends.clone()).and_then(|control| {
         watch_engine(Arc::clone(&engine), ends)?;
         ready(engine.name())?;
@@ -61,21 +66,35 @@ fn conclude(end: End) -> anyhow::Result<()> {
         End::Engine(Ended::InterfaceDeleted) => tracing::info!("ending: the interface was deleted"),
         End::Engine(Ended::Stopped) => {}
         End::Engine(Ended::Failed(fault)) => return Err(fault.into()),
+        End::Thread(died) => return Err(died.into()),
+        End::Deaf => bail!("signals are no longer heard"),
     }
     Ok(())
+}
+
+/// Ends the tunnel if a thread of it died.
+fn tell_of_death(ends: &Sender<End>, outcome: Result<(), Died>) {
+    if let Err(died) = outcome {
+        // When nobody listens, the tunnel is ending already.
+        let _ = ends.send(End::Thread(died));
+    }
 }
 
 fn start_control(engine: &Arc<Engine>, ends: Sender<End>) -> anyhow::Result<ControlServer> {
     let socket = ControlSocket::bind(&socket::directory(), engine.name())?;
     let device = Arc::new(EngineDevice::new(Arc::clone(engine)));
-    let on_removed = move || drop(ends.send(End::SocketRemoved));
-    ControlServer::start(socket, device, on_removed)
-        .map_err(|error| anyhow!("cannot serve the control socket: {error}"))
+    let over = move |outcome: Result<Over, Died>| match outcome {
+        Ok(Over::Stopped) => {}
+        Ok(Over::SocketRemoved) => drop(ends.send(End::SocketRemoved)),
+        Err(died) => drop(ends.send(End::Thread(died))),
+    };
+    ControlServer::start(socket, device, over).map_err(|error| anyhow!("cannot serve the control socket: {error}"))
 }
 
 fn watch_signals(signals: &[i32], ends: Sender<End>) -> anyhow::Result<()> {
     let failed = |error| anyhow!("cannot watch for signals: {error}");
     let mut signals = Signals::new(signals).map_err(failed)?;
+    let over = ends.clone();
     let watch = move || {
         for signal in signals.forever() {
             if ends.send(End::Signal(signal)).is_err() {
@@ -83,11 +102,12 @@ fn watch_signals(signals: &[i32], ends: Sender<End>) -> anyhow::Result<()> {
             }
         }
     };
-    thread::Builder::new().name("signals".into()).spawn(watch).map(drop).map_err(failed)
+    let over = move |outcome: Result<(), Died>| drop(over.send(outcome.map_or_else(End::Thread, |()| End::Deaf)));
+    watched::start("signals", watch, over).map(drop).map_err(failed)
 }
 
 fn watch_engine(engine: Arc<Engine>, ends: Sender<End>) -> anyhow::Result<()> {
-    let watch = move || drop(ends.send(End::Engine(engine.wait())));
+    let over = move |outcome: Result<Ended, Died>| drop(ends.send(outcome.map_or_else(End::Thread, End::Engine)));
     let failed = |error| anyhow!("cannot watch the tunnel: {error}");
-    thread::Builder::new().name("watch".into()).spawn(watch).map(drop).map_err(failed)
+    watched::start("watch", move || engine.wait(), over).map(drop).map_err(failed)
 }

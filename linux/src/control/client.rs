@@ -5,11 +5,16 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// How long an implementation may take before it counts as hanging.
+/// How long an implementation may be silent before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer may take altogether, in units of the above.
+const ALTOGETHER: u32 = 6;
+/// How often to look whether a program takes its clients again.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// Why an interface could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +79,7 @@ pub fn interfaces(directory: &Path) -> io::Result<Vec<String>> {
         };
         let is_socket = entry.file_type().is_ok_and(|kind| kind.is_socket());
         let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-        if !name.is_empty() && is_socket && !UnixStream::connect(entry.path()).is_err_and(refused) {
+        if !name.is_empty() && is_socket && !socket::connect_now(&entry.path()).is_err_and(refused) {
             names.push(name);
         }
     }
@@ -82,10 +87,10 @@ pub fn interfaces(directory: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Whether a program answers the control socket of `name`.
+/// Whether a program has the control socket of `name`, be it stopped.
 #[must_use]
 pub fn is_served(directory: &Path, name: &str) -> bool {
-    UnixStream::connect(socket::path(directory, name)).is_ok()
+    socket::is_served(&socket::path(directory, name))
 }
 
 /// The answer of interface `name` to `get=1`, whole, with its private key in it: wiped on drop.
@@ -96,7 +101,28 @@ pub fn status(directory: &Path, name: &str) -> Result<Zeroizing<String>, AskErro
     if name.contains('/') {
         return Err(AskError::Absent { name: name.into() });
     }
-    ask(&socket::path(directory, name), b"get=1\n\n").map_err(|error| AskError::new(name, error))
+    status_within(directory, name, PATIENCE)
+}
+
+/// As [`status`]; a program that is silent for as long as `patience` counts as hanging.
+pub(super) fn status_within(directory: &Path, name: &str, patience: Duration) -> Result<Zeroizing<String>, AskError> {
+    ask(&socket::path(directory, name), b"get=1\n\n", patience).map_err(|error| AskError::new(name, error))
+}
+
+/// Connects to the socket at `path`, within `patience`.
+fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let until = Instant::now() + patience;
+    loop {
+        match socket::connect_now(path) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if Instant::now() >= until {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                thread::sleep(GLANCE);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Has interface `name` apply `lines`, the lines of a `set=1` request: all or nothing.
@@ -105,7 +131,8 @@ pub fn status(directory: &Path, name: &str) -> Result<Zeroizing<String>, AskErro
 /// [`AskError`].
 pub fn change(directory: &Path, name: &str, lines: &str) -> Result<(), AskError> {
     let request = Zeroizing::new(["set=1\n", lines, "\n"].concat());
-    let answer = ask(&socket::path(directory, name), request.as_bytes()).map_err(|error| AskError::new(name, error))?;
+    let answer = ask(&socket::path(directory, name), request.as_bytes(), PATIENCE)
+        .map_err(|error| AskError::new(name, error))?;
     match answer.trim_end().strip_prefix("errno=").and_then(|errno| errno.parse::<i32>().ok()) {
         Some(0) => Ok(()),
         Some(errno) => {
@@ -117,16 +144,19 @@ pub fn change(directory: &Path, name: &str, lines: &str) -> Result<(), AskError>
 }
 
 /// Sends `request` and reads to the empty line that ends the answer.
-fn ask(path: &Path, request: &[u8]) -> io::Result<Zeroizing<String>> {
-    let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+fn ask(path: &Path, request: &[u8], patience: Duration) -> io::Result<Zeroizing<String>> {
+    let mut stream = connect(path, patience)?;
+    let until = Instant::now() + patience * ALTOGETHER;
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     stream.write_all(request)?;
     let mut answer = Zeroizing::new(Vec::with_capacity(64 * 1024));
     let mut chunk = Zeroizing::new([0; 16 * 1024]);
     while !answer.ends_with(b"\n\n") {
         match stream.read(&mut chunk[..]) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) if Instant::now() >= until => return Err(io::ErrorKind::TimedOut.into()),
             Ok(len) => answer.extend_from_slice(&chunk[..len]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(io::ErrorKind::TimedOut.into()),

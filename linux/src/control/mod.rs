@@ -14,7 +14,7 @@ mod answer;
 mod connection;
 
 pub use device::{Device, EngineDevice};
-pub use server::ControlServer;
+pub use server::{ControlServer, Over};
 pub use socket::{ControlSocket, SocketError};
 
 #[cfg(test)]

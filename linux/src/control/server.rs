@@ -2,6 +2,8 @@
 use super::connection::Connection;
 use super::device::Device;
 use super::socket::ControlSocket;
+use crate::error::errno;
+use crate::watched::{self, Died};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -12,9 +14,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Clients served at once. One more, and the one who has been silent longest is let go.
-const MAX_CLIENTS: usize = 64;
-/// How long to leave new clients waiting when there is no descriptor for them.
+/// Clients served at once. One more, and the one who has been silent longest is let go; likewise when there is no descriptor
+/// for a new one.
+const MAX_CLIENTS: usize = 16;
+/// How long to leave new clients waiting when there is no descriptor for them, and nobody to let go.
 const OUT_OF_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(100);
 
 /// A running control server. [`stop`](Self::stop) or drop ends it and removes the socket.
@@ -26,14 +29,14 @@ pub struct ControlServer {
 
 impl ControlServer {
     /// Serves `device` on `socket`. When someone removes the socket's file, which is how `wg-quick` and others ask a
-    /// userspace implementation to end, the server ends and calls `on_removed`.
+    /// userspace implementation to end, the server ends. Whatever it ends by, the socket is gone when `over` is told.
     ///
     /// # Errors
     /// The system lacks descriptors, memory or threads; the socket is removed.
     pub fn start(
         socket: ControlSocket,
         device: Arc<dyn Device>,
-        on_removed: impl FnOnce() + Send + 'static,
+        over: impl FnOnce(Result<Over, Died>) + Send + 'static,
     ) -> io::Result<Self> {
         let removal = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         // A removed file is seen by its link count: it is not deleted while we hold the socket open.
@@ -41,11 +44,7 @@ impl ControlServer {
         removal.add_watch(socket.path(), flags)?;
         let stop = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let serving = Loop { socket, removal, stop: Arc::clone(&stop), device, clients: Vec::new() };
-        let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
-            if serving.run() == Over::SocketRemoved {
-                on_removed();
-            }
-        })?;
+        let thread = watched::start("control", move || serving.run(), over)?;
         Ok(Self { stop, thread: Some(thread) })
     }
 
@@ -64,8 +63,10 @@ impl Drop for ControlServer {
 
 /// Why the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Over {
+pub enum Over {
+    /// [`ControlServer::stop`] was called.
     Stopped,
+    /// Someone removed its socket.
     SocketRemoved,
 }
 
@@ -143,13 +144,25 @@ impl Loop {
         self.clients = silent;
     }
 
+    /// Lets go of the client that has been silent longest, if possible one that is not in the middle of an answer. `false`:
+    /// there is none.
+    fn let_one_go(&mut self) -> bool {
+        let idle = self.clients.iter().position(|client| !client.connection.is_answering());
+        let one = idle.unwrap_or(0);
+        if one < self.clients.len() {
+            self.clients.remove(one);
+            return true;
+        }
+        false
+    }
+
     /// Takes in whoever waits at the door.
     fn accept(&mut self) {
         loop {
             match self.socket.listener().accept() {
                 Ok((stream, _)) => {
                     if self.clients.len() == MAX_CLIENTS {
-                        self.clients.remove(0);
+                        self.let_one_go();
                     }
                     if let Ok(connection) = Connection::new(stream) {
                         self.clients.push(Client { connection, has_more: true });
@@ -157,6 +170,7 @@ impl Loop {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if is_for_want_of_descriptors(&error) && self.let_one_go() => {}
                 Err(error) => {
                     tracing::warn!("control socket: {error}");
                     std::thread::sleep(OUT_OF_DESCRIPTORS_PAUSE);
@@ -165,6 +179,10 @@ impl Loop {
             }
         }
     }
+}
+
+fn is_for_want_of_descriptors(error: &io::Error) -> bool {
+    matches!(errno(error), Errno::EMFILE | Errno::ENFILE)
 }
 
 /// What there is to do.

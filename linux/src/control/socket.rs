@@ -1,5 +1,5 @@
 //! The socket file: where it is, how it is made, and when it is ours to remove.
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
 use nix::sys::stat::{Mode, fchmod};
 use std::fs;
 use std::io;
@@ -75,7 +75,7 @@ impl ControlSocket {
             .map_err(|source| SocketError::Directory { path: directory.into(), source })?;
         let path = path(directory, name);
         let create = |source| SocketError::Create { path: path.clone(), source };
-        if UnixStream::connect(&path).is_ok() {
+        if is_served(&path) {
             return Err(SocketError::InUse { path });
         }
         let listener = listen_at(&path).map_err(create)?;
@@ -108,6 +108,29 @@ impl Drop for ControlSocket {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Connects to the socket at `path` without waiting.
+///
+/// # Errors
+/// `WouldBlock` when a program has the socket, but does not take its clients; otherwise the system's.
+pub fn connect_now(path: &Path) -> io::Result<UnixStream> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    connect(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(fd.into())
+}
+
+/// Whether a program has the socket at `path`, be it stopped.
+#[must_use]
+pub fn is_served(path: &Path) -> bool {
+    connect_now(path).map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |_| true)
+}
+
+/// Removes the socket at `path` if no program has it any more. Returns whether there was one.
+pub fn remove_dead(path: &Path) -> bool {
+    let is_dead = connect_now(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    is_dead && fs::remove_file(path).is_ok()
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {

@@ -1,9 +1,12 @@
 //! The control server over a real socket in a temporary directory, in front of a device that only remembers.
 use super::socket;
-use super::{ControlServer, ControlSocket, Device, client};
+use super::{ControlServer, ControlSocket, Device, Over, client};
+use crate::watched::Died;
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen};
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
@@ -38,7 +41,7 @@ struct Served {
     directory: tempfile::TempDir,
     device: Arc<Memory>,
     server: Option<ControlServer>,
-    removed: Receiver<()>,
+    over: Receiver<Result<Over, Died>>,
 }
 
 impl Served {
@@ -46,10 +49,11 @@ impl Served {
         let directory = tempfile::tempdir().expect("temporary directory");
         let socket = ControlSocket::bind(directory.path(), "wg0").expect("binds");
         let device = Arc::new(Memory::default());
-        let (sender, removed) = channel();
+        let (sender, over) = channel();
         let served: Arc<dyn Device> = device.clone();
-        let server = ControlServer::start(socket, served, move || sender.send(()).expect("the test waits"));
-        Self { directory, device, server: Some(server.expect("starts")), removed }
+        // A test that has ended listens no more.
+        let server = ControlServer::start(socket, served, move |outcome| drop(sender.send(outcome)));
+        Self { directory, device, server: Some(server.expect("starts")), over }
     }
 
     fn path(&self) -> PathBuf {
@@ -168,7 +172,7 @@ fn too_many_clients_cost_the_most_silent_one_its_place() {
     let served = Served::start();
     let mut first = served.connect();
     assert_eq!(ask(&mut first, "get=1\n\n"), "errno=0\n\n");
-    let mut crowd: Vec<UnixStream> = (0..64).map(|_| served.connect()).collect();
+    let mut crowd: Vec<UnixStream> = (0..16).map(|_| served.connect()).collect();
     for stream in &mut crowd {
         assert_eq!(ask(stream, "get=1\n\n"), "errno=0\n\n");
     }
@@ -182,7 +186,7 @@ fn removing_the_socket_ends_the_server() {
     let mut stream = served.connect();
     assert_eq!(ask(&mut stream, "get=1\n\n"), "errno=0\n\n");
     std::fs::remove_file(served.path()).expect("removes");
-    served.removed.recv_timeout(PATIENCE).expect("noticed");
+    assert_eq!(served.over.recv_timeout(PATIENCE), Ok(Ok(Over::SocketRemoved)));
     assert_eq!(rest(&mut stream), "");
 }
 
@@ -192,18 +196,73 @@ fn replacing_the_socket_ends_the_server_and_leaves_the_new_one() {
     let other = served.directory.path().join("other");
     let _listener = std::os::unix::net::UnixListener::bind(&other).expect("binds");
     std::fs::rename(&other, served.path()).expect("replaces");
-    served.removed.recv_timeout(PATIENCE).expect("noticed");
+    assert_eq!(served.over.recv_timeout(PATIENCE), Ok(Ok(Over::SocketRemoved)));
     assert!(served.path().exists());
 }
 
 #[test]
-fn stopping_removes_the_socket_and_says_nothing() {
+fn stopping_removes_the_socket() {
     let mut served = Served::start();
     let mut stream = served.connect();
     served.server.take().expect("running").stop();
     assert!(!served.path().exists());
     assert_eq!(rest(&mut stream), "");
-    assert!(served.removed.try_recv().is_err());
+    assert_eq!(served.over.recv(), Ok(Ok(Over::Stopped)));
+}
+
+/// A device with a bug.
+struct Broken;
+
+impl Device for Broken {
+    fn status(&self, _: &mut dyn fmt::Write) -> fmt::Result {
+        panic!("a bug")
+    }
+
+    fn apply(&self, _: &str) -> Result<(), i32> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_server_that_dies_says_so_and_takes_its_socket_along() {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let socket = ControlSocket::bind(directory.path(), "wg0").expect("binds");
+    let path = socket.path().to_owned();
+    let (sender, over) = channel();
+    let _server = ControlServer::start(socket, Arc::new(Broken), move |outcome| {
+        sender.send((outcome, path.exists())).expect("the test waits");
+    });
+    let mut stream = UnixStream::connect(socket::path(directory.path(), "wg0")).expect("connects");
+    stream.write_all(b"get=1\n\n").expect("sends");
+    let (outcome, exists) = over.recv_timeout(PATIENCE).expect("it tells");
+    let said = outcome.expect_err("it died").to_string();
+    assert_eq!((said.as_str(), exists), ("internal error: the thread `control` panicked: a bug", false));
+}
+
+#[test]
+fn a_program_that_hangs_is_given_up() {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let path = socket::path(directory.path(), "wg0");
+    let hangs = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
+    let hangs = hangs.expect("a descriptor");
+    bind(hangs.as_raw_fd(), &UnixAddr::new(&path).expect("an address")).expect("binds");
+    listen(&hangs, Backlog::new(1).expect("small")).expect("listens");
+    let patience = Duration::from_millis(50);
+    let gives_up = || {
+        let fault = client::status_within(directory.path(), "wg0", patience).expect_err("it hangs").to_string();
+        assert_eq!(fault, "interface `wg0` does not answer: timed out");
+    };
+    gives_up();
+    // As many clients as it lets wait, so that a connection would wait for ever.
+    let mut waiting = Vec::new();
+    while let Ok(stream) = socket::connect_now(&path) {
+        waiting.push(stream);
+    }
+    gives_up();
+    assert_eq!(client::interfaces(directory.path()).expect("lists"), ["wg0"]);
+    assert!(client::is_served(directory.path(), "wg0"));
+    let taken = ControlSocket::bind(directory.path(), "wg0");
+    assert!(matches!(taken, Err(super::SocketError::InUse { .. })), "{taken:?}");
 }
 
 #[test]

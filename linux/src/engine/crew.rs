@@ -2,6 +2,7 @@
 //!
 //! Work is handed over whole, buffers and jobs, and comes back whole: nothing is shared, nothing is allocated.
 use crate::error::HostError;
+use crate::watched::{self, Died};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,6 +10,8 @@ use std::thread::JoinHandle;
 use underpass_carry::bundle::Bundle;
 use underpass_carry::train::Train;
 
+/// What the threads are called.
+const NAME: &str = "crypt";
 /// Pieces of work that wait for one thread at most; the loop hands out fewer.
 const QUEUE: usize = 32;
 /// Threads there are on the largest machine.
@@ -21,6 +24,9 @@ pub enum Work {
     Seal(Box<Train>),
     /// Datagrams to open.
     Open(Box<Bundle>),
+    /// A bug.
+    #[cfg(test)]
+    Panic,
 }
 
 /// The threads.
@@ -39,18 +45,18 @@ struct Thread {
 }
 
 impl Crew {
-    /// A crew of as many threads as `workers` says.
+    /// A crew of as many threads as `workers` says. Should one of them fail, its work still comes back, and `failed` is told.
     ///
     /// # Errors
     /// [`HostError`] when the machine has no room for another thread.
-    pub fn new(workers: super::Workers) -> Result<Self, HostError> {
+    pub fn new(workers: super::Workers, failed: impl Fn(Died) + Clone + Send + 'static) -> Result<Self, HostError> {
         let count = match workers {
             super::Workers::None => 0,
             super::Workers::Count(count) => count.get(),
             super::Workers::Auto => std::thread::available_parallelism().map_or(0, spare_cores),
         };
         let (finished, done) = sync_channel(count * QUEUE);
-        let threads = (0..count).map(|_| Thread::start(finished.clone())).collect::<Result<_, _>>()?;
+        let threads = (0..count).map(|_| Thread::start(finished.clone(), failed.clone())).collect::<Result<_, _>>()?;
         Ok(Self { threads, done, next: 0 })
     }
 
@@ -92,21 +98,31 @@ impl Drop for Crew {
 }
 
 impl Thread {
-    fn start(done: SyncSender<(usize, Work)>) -> Result<Self, HostError> {
+    fn start(
+        done: SyncSender<(usize, Work)>,
+        failed: impl Fn(Died) + Clone + Send + 'static,
+    ) -> Result<Self, HostError> {
         let (todo, work) = sync_channel::<(usize, Work)>(QUEUE);
+        let of_work = failed.clone();
         let body = move || {
             for (number, mut work) in work {
                 // After a panic the jobs that are left come to nothing, and their packets are dropped.
-                _ = catch_unwind(AssertUnwindSafe(|| work.crypt()));
+                let outcome = catch_unwind(AssertUnwindSafe(|| work.crypt()));
                 if done.send((number, work)).is_err() {
                     return;
                 }
+                if let Err(panic) = outcome {
+                    of_work(Died::of(NAME, &*panic));
+                }
             }
         };
-        let handle = std::thread::Builder::new()
-            .name("crypt".into())
-            .spawn(body)
-            .map_err(|source| HostError::system("starting a thread", source))?;
+        let over = move |outcome: Result<(), Died>| {
+            if let Err(died) = outcome {
+                failed(died);
+            }
+        };
+        let handle =
+            watched::start(NAME, body, over).map_err(|source| HostError::system("starting a thread", source))?;
         Ok(Self { todo: Some(todo), handle: Some(handle) })
     }
 }
@@ -116,6 +132,8 @@ impl Work {
         match self {
             Self::Seal(train) => train.crypt(),
             Self::Open(bundle) => bundle.crypt(),
+            #[cfg(test)]
+            Self::Panic => panic!("as it should"),
         }
     }
 }
@@ -139,7 +157,8 @@ mod tests {
 
     #[test]
     fn work_comes_back_under_its_number() {
-        let mut crew = Crew::new(super::super::Workers::Count(NonZeroUsize::new(3).expect("3"))).expect("threads");
+        let mut crew =
+            Crew::new(super::super::Workers::Count(NonZeroUsize::new(3).expect("3")), drop).expect("threads");
         for number in 0..20 {
             assert!(crew.hand_over(number, Work::Seal(Box::default())).is_none());
         }
@@ -149,8 +168,20 @@ mod tests {
     }
 
     #[test]
+    fn a_bug_is_told_and_its_work_comes_back() {
+        let (told, heard) = std::sync::mpsc::channel();
+        let failed = move |died: Died| told.send(died.to_string()).expect("the test listens");
+        let mut crew = Crew::new(super::super::Workers::Count(NonZeroUsize::MIN), failed).expect("a thread");
+        for number in [1, 2] {
+            assert!(crew.hand_over(number, Work::Panic).is_none());
+            assert_eq!(crew.take_back().map(|(number, _)| number), Some(number));
+            assert_eq!(heard.recv().as_deref(), Ok("internal error: the thread `crypt` panicked: as it should"));
+        }
+    }
+
+    #[test]
     fn a_crew_of_none_takes_nothing() {
-        let mut crew = Crew::new(super::super::Workers::None).expect("nothing");
+        let mut crew = Crew::new(super::super::Workers::None, drop).expect("nothing");
         assert!(crew.hand_over(0, Work::Seal(Box::default())).is_some());
     }
 }

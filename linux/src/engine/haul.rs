@@ -6,7 +6,7 @@ use crate::tun::coalesce::{Coalescer, MAX_GROUP};
 use crate::tun::device::Device;
 use crate::tun::flow::MAX_HEADERS;
 use crate::tun::vnet;
-use crate::udp::{Run, Socket, Sockets};
+use crate::udp::{Run, Sockets};
 use nix::errno::Errno;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::sync::Mutex;
@@ -17,7 +17,7 @@ use underpass_core::packet::ecn::Ecn;
 use underpass_core::{Instant, Tunnel};
 
 /// Bundles received at once.
-const BUNDLES: usize = 16;
+pub const BUNDLES: usize = 16;
 /// Datagrams that are worth the crew's while.
 const WORTHWHILE: usize = 16;
 
@@ -44,17 +44,22 @@ impl Haul {
         }
     }
 
-    /// Receives what waits at `socket`. Returns whether there was anything.
+    /// Receives by `from`, up to `most` bundles. Returns whether there was anything.
     ///
     /// # Errors
     /// The system's.
-    pub fn receive(&mut self, socket: &Socket) -> io::Result<bool> {
+    pub fn receive(
+        &mut self,
+        most: usize,
+        from: impl FnOnce(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
+    ) -> io::Result<bool> {
         let mut meta = [RecvMeta::default(); BUNDLES];
         let mut bufs = self
             .bundles
             .each_mut()
             .map(|bundle| IoSliceMut::new(bundle.as_mut().map_or(&mut [], |bundle| &mut bundle.buf)));
-        self.filled = match socket.receive(&mut bufs, &mut meta) {
+        let most = most.min(BUNDLES);
+        self.filled = match from(&mut bufs[..most], &mut meta[..most]) {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             other => other?,
         };
@@ -94,7 +99,7 @@ impl Haul {
             match crew.hand_over(number, Work::Open(bundle)) {
                 None => away += 1,
                 Some(Work::Open(bundle)) => *place = Some(bundle),
-                Some(Work::Seal(_)) => {}
+                Some(_) => {}
             }
         }
         self.filled_mut().for_each(Bundle::crypt);

@@ -5,9 +5,11 @@
 //! - `haul` is what comes: `bundle`s of datagrams, opened where they lie and written as one;
 //! - `crew` are the threads that help to seal and open when there is much of it;
 //! - `recycle` is why none of this allocates per packet;
-//! - `alarm`, `network` and `resolve` are what else there is to wait for: clocks, the machine's network, names.
+//! - `alarm`, `network` and `resolve` are what else there is to wait for: clocks, the machine's network, names;
+//! - `namespace` is the interface where others have moved it.
 mod crew;
 mod haul;
+mod namespace;
 mod network;
 mod resolve;
 mod run;
@@ -21,9 +23,9 @@ use crate::clock;
 use crate::error::HostError;
 use crate::tun::device::Device;
 use crate::udp::{Options, Sockets};
+use crate::watched::{self, Died};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -125,24 +127,22 @@ impl Engine {
         let tunnel_config = TunnelConfig { mtu: config.mtu, ..config.tunnel };
         let tunnel = Tunnel::new(tunnel_config, Box::new(SystemRng), clock::now(), clock::wall())?;
         let device = Device::create(&config.name, config.mtu, config.offload)?;
-        let options = Options { mark: config.fwmark, offload: config.offload, protect: None };
+        let options = Options { mark: config.fwmark, offload: config.offload, lane: true, protect: None };
         let sockets = Sockets::bind(config.listen_port, options)?;
         let system = |doing| move |source| HostError::system(doing, source);
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|errno| system("making an event descriptor")(errno.into()))?;
         let name = device.name().to_owned();
         let shared = Arc::new(Shared::new(tunnel, wake));
-        let crew = Crew::new(config.crypt_workers)?;
+        let of_crew = Arc::clone(&shared);
+        let crew = Crew::new(config.crypt_workers, move |died| of_crew.order(Order::Fail(died)))?;
         let carrier = Loop::new(Arc::clone(&shared), device, sockets, crew, config.offload)?;
         let for_end = Arc::clone(&shared);
-        let body = move || {
-            // The loop owns the interface: it is gone when the loop has ended.
-            let ended = catch_unwind(AssertUnwindSafe(|| carrier.run()));
-            for_end.ended(ended.unwrap_or(Ended::Failed(HostError::Panicked)));
+        // The loop owns the interface: it is gone when the loop has ended.
+        let over = move |ended: Result<Ended, Died>| {
+            for_end.ended(ended.unwrap_or_else(|died| Ended::Failed(died.into())));
         };
-        let thread = std::thread::Builder::new()
-            .name(format!("tunnel {name}"))
-            .spawn(body)
+        let thread = watched::start(format!("tunnel {name}"), move || carrier.run(), over)
             .map_err(system("starting a thread"))?;
         Ok(Self { name, shared, thread: Some(thread).into() })
     }

@@ -15,6 +15,8 @@ use underpass_core::Instant;
 
 /// Changes come in bursts: the tunnel hears of them when none came for so long.
 const CALM: Duration = Duration::from_millis(200);
+/// A burst that does not end is told of this often.
+const LONGEST_BURST: Duration = Duration::from_secs(2);
 
 /// What changed, as far as a tunnel cares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,8 +38,37 @@ pub struct NetworkWatch {
     /// What the machine's addresses were when last looked at.
     addresses: u64,
     route_changed: bool,
-    /// When the burst that is under way counts as over.
-    calm_at: Option<Instant>,
+    burst: Burst,
+}
+
+/// Changes that come close together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Burst {
+    /// When the tunnel is to hear of it.
+    due: Option<Instant>,
+    /// When it must, whatever comes.
+    latest: Option<Instant>,
+    /// When it heard of changes last.
+    told: Option<Instant>,
+}
+
+impl Burst {
+    /// Something changed. A new default route is told of at once, unless changes were told of a moment ago: until then
+    /// datagrams go by the old one.
+    fn changed(&mut self, now: Instant, route: bool) {
+        let is_first = self.due.is_none() && self.told.is_none_or(|told| now.since(told) >= CALM);
+        let latest = *self.latest.get_or_insert(now + LONGEST_BURST);
+        self.due = Some(if route && is_first { now } else { (now + CALM).min(latest) });
+    }
+
+    /// Whether the tunnel is to hear of it now.
+    fn is_due(&mut self, now: Instant) -> bool {
+        if self.due.is_none_or(|at| at > now) {
+            return false;
+        }
+        *self = Self { told: Some(now), ..Self::default() };
+        true
+    }
 }
 
 impl NetworkWatch {
@@ -58,7 +89,7 @@ impl NetworkWatch {
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups as u32)).map_err(failed)?;
         let addresses = fingerprint(own_name);
         let own_name = own_name.to_owned();
-        Ok(Self { socket, own_index, own_name, addresses, route_changed: false, calm_at: None })
+        Ok(Self { socket, own_index, own_name, addresses, route_changed: false, burst: Burst::default() })
     }
 
     /// Takes in what netlink tells. Returns whether our own interface was among it.
@@ -76,23 +107,28 @@ impl NetworkWatch {
             own |= changes.own;
             self.route_changed |= changes.default_route;
             if changes.addresses || changes.default_route {
-                self.calm_at = Some(now + CALM);
+                self.burst.changed(now, changes.default_route);
             }
         }
+    }
+
+    /// The tunnel's own interface is another by number and name: it was away.
+    pub fn follow(&mut self, own_index: u32, own_name: &str) {
+        self.own_index = own_index;
+        own_name.clone_into(&mut self.own_name);
     }
 
     /// When [`settled`](Self::settled) wants to be asked.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.calm_at
+        self.burst.due
     }
 
-    /// Whether the network has changed and come to rest.
+    /// Whether the network has changed, and the tunnel is to hear of it now.
     pub fn settled(&mut self, now: Instant) -> bool {
-        if self.calm_at.is_none_or(|at| at > now) {
+        if !self.burst.is_due(now) {
             return false;
         }
-        self.calm_at = None;
         let before = std::mem::replace(&mut self.addresses, fingerprint(&self.own_name));
         std::mem::take(&mut self.route_changed) | (before != self.addresses)
     }
@@ -242,17 +278,38 @@ mod tests {
     fn a_burst_is_one_change_and_only_if_something_is_different() {
         let mut watch = NetworkWatch::new(OWN, "none").expect("netlink");
         let start = Instant::from_nanos(1);
+        let at = |millis| start + Duration::from_millis(millis);
         assert!(!watch.settled(start));
-        watch.calm_at = Some(start + CALM);
+        watch.burst.changed(start, false);
         assert!(!watch.settled(start), "not calm yet");
-        assert!(!watch.settled(start + CALM), "calm, but the same addresses");
-        watch.calm_at = Some(start);
+        assert!(!watch.settled(at(200)), "calm, but the same addresses");
+        watch.burst.changed(at(300), false);
         watch.route_changed = true;
-        assert!(watch.settled(start));
-        watch.calm_at = Some(start);
-        assert!(!watch.settled(start), "once");
-        watch.calm_at = Some(start);
+        assert!(watch.settled(at(500)));
+        watch.burst.changed(at(600), false);
+        assert!(!watch.settled(at(800)), "once");
+        watch.burst.changed(at(900), false);
         watch.addresses ^= 1;
-        assert!(watch.settled(start));
+        assert!(watch.settled(at(1100)));
+    }
+
+    #[test]
+    fn a_new_route_is_told_of_at_once_and_a_burst_that_does_not_end_now_and_then() {
+        let at = |millis| Instant::from_nanos(1) + Duration::from_millis(millis);
+        let mut burst = Burst::default();
+        burst.changed(at(0), true);
+        assert!(burst.is_due(at(0)), "the first");
+        burst.changed(at(50), true);
+        assert!(!burst.is_due(at(50)), "not again within a moment");
+        assert!(burst.is_due(at(250)));
+        burst.changed(at(600), true);
+        assert!(burst.is_due(at(600)), "after a rest");
+        // One each 100 ms, for ten seconds.
+        let mut told = 0;
+        for number in 0..100 {
+            burst.changed(at(700 + number * 100), number % 2 == 0);
+            told += u32::from(burst.is_due(at(700 + number * 100)));
+        }
+        assert_eq!(told, 4, "every two seconds, and once more soon");
     }
 }

@@ -1,5 +1,6 @@
 //! Endpoint names become addresses on threads of their own: a name server may take its time.
-use super::shared::Shared;
+use super::shared::{Order, Shared};
+use crate::watched::{self, Died};
 use std::collections::HashSet;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +24,19 @@ impl Resolver {
             return;
         }
         drop(under_way);
-        let (shared, under_way) = (Arc::clone(shared), Arc::clone(&self.under_way));
+        let under_way = Arc::clone(&self.under_way);
+        let is_over = move || _ = under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&peer);
+        let of_thread = Arc::clone(shared);
+        let over = {
+            let is_over = is_over.clone();
+            move |outcome: Result<(), Died>| {
+                is_over();
+                if let Err(died) = outcome {
+                    of_thread.order(Order::Fail(died));
+                }
+            }
+        };
+        let shared = Arc::clone(shared);
         let look_up = move || {
             let found = first_reachable((host.as_str(), port), reach);
             match found {
@@ -33,10 +46,9 @@ impl Resolver {
                 }
                 None => tracing::warn!("an endpoint's name could not be resolved; trying again when it is needed"),
             }
-            under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&peer);
         };
-        if std::thread::Builder::new().name("resolve".into()).spawn(look_up).is_err() {
-            self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&peer);
+        if watched::start("resolve", look_up, over).is_err() {
+            is_over();
         }
     }
 }

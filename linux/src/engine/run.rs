@@ -3,7 +3,8 @@
 //! Each turn reads the clock once, takes a batch from each side that has one, and drains what the tunnel wants.
 //! The tunnel is locked per batch, never across a system call, and nothing is allocated per packet.
 use super::crew::Crew;
-use super::haul::Haul;
+use super::haul::{BUNDLES, Haul};
+use super::namespace::{Abroad, Correspondent, Link, Whereabouts};
 use super::network::NetworkWatch;
 use super::resolve::Resolver;
 use super::shared::{Order, Shared};
@@ -15,6 +16,7 @@ use crate::tun::device::Device;
 use crate::udp::{Options, Socket, Sockets};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use underpass_carry::alarm::{Alarm, WallClockWatch};
 use underpass_core::config::Endpoint;
@@ -29,6 +31,12 @@ const WALL_CLOCK: u64 = 3;
 const NETWORK: u64 = 4;
 const SOCKETS_V4: u64 = 5;
 const SOCKETS_V6: u64 = 6;
+const ABROAD: u64 = 7;
+const HANDSHAKES_V4: u64 = 8;
+const HANDSHAKES_V6: u64 = 9;
+
+/// While there is data, handshake messages have every so manieth turn.
+const RESERVED: u32 = 4;
 
 /// Everything the loop owns.
 pub struct Loop {
@@ -40,11 +48,17 @@ pub struct Loop {
     alarm: Alarm,
     wall_clock: WallClockWatch,
     network: NetworkWatch,
+    /// `None`: the kernel does not tell.
+    whereabouts: Option<Whereabouts>,
+    /// There while the interface is in another network namespace.
+    correspondent: Option<Correspondent>,
     resolver: Resolver,
     yard: Yard,
     haul: Haul,
     crew: Crew,
     is_up: bool,
+    /// Turns that handshake messages waited for the sake of data.
+    passed_over: u32,
 }
 
 impl Loop {
@@ -74,6 +88,7 @@ impl Loop {
         let yard = Yard::new(shared.tunnel().layout());
         let (haul, is_up) = (Haul::new(&device), device.is_up().unwrap_or(false));
         let resolver = Resolver::default();
+        let whereabouts = Whereabouts::at_home(&device).ok();
         Ok(Self {
             shared,
             device,
@@ -83,11 +98,14 @@ impl Loop {
             alarm,
             wall_clock,
             network,
+            whereabouts,
+            correspondent: None,
             resolver,
             yard,
             haul,
             crew,
             is_up,
+            passed_over: 0,
         })
     }
 
@@ -102,17 +120,21 @@ impl Loop {
     }
 
     fn turn(&mut self) -> Result<(), Ended> {
-        let mut events = [EpollEvent::empty(); 8];
+        let mut events = [EpollEvent::empty(); 10];
         let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
             Ok(count) => count,
             Err(Errno::EINTR) => 0,
             Err(errno) => return Err(Ended::Failed(HostError::system("waiting for work", errno.into()))),
         };
         let now = clock::now();
+        let (mut data, mut handshakes) = (false, [false; 2]);
         for event in &events[..count] {
             match event.data() {
                 OWNERS => self.obey()?,
-                INTERFACE => self.carry_out(now)?,
+                INTERFACE => {
+                    self.carry_out(now)?;
+                    data = true;
+                }
                 ALARM => self.alarm.ring(),
                 WALL_CLOCK => {
                     if let Err(errno) = self.wall_clock.acknowledge() {
@@ -125,9 +147,16 @@ impl Loop {
                         self.look_at_interface(now)?;
                     }
                 }
-                token => self.carry_in(now, token == SOCKETS_V6)?,
+                ABROAD => {
+                    self.correspondent.iter().for_each(Correspondent::listen);
+                    self.look_at_interface(now)?;
+                }
+                HANDSHAKES_V4 => handshakes[0] = true,
+                HANDSHAKES_V6 => handshakes[1] = true,
+                token => data |= self.carry_in(now, token == SOCKETS_V6)?,
             }
         }
+        self.carry_handshakes(now, data, handshakes)?;
         if self.network.settled(now) {
             self.network_changed(now);
         }
@@ -146,19 +175,43 @@ impl Loop {
         })
     }
 
-    /// Network to interface.
-    fn carry_in(&mut self, now: Instant, from_v6: bool) -> Result<(), Ended> {
-        let Some(socket) = self.sockets.each().find(|socket| socket.is_v6() == from_v6) else { return Ok(()) };
-        match self.haul.receive(socket) {
+    /// Network to interface. Returns whether there was anything.
+    fn carry_in(&mut self, now: Instant, from_v6: bool) -> Result<bool, Ended> {
+        let Some(socket) = self.sockets.each().find(|socket| socket.is_v6() == from_v6) else { return Ok(false) };
+        let received = self.haul.receive(BUNDLES, |bufs, meta| socket.receive(bufs, meta));
+        self.take_in(now, received)
+    }
+
+    /// Handshake messages of the families that have some. Data comes first, but not every time: whoever is new must get in
+    /// while others carry much.
+    fn carry_handshakes(&mut self, now: Instant, data: bool, waiting: [bool; 2]) -> Result<(), Ended> {
+        if data && self.passed_over + 1 < RESERVED {
+            self.passed_over += 1;
+            return Ok(());
+        }
+        self.passed_over = 0;
+        for from_v6 in [false, true].into_iter().filter(|from_v6| waiting[usize::from(*from_v6)]) {
+            let socket = self.sockets.each().find(|socket| socket.is_v6() == from_v6);
+            let Some(lane) = socket.and_then(Socket::lane) else { continue };
+            let received = self.haul.receive(BUNDLES, |bufs, meta| lane.receive(bufs, meta));
+            self.take_in(now, received)?;
+        }
+        Ok(())
+    }
+
+    /// What was received goes where it belongs. Returns whether there was anything.
+    fn take_in(&mut self, now: Instant, received: std::io::Result<bool>) -> Result<bool, Ended> {
+        match received {
             Ok(true) => {
                 self.haul.open(self.shared.mutex(), now, &mut self.crew);
                 self.haul.reply(&self.sockets);
-                self.haul.deliver(&self.device).map_err(|_| Ended::InterfaceDeleted)
+                self.haul.deliver(&self.device).map_err(|_| Ended::InterfaceDeleted)?;
+                Ok(true)
             }
-            Ok(false) => Ok(()),
+            Ok(false) => Ok(false),
             Err(error) => {
                 tracing::debug!(%error, "receiving failed");
-                Ok(())
+                Ok(false)
             }
         }
     }
@@ -202,6 +255,7 @@ impl Loop {
         for order in self.shared.take_orders() {
             match order {
                 Order::Stop => return Err(Ended::Stopped),
+                Order::Fail(died) => return Err(Ended::Failed(died.into())),
                 Order::ListenPort(port, answer) => _ = answer.send(self.move_to(port)),
                 Order::Mark(mark, answer) => {
                     let outcome = self.sockets.set_mark(mark);
@@ -218,7 +272,7 @@ impl Loop {
         if port == self.sockets.port() {
             return Ok(());
         }
-        let options = Options { mark: self.sockets.mark(), offload: self.offload, protect: None };
+        let options = Options { mark: self.sockets.mark(), offload: self.offload, lane: true, protect: None };
         let sockets = Sockets::bind(port, options)?;
         watch_sockets(&self.epoll, &sockets)?;
         self.sockets = sockets;
@@ -229,7 +283,7 @@ impl Loop {
 
     /// Someone may have changed our interface.
     fn look_at_interface(&mut self, now: Instant) -> Result<(), Ended> {
-        let Ok(mtu) = self.device.mtu() else { return self.interface_unreadable() };
+        let Link { mtu, is_up } = self.look()?;
         if mtu != self.yard.layout.mtu() {
             let changed = self.shared.tunnel().configure(now, &[Change::Mtu(mtu)]);
             match changed {
@@ -237,7 +291,6 @@ impl Loop {
                 Err(error) => tracing::warn!(mtu, %error, "the tunnel did not follow the interface"),
             }
         }
-        let is_up = self.device.is_up().unwrap_or(self.is_up);
         if is_up != self.is_up {
             self.is_up = is_up;
             self.shared.tell(&HostEvent::LinkChanged(is_up));
@@ -245,16 +298,45 @@ impl Loop {
         Ok(())
     }
 
-    /// An interface whose MTU cannot be read was deleted, or moved to another namespace, where it works on. Nothing tells
-    /// us there whether it is up, so it counts as up.
-    fn interface_unreadable(&mut self) -> Result<(), Ended> {
-        let mut probe = [0; 1];
-        match nix::unistd::read(&self.device, &mut probe) {
-            Err(Errno::EBADFD) => Err(Ended::InterfaceDeleted),
-            _ => {
-                self.is_up = true;
-                Ok(())
+    /// What the interface is like, wherever it is. Where nobody tells, it is taken for unchanged, and for up.
+    fn look(&mut self) -> Result<Link, Ended> {
+        let unknown = Link { mtu: self.yard.layout.mtu(), is_up: true };
+        match self.whereabouts.as_ref().map(|whereabouts| whereabouts.abroad(&self.device)) {
+            Some(Err(Errno::EBADFD)) => return Err(Ended::InterfaceDeleted),
+            Some(Ok(Some(abroad))) => {
+                let link = self.look_abroad(&abroad);
+                return Ok(link.inspect_err(|error| tracing::warn!(%error, "the interface moved")).unwrap_or(unknown));
             }
+            Some(Ok(None)) if self.correspondent.take().is_some() => self.come_home(),
+            _ => {}
+        }
+        if let (Ok(mtu), is_up) = (self.device.mtu(), self.device.is_up()) {
+            return Ok(Link { mtu, is_up: is_up.unwrap_or(self.is_up) });
+        }
+        // It was deleted, or moved where a kernel before 5.11 does not tell.
+        match nix::unistd::read(&self.device, &mut [0; 1]) {
+            Err(Errno::EBADFD) => Err(Ended::InterfaceDeleted),
+            _ => Ok(unknown),
+        }
+    }
+
+    fn look_abroad(&mut self, abroad: &Abroad) -> Result<Link, HostError> {
+        if self.correspondent.is_none() {
+            let correspondent = Correspondent::new().map_err(unwatched)?;
+            self.epoll.add(&correspondent, EpollEvent::new(EpollFlags::EPOLLIN, ABROAD)).map_err(unwatched)?;
+            self.correspondent = Some(correspondent);
+        }
+        let name = self.device.present_name().map_err(|source| HostError::system("reading a name", source))?;
+        let looked = self.correspondent.as_ref().map(|correspondent| correspondent.look(&name, abroad));
+        looked.unwrap_or(Err(Errno::ENODEV)).map_err(unwatched)
+    }
+
+    /// The interface is back, perhaps by another number and name.
+    fn come_home(&mut self) {
+        if let Ok(name) = self.device.present_name()
+            && let Ok(index) = nix::net::if_::if_nametoindex(name.as_str())
+        {
+            self.network.follow(index, &name);
         }
     }
 
@@ -280,14 +362,15 @@ fn name_to_resolve(tunnel: &Tunnel, event: &Event) -> Option<(String, u16)> {
 
 /// Wakes the loop when datagrams wait; sockets it knows already stay known.
 fn watch_sockets(epoll: &Epoll, sockets: &Sockets) -> Result<(), HostError> {
-    let add = |socket: &Socket| {
-        let token = if socket.is_v6() { SOCKETS_V6 } else { SOCKETS_V4 };
-        match epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, token)) {
-            Ok(()) | Err(Errno::EEXIST) => Ok(()),
-            Err(errno) => Err(unwatched(errno)),
-        }
+    let add = |socket: BorrowedFd<'_>, token| match epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, token)) {
+        Ok(()) | Err(Errno::EEXIST) => Ok(()),
+        Err(errno) => Err(unwatched(errno)),
     };
-    sockets.each().try_for_each(add)
+    sockets.each().try_for_each(|socket| {
+        let (data, handshakes) = if socket.is_v6() { (SOCKETS_V6, HANDSHAKES_V6) } else { (SOCKETS_V4, HANDSHAKES_V4) };
+        add(socket.as_fd(), data)?;
+        socket.lane().map_or(Ok(()), |lane| add(lane.as_fd(), handshakes))
+    })
 }
 
 fn unwatched(errno: Errno) -> HostError {

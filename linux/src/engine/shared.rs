@@ -2,6 +2,7 @@
 use super::{Ended, HostEvent};
 use crate::clock;
 use crate::error::HostError;
+use crate::watched::Died;
 use nix::sys::eventfd::EventFd;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -16,6 +17,8 @@ const EVENTS: usize = 1024;
 pub enum Order {
     /// End.
     Stop,
+    /// End, for a thread that the loop works with died.
+    Fail(Died),
     /// Move the sockets to a port.
     ListenPort(u16, SyncSender<Result<(), HostError>>),
     /// Mark datagrams.

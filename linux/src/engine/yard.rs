@@ -147,7 +147,7 @@ impl Yard {
         while self.trains[..last].iter().any(Option::is_none) {
             match means.crew.take_back() {
                 Some((number, Work::Seal(train))) => self.trains[number] = Some(train),
-                Some((_, Work::Open(_))) => {}
+                Some(_) => {}
                 None => break,
             }
         }

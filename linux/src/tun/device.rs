@@ -4,11 +4,14 @@ use crate::error::{HostError, errno};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::unistd::{AccessFlags, access};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use tun_rs::{DeviceBuilder, SyncDevice};
 
+/// The device that interfaces are made by.
+const TUN: &str = "/dev/net/tun";
 /// Bytes one read may yield: the header and the longest packet there is.
 pub const READ_LEN: usize = vnet::LEN + 65536;
 
@@ -42,7 +45,7 @@ impl Device {
     pub fn create(name: &str, mtu: u16, offload: bool) -> Result<Self, HostError> {
         check_name(name)?;
         let failed = |doing| move |source| HostError::tun(name, doing, source);
-        if !Path::new("/dev/net/tun").exists() {
+        if !Path::new(TUN).exists() {
             return Err(HostError::TunMissing);
         }
         let build = |offload| {
@@ -81,6 +84,14 @@ impl Device {
     #[must_use]
     pub fn takes_bundles(&self) -> bool {
         self.offload
+    }
+
+    /// What the interface is called at present, in whatever network namespace it is.
+    ///
+    /// # Errors
+    /// The system's; also when the interface was deleted.
+    pub fn present_name(&self) -> io::Result<String> {
+        self.tun.name()
     }
 
     /// The interface's MTU at present.
@@ -172,6 +183,7 @@ fn index_of(tun: &SyncDevice) -> io::Result<u32> {
 fn why_not_created(name: &str, error: io::Error) -> HostError {
     match errno(&error) {
         Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => HostError::TunMissing,
+        Errno::EACCES if access(TUN, AccessFlags::R_OK | AccessFlags::W_OK).is_err() => HostError::TunClosed,
         Errno::EBUSY | Errno::EEXIST => HostError::NameTaken { name: name.into() },
         Errno::EINVAL if if_nametoindex(name).is_ok() => HostError::NameTaken { name: name.into() },
         _ => HostError::tun(name, "creating it", error),

@@ -6,7 +6,7 @@ use crate::source::{Flat, flatten};
 const STD: &[&str] = &["core/src/crypto/fast/dh.rs"];
 /// Paths that mean time, randomness, threads or shared state.
 const AMBIENT: &[&str] = &["std", "getrandom", "rand", "spin", "once_cell", "atomic", "OsRng", "thread_local"];
-/// Files in which `unsafe` is allowed: two prepare what is forked (its namespace, and its signals), one looks at memory that was wiped, one becomes
+/// Files in which `unsafe` is allowed: two ask the kernel what nobody wraps, two prepare what is forked (its namespace, and its signals), one looks at memory that was wiped, one becomes
 /// nobody, allocators count, a test forks, datagrams are listed for the kernel, the C interface touches memory of C, the clock of Kotlin and Swift is asked of the system, JNI lends memory of Java and hands over descriptors, Swift lends its own, its fuzz target reads the texts it hands out, and a
 /// measurement calls the C interface of another.
 const UNSAFE: &[&str] = &[
@@ -18,6 +18,8 @@ const UNSAFE: &[&str] = &[
     "bindings/c/src/no_os.rs",
     "fuzz/src/c_api/ask.rs",
     "linux/carry/src/udp/many.rs",
+    "linux/src/confine/kernel.rs",
+    "linux/src/engine/namespace/kernel.rs",
     "linux/src/demo/stage/machine.rs",
     "linux/src/demo/stage/start.rs",
     "core/tests/crypto_keys.rs",
@@ -128,6 +130,21 @@ pub fn manners(source: &Source) -> Vec<String> {
     findings
 }
 
+/// Threads of the Linux host that start elsewhere than at the door where their end is noticed.
+#[must_use]
+pub fn unwatched_threads(source: &Source) -> Vec<String> {
+    let tokens = flatten(&source.tokens);
+    let starts = |at: usize| tokens.get(at).is_some_and(|token| token.text == "Builder" || token.text == "spawn");
+    let watched = source.path == "linux/src/watched.rs" || source.path.starts_with("linux/src/demo/");
+    tokens
+        .iter()
+        .enumerate()
+        .filter(|(at, token)| token.text == "thread" && next_is(&tokens, *at, "::") && starts(at + 2))
+        .filter(|(_, token)| !watched && !source.is_test_line(token.line))
+        .map(|(_, token)| format!("{}:{}: a thread that nobody watches", source.path, token.line))
+        .collect()
+}
+
 /// Inner attributes that must be at the root of the core, or of a room that reads bytes: `promises` are what they hold.
 #[must_use]
 pub fn missing_promises(root: &Source, promises: &[&str]) -> Vec<String> {
@@ -228,6 +245,22 @@ mod tests {
             ("#[cfg(test)] mod tests { fn f() { println!(\"x\"); } }", 0),
         ] {
             assert_eq!(manners(&Source::new("bindings/c/src/a.rs", text)).len(), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn threads_that_nobody_watches_are_found() {
+        let spawn = "fn f() { std::thread::spawn(g); }";
+        let test = "#[cfg(test)] mod tests { fn f() { thread::spawn(g); } }";
+        for (path, text, found) in [
+            ("linux/src/cli/serve.rs", spawn, 1),
+            ("linux/src/cli/serve.rs", "fn f() { thread::Builder::new(); }", 1),
+            ("linux/src/cli/serve.rs", "fn f() { thread::sleep(x); }", 0),
+            ("linux/src/cli/serve.rs", test, 0),
+            ("linux/src/watched.rs", spawn, 0),
+            ("linux/src/demo/web.rs", spawn, 0),
+        ] {
+            assert_eq!(unwatched_threads(&Source::new(path, text)).len(), found, "{path}: {text}");
         }
     }
 

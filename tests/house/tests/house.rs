@@ -82,6 +82,12 @@ fn unsafe_code_is_glue_with_reasons() {
 }
 
 #[test]
+fn no_thread_of_the_linux_host_ends_unnoticed() {
+    let sources = Tree::here().rust("linux/src/");
+    none("threads start by watched::start", sources.iter().flat_map(purity::unwatched_threads).collect());
+}
+
+#[test]
 fn lesson_28_the_c_interface_has_no_state_no_hook_and_no_voice() {
     let sources = Tree::here().rust("bindings/c/src/");
     assert!(sources.len() > 10);

@@ -68,7 +68,7 @@ impl Pump {
         protect: Protect,
         on_stopped: Option<OnStopped>,
     ) -> Result<Self, (PumpError, OwnedFd)> {
-        Self::start_by(tunnel, tun, Options { mark: 0, offload: true, protect: Some(protect) }, on_stopped)
+        Self::start_by(tunnel, tun, Options { mark: 0, offload: true, lane: false, protect: Some(protect) }, on_stopped)
     }
 
     fn start_by(
@@ -139,7 +139,7 @@ impl Pump {
         let sockets = Sockets::bind(0, self.options.clone()).inspect_err(|fault| {
             say(LogLevel::Error, format_args!("no new sockets: {fault}"));
         })?;
-        self.shared.ask(|answer| Order::Rebind(sockets, answer)).unwrap_or(Err(PumpError::Ended))
+        self.shared.ask(|answer| Order::Rebind(sockets.into(), answer)).unwrap_or(Err(PumpError::Ended))
     }
 
     /// Goes on with another interface. The one that was there comes back.

@@ -142,7 +142,7 @@ impl Loop {
                     answer_ended(orders.collect());
                     return Err(Last::Stopped);
                 }
-                Order::Rebind(sockets, answer) => _ = answer.send(self.rebind(sockets)),
+                Order::Rebind(sockets, answer) => _ = answer.send(self.rebind(*sockets)),
                 Order::ReplaceTun(tun, answer) => _ = answer.send(self.replace_tun(tun)),
             }
         }

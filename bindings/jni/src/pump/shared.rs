@@ -17,7 +17,7 @@ pub(crate) enum Order {
     /// End.
     Stop,
     /// Go on with these sockets.
-    Rebind(Sockets, SyncSender<Result<(), PumpError>>),
+    Rebind(Box<Sockets>, SyncSender<Result<(), PumpError>>),
     /// Go on with this interface.
     ReplaceTun(Tun, SyncSender<Replaced>),
 }

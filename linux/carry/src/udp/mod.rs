@@ -2,14 +2,20 @@
 //!
 //! - `Sockets` is a pair on one port; a machine that lacks one family has the other;
 //! - `socket` is one of them: opened, and read in batches;
+//! - `lane` is a queue of its own for handshake messages;
 //! - `send` sends what the kernel takes at once, and copes with what it does not take;
-//! - `many` sends them where the kernel takes no bundles;
+//! - `many` sends them where the kernel takes no bundles, which `bundling` remembers;
+//! - `patience` is how long they wait for room;
 //! - `options` are the knobs.
+mod bundling;
+mod lane;
 mod many;
 mod options;
+mod patience;
 mod send;
 mod socket;
 
+pub use lane::Lane;
 pub use send::{MAX_DATAGRAM, Run, Sent, meaning};
 pub use socket::Socket;
 
@@ -30,6 +36,8 @@ pub struct Options {
     pub mark: u32,
     /// Whether datagrams cross in bundles.
     pub offload: bool,
+    /// Whether handshake messages have a queue of their own, where the kernel can.
+    pub lane: bool,
     /// Asked about each socket before anything is done with it. `false`: it is not used.
     pub protect: Option<Protect>,
 }
@@ -122,7 +130,7 @@ impl Sockets {
     /// The network is another: tries again what failed before, and opens the socket of a family that was missing.
     /// Returns whether one was opened.
     pub fn refresh(&mut self) -> bool {
-        self.each().for_each(|socket| socket.too_large.set(usize::MAX));
+        self.each().for_each(|socket| socket.bundling.forget());
         let mut added = false;
         for (socket, is_v6) in [(&mut self.v4, false), (&mut self.v6, true)] {
             if socket.is_none() {

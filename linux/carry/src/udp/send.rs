@@ -1,4 +1,5 @@
 //! Sending runs of datagrams, and what to do when the kernel refuses.
+use super::bundling::{is_about_bundle, may_leave_singly};
 use super::many;
 use super::socket::Socket;
 use crate::fault::errno;
@@ -7,13 +8,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use quinn_udp::{EcnCodepoint, Transmit, UdpSockRef};
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Instant;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Path, SendError};
 
 /// Bytes of the longest datagram IPv4 carries, and of the longest run sent at once.
 pub const MAX_DATAGRAM: usize = 65507;
-/// Milliseconds a run waits for room in the socket's buffer before it is dropped.
-const PATIENCE: u8 = 50;
 
 /// Datagrams for one destination, one behind the other.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +60,9 @@ impl Socket {
     pub fn send(&self, run: &Run<'_>) -> Sent {
         let mut run = *run;
         let mut sent = Sent::Yes;
+        let mut bundles = self.offload && self.bundling.allows(run.size);
         while !run.datagrams.is_empty() {
-            let count = self.bundle(run.size);
+            let count = if bundles { self.most_at_once(run.size) } else { 1 };
             if count == 1 && run.datagrams.len() > run.size && self.send_many(&mut run) {
                 continue;
             }
@@ -74,16 +75,18 @@ impl Socket {
                 }
                 Err(errno) => errno,
             };
+            self.forgive(errno);
             if run.path.local.is_some() && is_about_source(errno) {
                 // The address may have gone with a network we left; the bundle was not at fault.
-                self.forgive(errno);
                 run.path.local = None;
                 sent = Sent::FromElsewhere;
-            } else if now.len() > run.size {
-                // EIO: the device cannot sum them. Else the path is too narrow for datagrams of this size.
-                self.too_large.set(if errno == Errno::EIO { 0 } else { run.size });
-                self.forgive(errno);
+            } else if now.len() > run.size && may_leave_singly(errno) {
+                if is_about_bundle(errno) {
+                    self.bundling.refused(errno, run.size);
+                    bundles = false;
+                }
                 if let Err((errno, lost)) = self.send_singly(&part) {
+                    self.forgive(errno);
                     return Sent::Failed(errno, lost + later.len());
                 }
                 run.datagrams = later;
@@ -105,13 +108,9 @@ impl Socket {
         }
     }
 
-    /// How many datagrams of `size` bytes are sent at once.
-    fn bundle(&self, size: usize) -> usize {
-        if self.offload && size < self.too_large.get() {
-            self.state.borrow().max_gso_segments().min(MAX_DATAGRAM / size).max(1)
-        } else {
-            1
-        }
+    /// How many datagrams of `size` bytes the kernel takes in one bundle.
+    fn most_at_once(&self, size: usize) -> usize {
+        self.state.borrow().max_gso_segments().min(MAX_DATAGRAM / size).max(1)
     }
 
     /// Two errors make quinn-udp give up bundles and ECN for good, whatever they were about.
@@ -149,10 +148,14 @@ impl Socket {
         }
     }
 
-    /// Waits until the socket's buffer has room: that is what slows down who sends into the tunnel.
+    /// Waits until the socket's buffer has room, as long as its patience lasts: that is what slows down who sends into the
+    /// tunnel.
     fn wait_for_room(&self) -> Result<(), Errno> {
+        let millis = self.patience.left(Instant::now()).ok_or(Errno::EAGAIN)?;
         let mut fds = [PollFd::new(self.io.as_fd(), PollFlags::POLLOUT)];
-        match poll(&mut fds, PollTimeout::from(PATIENCE)) {
+        let outcome = poll(&mut fds, PollTimeout::from(millis));
+        self.patience.spend(Instant::now());
+        match outcome {
             Ok(0) => Err(Errno::EAGAIN),
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),

@@ -1,24 +1,29 @@
 //! One socket: opening it, and receiving in batches.
+use super::bundling::Bundling;
+use super::lane::Lane;
+use super::patience::Patience;
 use super::{Options, options};
 use crate::fault::{Fault, errno};
 use nix::errno::Errno;
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, SockAddr, Type};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
 
 /// A UDP socket of one address family, bound to all addresses.
 #[derive(Debug)]
 pub struct Socket {
     pub(super) io: socket2::Socket,
     pub(super) state: RefCell<UdpSocketState>,
-    /// Datagrams of this size and larger are not bundled: the kernel refused it.
-    pub(super) too_large: Cell<usize>,
+    pub(super) bundling: Bundling,
+    pub(super) patience: Patience,
     port: u16,
     is_v6: bool,
     pub(super) offload: bool,
+    lane: Option<Lane>,
 }
 
 impl Socket {
@@ -53,8 +58,10 @@ impl Socket {
             options::set_bundling(&io, false);
         }
         let port = bound.as_socket().map_or(port, |address| address.port());
-        let socket =
-            Self { io, state: state.into(), too_large: Cell::new(usize::MAX), port, is_v6, offload: options.offload };
+        let (bundling, patience) = (Bundling::new(), Patience::new(Instant::now()));
+        let lane = if options.lane { Lane::beside(&io, is_v6).ok() } else { None };
+        let state = state.into();
+        let socket = Self { io, state, bundling, patience, port, is_v6, offload: options.offload, lane };
         if options.mark != 0 {
             socket.set_mark(options.mark)?;
         }
@@ -91,6 +98,12 @@ impl Socket {
     /// `WouldBlock` when nothing waits; otherwise the system's.
     pub fn receive(&self, bufs: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> io::Result<usize> {
         self.state.borrow().recv(UdpSockRef::from(&self.io), bufs, meta)
+    }
+
+    /// Where handshake messages arrive, if they have a queue of their own.
+    #[must_use]
+    pub fn lane(&self) -> Option<&Lane> {
+        self.lane.as_ref()
     }
 
     /// How many datagrams the kernel may receive as one bundle; 1: it does not gather them.

@@ -143,6 +143,14 @@ fn an_unreachable_destination_fails_and_harms_nothing() {
         a.send(&Run { path: broadcast, ecn: Ecn::NotCapable, datagrams: &datagrams, size: 1000 }),
         Sent::Failed(Errno::EACCES, 2000)
     ));
+    let socket = a.of(&broadcast.remote).expect("IPv4");
+    assert!(socket.bundling.allows(1000) && socket.state.borrow().max_gso_segments() > 1, "bundles survive");
+    // Nor does one that is about a single datagram, where quinn-udp gives bundles up.
+    let nowhere = to(Ipv4Addr::LOCALHOST, 0);
+    let refused = a.send(&Run { path: nowhere, ecn: Ecn::NotCapable, datagrams: &datagrams[..9], size: 9 });
+    assert!(matches!(refused, Sent::Failed(Errno::EINVAL, 9)), "{refused:?}");
+    let socket = a.of(&broadcast.remote).expect("IPv4");
+    assert!(socket.bundling.allows(1000) && socket.state.borrow().max_gso_segments() > 1, "bundles survive");
     let path = to(Ipv4Addr::LOCALHOST, b.port());
     assert_eq!(a.send(&Run { path, ecn: Ecn::NotCapable, datagrams: &datagrams, size: 1000 }), Sent::Yes);
     assert_eq!(receive(b.of(&path.remote).expect("IPv4"), 2000).len(), 2);

@@ -77,7 +77,7 @@ impl End {
         let (number, guard) = (tun.as_raw_fd(), Guard::default());
         let (tell, stopped) = channel();
         let on_stopped = Box::new(move |error| _ = tell.send(error));
-        let options = Options { mark: 0, offload, protect: Some(guard.protect()) };
+        let options = Options { mark: 0, offload, lane: false, protect: Some(guard.protect()) };
         let pump = Pump::start_by(Arc::clone(&tunnel), tun, options, Some(on_stopped));
         let pump = pump.map_err(|(error, _)| error).expect("it starts");
         Self { tunnel, pump, guard, world, number, stopped }
