@@ -6,6 +6,7 @@
 use super::environment::Environment;
 use super::{Outcome, serve, signals};
 use crate::engine::EngineConfig;
+use crate::notify;
 use crate::quick::file::read_all;
 use anyhow::{anyhow, bail};
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
@@ -39,9 +40,16 @@ pub fn run(name: &str, foreground: bool) -> Outcome {
         Ok(role) => return run_in_background(name, role == CONFIGURED, &environment),
         Err(_) if foreground || environment.foreground => {
             environment.start_log();
-            serve::serve(environment.apply(EngineConfig::new(name)), &signals::heard(), |_| Ok(()))?;
+            let ready = |_: &str| {
+                notify::ready();
+                Ok(())
+            };
+            serve::serve(environment.apply(EngineConfig::new(name)), &signals::heard(), ready)?;
         }
-        Err(_) => drop(start(name, None)?),
+        Err(_) => {
+            start(name, None)?;
+            notify::ready();
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -106,6 +114,7 @@ fn run_in_background(name: &str, configured: bool, environment: &Environment) ->
         // It has left the terminal, and with it what was ignored there.
         serve::serve(environment.apply(config), &signals::ALL, |name| {
             is_ready = true;
+            notify::main_process();
             report_ready(name, environment.keep_stderr)
         })
     });

@@ -2,6 +2,7 @@
 use super::args::Up;
 use super::host::{ThisMachine, exists};
 use super::{Outcome, check};
+use crate::notify;
 use crate::quick::{Action, ConfigFile, Facts, Plan, carry_out, mask};
 use anyhow::bail;
 use nix::unistd::geteuid;
@@ -30,6 +31,7 @@ pub fn run(up: &Up) -> Outcome {
     config.fwmark = Some(plan.mark).filter(|mark| *mark != 0);
     let mut host = ThisMachine::new(&file.name, Some(config))?;
     carry_out(&plan, &mut host)?;
+    notify::ready();
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,6 +2,7 @@
 use super::invocation::Invocation;
 use super::mask;
 use super::step::Family;
+use crate::notify;
 use anyhow::{anyhow, bail};
 use std::env;
 use std::io::Write;
@@ -79,6 +80,7 @@ pub fn shell(script: &str, interrupted: &AtomicBool) -> anyhow::Result<()> {
     let mut child = Command::new(&shell)
         .arg("-c")
         .arg(script)
+        .env_remove(notify::VARIABLE)
         .spawn()
         .map_err(|error| anyhow!("{} cannot be run: {error}", shell.display()))?;
     let mut pause = Duration::from_millis(1);
