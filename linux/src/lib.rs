@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod control;
 pub mod demo;
+pub mod dns;
 pub mod engine;
 pub mod error;
 pub mod notify;

@@ -85,6 +85,8 @@ impl Host for ThisMachine {
         match action {
             Action::Shell(command) => machine::shell(command, &self.interrupted),
             Action::Run(invocation) => machine::run(invocation),
+            Action::SetDns(dns) => dns.set(),
+            Action::UnsetDns(dns) => dns.unset(),
             Action::StartTunnel => self.start(),
             Action::StopTunnel => self.stop(),
             Action::Setting { path, value } => fs::write(Path::new("/proc/sys").join(path), value)

@@ -1,9 +1,9 @@
 //! One step of a plan: what does it, and what undoes it.
 use super::firewall::Firewall;
 use super::invocation::Invocation;
+use crate::dns::Dns;
 use ipnet::IpNet;
 use std::fmt;
-use std::net::IpAddr;
 
 /// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,14 +67,7 @@ pub enum Step {
         mtu: u16,
     },
     /// Announces name servers and search domains.
-    Dns {
-        /// What resolvconf calls the interface.
-        record: String,
-        /// Name servers.
-        servers: Vec<IpAddr>,
-        /// Domains to search.
-        search: Vec<String>,
-    },
+    Dns(Dns),
     /// Sends a network through the tunnel.
     Route {
         /// The network.
@@ -121,6 +114,10 @@ pub enum Action {
         /// What to write.
         value: &'static str,
     },
+    /// Tells the machine's resolvers of name servers.
+    SetDns(Dns),
+    /// Takes that back.
+    UnsetDns(Dns),
     /// Deletes the rule that diverts to `table`.
     DeleteDivertRule {
         /// IPv4 or IPv6.
@@ -147,9 +144,7 @@ impl Step {
             Self::Start => Action::StartTunnel,
             Self::Address(address) => ip(format!("{} address add {address} dev {name}", Family::of(address).option())),
             Self::LinkUp { mtu } => ip(format!("link set mtu {mtu} up dev {name}")),
-            Self::Dns { record, servers, search } => Action::Run(
-                Invocation::new("resolvconf", &format!("-a {record} -m 0 -x")).reading(resolv_conf(servers, search)),
-            ),
+            Self::Dns(dns) => Action::SetDns(dns.clone()),
             Self::Route { network, table } => {
                 let table = table.as_ref().map(|table| format!(" table {table}")).unwrap_or_default();
                 ip(format!("{} route add {network} dev {name}{table}", Family::of(network).option()))
@@ -170,7 +165,7 @@ impl Step {
     pub fn undoes(&self) -> Option<Action> {
         match self {
             Self::Start => Some(Action::StopTunnel),
-            Self::Dns { record, .. } => Some(Action::Run(Invocation::new("resolvconf", &format!("-d {record} -f")))),
+            Self::Dns(dns) => Some(Action::UnsetDns(dns.clone())),
             Self::DivertRule { family, table } => Some(Action::DeleteDivertRule { family: *family, table: *table }),
             Self::MainRule { family, table } => Some(Action::DeleteMainRule { family: *family, table: *table }),
             Self::Firewall(firewall) => Some(Action::Run(firewall.remove())),
@@ -181,20 +176,14 @@ impl Step {
     }
 }
 
-fn resolv_conf(servers: &[IpAddr], search: &[String]) -> String {
-    let mut text: String = servers.iter().map(|server| format!("nameserver {server}\n")).collect();
-    if !search.is_empty() {
-        text.push_str(&format!("search {}\n", search.join(" ")));
-    }
-    text
-}
-
 /// As one would type it into a shell; what no command does is said in a comment.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shell(command) => f.write_str(command),
             Self::Run(invocation) => invocation.fmt(f),
+            Self::SetDns(dns) => dns.fmt(f),
+            Self::UnsetDns(dns) => f.write_str(&dns.undoing()),
             Self::StartTunnel => f.write_str("# create the interface and start the tunnel"),
             Self::StopTunnel => f.write_str("# delete the interface, which ends the tunnel"),
             Self::Setting { path, value } => write!(f, "echo {value} > /proc/sys/{path}"),
