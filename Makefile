@@ -1,9 +1,10 @@
 # The commands people type. `make help` lists them.
 PREFIX ?= /usr/local
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 CARGO ?= cargo
 
-.PHONY: help setup build demo quick interop test bench bench-quick install install-command install-c uninstall-c
+.PHONY: help setup build demo quick interop test bench bench-quick install install-command install-files install-c uninstall uninstall-command uninstall-c deb
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,13 +38,33 @@ bench-quick: ## a taste of that in under two minutes, once built; writes nothing
 
 install: install-command install-c ## install the command and the C library into DESTDIR and PREFIX (default /usr/local)
 
-install-command: build ## install the command, man pages and completions alone
+install-command: build ## install the command, manual, completions and units of systemd alone
+	@$(MAKE) --no-print-directory install-files
+
+# What is built already.
+share = $(DESTDIR)$(PREFIX)/share
+units = underpass@.service underpass-lockdown.service underpass.target
+completions = bash-completion/completions/underpass zsh/site-functions/_underpass fish/vendor_completions.d/underpass.fish
+install-files:
 	install -D -m 755 target/release/underpass $(DESTDIR)$(PREFIX)/bin/underpass
-	target/release/underpass man --output-dir $(DESTDIR)$(PREFIX)/share/man/man1
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
-	target/release/underpass completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/underpass
-	target/release/underpass completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_underpass
-	target/release/underpass completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/underpass.fish
+	target/release/underpass man --output-dir $(share)/man
+	install -d $(dir $(addprefix $(share)/,$(completions))) $(DESTDIR)$(UNITDIR)
+	target/release/underpass completions bash > $(share)/$(word 1,$(completions))
+	target/release/underpass completions zsh > $(share)/$(word 2,$(completions))
+	target/release/underpass completions fish > $(share)/$(word 3,$(completions))
+	for unit in $(units); do \
+		sed 's|@BINDIR@|$(PREFIX)/bin|g' linux/packaging/$$unit > $(DESTDIR)$(UNITDIR)/$$unit && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit; \
+	done
+
+uninstall: uninstall-command uninstall-c ## take all of it away again
+
+uninstall-command: ## take the command away again; configurations stay
+	rm -f $(DESTDIR)$(PREFIX)/bin/underpass $(addprefix $(share)/,$(completions)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(units))
+	rm -f $(share)/man/man8/underpass.8 $(share)/man/man8/underpass-*.8 $(share)/man/man5/underpass.conf.5
+
+deb: build ## make a Debian package of the command: target/deb (needs debhelper)
+	linux/packaging/deb.sh target/deb
 
 install-c: ## install the C library alone: headers, static and shared, pkg-config, CMake (see bindings/c/Makefile)
 	@tests/setup.sh build

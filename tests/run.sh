@@ -142,6 +142,7 @@ all() {
     step swift-names tests/swift/selectors.sh
     step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     step build cargo build --release -p underpass-linux
+    step package tests/package.sh
     step build-router tests/c/router.sh
     wait "$lane"
     lane=

@@ -233,11 +233,14 @@ fn completions_and_man_pages_know_every_command() {
     }
     assert!(run(&["man"]).1.starts_with(".ie"), "troff");
     let directory = tempfile::tempdir().expect("temporary directory");
-    let pages = directory.path().join("man1");
+    let pages = directory.path().join("man");
     assert_eq!(run(&["man", "--output-dir", pages.to_str().expect("text")]).0, 0);
-    for page in ["underpass", "underpass-up", "underpass-show", "underpass-check"] {
-        assert!(pages.join(format!("{page}.1")).exists(), "{page}");
+    for page in ["man8/underpass.8", "man8/underpass-up.8", "man8/underpass-show.8", "man5/underpass.conf.5"] {
+        assert!(pages.join(page).exists(), "{page}");
     }
+    assert!(run(&["man", "underpass.conf"]).1.starts_with(".TH underpass.conf 5"), "one page");
+    let (code, _, err) = run(&["man", "underpass-dance"]);
+    assert!(code == 1 && err.contains("there is no page `underpass-dance`"), "{err}");
 }
 
 #[test]

@@ -279,19 +279,19 @@ fn what_a_machine_lacks_is_said_in_a_sentence() -> Result<()> {
             "a device that only root may open",
             "rm -f /run/tun; mknod -m 600 /run/tun c 10 200; mount --bind /run/tun /dev/net/tun; \
              exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+net_admin --ambient-caps=+net_admin \
-             /run/underpass -f wgt0",
+             /run/command -f wgt0",
             "underpass: no permission to open /dev/net/tun: run as root, or give this user access to the device\n",
         ),
         (
             "a capability, but nowhere to write",
             "$device exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+net_admin --ambient-caps=+net_admin \
-             /run/underpass -f wgt0",
+             /run/command -f wgt0",
             "underpass: cannot create the directory /var/run/wireguard: Permission denied (os error 13)\n",
         ),
     ];
     for (what, script, said) in table {
         let machine = machine()?;
-        machine.run("install", &["-m", "755", UNDERPASS, "/run/underpass"])?;
+        machine.run("install", &["-m", "755", UNDERPASS, "/run/command"])?;
         for background in [false, true] {
             let script = script.replace("$device", OPEN_DEVICE);
             let script = if background { script.replace(" -f", "") } else { script };
@@ -336,7 +336,7 @@ fn it_does_with_little() -> Result<()> {
             "a capability",
             "$device mkdir -m 777 /run/wireguard; \
              exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+net_admin --ambient-caps=+net_admin \
-             /run/underpass -f wgt0",
+             /run/command -f wgt0",
         ),
         (
             "a full disk",
@@ -351,7 +351,7 @@ fn it_does_with_little() -> Result<()> {
     ];
     for (what, script) in table {
         let machine = machine()?;
-        machine.run("install", &["-m", "755", UNDERPASS, "/run/underpass"])?;
+        machine.run("install", &["-m", "755", UNDERPASS, "/run/command"])?;
         let running = shell(&machine, &script.replace("$device", OPEN_DEVICE), &[])?;
         is_ready(&machine, &running).context(what)?;
         machine.run("wg", &["set", "wgt0", "listen-port", "7009"])?;

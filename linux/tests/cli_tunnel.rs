@@ -249,17 +249,19 @@ fn no_privileges_are_a_clear_message() -> Result<()> {
     let without = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
     // Some directories on the way to the program are open to root alone. Copied by this process, it would be open for
     // writing in every program that another test starts just then, and nobody could run it.
-    scene.machine.run("install", &["-m", "755", UNDERPASS, "/run/underpass"])?;
+    scene.machine.run("install", &["-m", "755", UNDERPASS, "/run/command"])?;
+    // Whatever the permissions of this machine's device.
+    scene.machine.run("sh", &["-c", "mknod -m 666 /run/tun c 10 200 && mount --bind /run/tun /dev/net/tun"])?;
     for (form, message) in
         [(&["wgt0"][..], "no permission to create interface `wgt0`"), (&["-f", "wgt0"], "no permission")]
     {
         let arguments =
-            [&["--reuid=65534", "--regid=65534", "--clear-groups"], &without[..], &["/run/underpass"], form].concat();
+            [&["--reuid=65534", "--regid=65534", "--clear-groups"], &without[..], &["/run/command"], form].concat();
         says(&scene.machine.try_run("setpriv", &arguments)?, 1, message)?;
     }
     // Where the folder for configurations stands, nobody may not go.
     scene.machine.run("install", &["-m", "644", &scene.config("")?, "/run/wgt0.conf"])?;
-    let up = ["/run/underpass", "up", "/run/wgt0.conf"];
+    let up = ["/run/command", "up", "/run/wgt0.conf"];
     let arguments = [&["--reuid=65534", "--regid=65534", "--clear-groups"], &without[..], &up].concat();
     let refused = scene.machine.try_run("setpriv", &arguments)?;
     ensure!(refused.status.code() == Some(1) && refused.stderr.contains("only root may do this"), "{refused:?}");

@@ -88,7 +88,8 @@ check "another Cargo.lock is refused" locked
 trixie=$("$project/tests/trixie/make.sh" packages) || die "there is no Debian trixie"
 debian=$out/debian
 as_root rm -rf "$debian" && mkdir -p "$debian" "$out/layer" && cp "$tarball" "$debian/" && cp -r bindings/c/packaging/debian "$debian/debian"
-as_root unshare --mount --net --pid --fork --kill-child "$project/tests/c/packages/debian.sh" "$trixie" "$debian" "$out/layer" "$version" \
+as_root unshare --mount --net --pid --fork --kill-child "$project/tests/trixie/inside.sh" "$trixie" "$out/layer" "$debian" \
+    "$project/tests/c/packages/debian.sh" "$version" \
     </dev/null >"$out/debian.log" 2>&1
 as_root rm -rf "$debian/$name"
 # came_to STEP: it began that step; shows once why it did not.

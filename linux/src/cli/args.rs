@@ -66,10 +66,13 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Write the man page to standard output
+    /// Write a page of the manual to standard output
     Man {
-        /// Write the pages of all commands into this directory instead
-        #[arg(long, value_name = "DIR")]
+        /// The page, such as underpass-up or underpass.conf; underpass without it
+        page: Option<String>,
+
+        /// Write all pages into man5 and man8 in this directory instead
+        #[arg(long, value_name = "DIR", conflicts_with = "page")]
         output_dir: Option<PathBuf>,
     },
 }

@@ -9,6 +9,7 @@ use super::{Outcome, remains, serve, signals};
 use crate::confine::{close_inherited, confine};
 use crate::control::socket;
 use crate::engine::EngineConfig;
+use crate::notify;
 use crate::quick::file::read_all;
 use anyhow::{anyhow, bail};
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
@@ -47,7 +48,11 @@ pub fn run(name: &str, foreground: bool) -> Outcome {
     match env::var(BACKGROUND_VARIABLE).as_deref() {
         Ok(role) => run_in_background(name, role == CONFIGURED, &environment),
         Err(_) if foreground || environment.foreground => run_in_foreground(name, &environment),
-        Err(_) => start(name, None).map(|_| ExitCode::SUCCESS),
+        Err(_) => {
+            start(name, None)?;
+            notify::ready();
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -117,7 +122,10 @@ fn own_program() -> PathBuf {
 fn run_in_foreground(name: &str, environment: &Environment) -> Outcome {
     let signals = signals::heard();
     let log = give_up_and_log(environment)?;
-    let outcome = serve::serve(environment.apply(EngineConfig::new(name)), &signals, |_| Ok(()));
+    let outcome = serve::serve(environment.apply(EngineConfig::new(name)), &signals, |_| {
+        notify::ready();
+        Ok(())
+    });
     if let Err(fault) = &outcome {
         log.add(format!("underpass: {fault}\n"));
     }
@@ -134,6 +142,7 @@ fn run_in_background(name: &str, configured: bool, environment: &Environment) ->
         // It has left the terminal, and with it what was ignored there.
         serve::serve(environment.apply(config), &signals::ALL, |name| {
             is_ready = true;
+            notify::main_process();
             report_ready(name, &null, environment.keep_stderr)
         })
     });

@@ -157,10 +157,10 @@ impl Host for ThisMachine {
         match action {
             Action::Shell(command) => self.shell(command),
             Action::Run(invocation) => machine::run(invocation),
-            Action::RunIfThere(invocation) if machine::find_program(invocation.program).is_none() => Ok(()),
-            Action::RunIfThere(invocation) => machine::run(invocation),
             Action::AddFirewall(firewall) => firewall.add_to_machine(),
             Action::RemoveFirewall(firewall) => firewall.remove_from_machine(),
+            Action::SetDns(dns) => dns.set(),
+            Action::UnsetDns(dns) => dns.unset(),
             Action::StartTunnel => self.start(),
             Action::StopTunnel => self.stop(),
             Action::Setting { path, value } => machine::set(path, value),

@@ -13,6 +13,7 @@ pub mod force;
 pub mod host;
 pub mod keys;
 pub mod log;
+pub mod manual;
 pub mod own_directory;
 pub mod reference;
 pub mod reload;
@@ -67,7 +68,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         (Some(Command::Pubkey), _) => keys::pubkey(),
         (Some(Command::Demo), _) => demo::run(&mut io::stdout()).map(|()| ExitCode::SUCCESS),
         (Some(Command::Completions { shell }), _) => documents::completions(shell, &mut io::stdout()),
-        (Some(Command::Man { output_dir }), _) => documents::man(output_dir.as_deref()),
+        (Some(Command::Man { page, output_dir }), _) => documents::man(page.as_deref(), output_dir.as_deref()),
         (None, Some(interface)) => daemon::run(&interface, arguments.foreground),
         (None, None) => {
             Arguments::command().print_long_help()?;

@@ -1,4 +1,5 @@
 //! What is to be known beside the options, once, for `--help` and for the man page.
+use super::manual::troff;
 use std::fmt::Write;
 
 /// Columns of the help text.
@@ -53,6 +54,7 @@ const SECTIONS: [Section; 4] = [
                 "where to keep the latest handshake timestamp, for machines whose clock starts anew with every boot; \
                  nothing is kept without it, or systemd's STATE_DIRECTORY",
             ),
+            ("NOTIFY_SOCKET", "the service manager to tell when all is done, as sd_notify(3) says"),
             ("WG_COLOR_MODE", "always, never or auto (default): colour on a terminal unless NO_COLOR is set"),
             ("WG_HIDE_KEYS", "never: `show` prints private and preshared keys"),
             ("WG_TUN_FD, WG_UAPI_FD", "refused: descriptors of another program are not taken"),
@@ -64,6 +66,8 @@ const SECTIONS: [Section; 4] = [
             ("/etc/wireguard/NAME.conf", "what `up NAME` and `down NAME` read"),
             ("/run/underpass/IFNAME.json", "what `up` did, for `down` to undo whatever the configuration says by then"),
             ("/var/run/wireguard/IFNAME.sock", "the control socket, for wg and `underpass show`"),
+            ("/run/underpass", "what `up` did, so that `down` can take it back; for root alone"),
+            ("/etc/resolv.conf.before-underpass", "what /etc/resolv.conf was before a tunnel came up"),
         ],
     },
 ];
@@ -97,14 +101,10 @@ pub fn troff() -> String {
     for Section { title, terms } in &SECTIONS {
         let _ = writeln!(text, ".SH \"{}\"", title.to_uppercase());
         for (term, meaning) in *terms {
-            let _ = writeln!(text, ".TP\n\\fB{}\\fR\n{}", escape(term), escape(meaning));
+            let _ = writeln!(text, ".TP\n\\fB{}\\fR\n{}", troff::text(term), troff::text(meaning));
         }
     }
     text
-}
-
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\e").replace('-', "\\-")
 }
 
 #[cfg(test)]

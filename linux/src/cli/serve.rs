@@ -3,6 +3,7 @@ use super::floor::Floor;
 use crate::control::device::EngineDevice;
 use crate::control::{ControlServer, ControlSocket, Over, socket};
 use crate::engine::{Ended, Engine, EngineConfig};
+use crate::notify;
 use crate::watched::{self, Died};
 use anyhow::{anyhow, bail};
 use signal_hook::iterator::Signals;
@@ -48,6 +49,7 @@ pub fn serve(
         ready(engine.name())?;
         tracing::info!(interface = engine.name(), port = engine.listen_port(), "ready");
         let end = ended.recv().map_err(|_| anyhow!("nobody watches the tunnel"))?;
+        notify::stopping();
         control.stop();
         conclude(end)
     });

@@ -2,6 +2,7 @@
 use super::args::Up;
 use super::host::ThisMachine;
 use super::{Outcome, check, remains};
+use crate::notify;
 use crate::quick::record::Stage;
 use crate::quick::{Action, ConfigFile, Facts, Kept, Plan, Record, Shelf, carry_out, mask, take_down};
 use anyhow::bail;
@@ -25,6 +26,7 @@ pub fn run(up: &Up) -> Outcome {
     let _lock = shelf.lock(&file.name)?;
     remains::clear(&shelf, &file.name)?;
     bring_up(&shelf, &file, config)?;
+    notify::ready();
     Ok(ExitCode::SUCCESS)
 }
 

@@ -123,6 +123,7 @@ fn line(lines: &mut String, key: &str, value: impl std::fmt::Display) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dns::Resolver;
     use crate::quick::Facts;
     use crate::quick::firewall::Program;
     use underpass_core::config::parse;
@@ -179,7 +180,7 @@ mod tests {
 
     #[test]
     fn steps_are_added_and_removed_and_some_replaced() {
-        let facts = Facts { mtu: 1420, table: 51820, firewall: Program::Nft, resolvconf_record: "wg0".into() };
+        let facts = Facts { mtu: 1420, table: 51820, firewall: Program::Nft, resolvers: vec![Resolver::File] };
         let plan = |interface: &str, allowed: &str| {
             let allowed = format!("AllowedIPs = {allowed}");
             Plan::up("wg0", &config(interface, &allowed, ""), &facts)

@@ -5,8 +5,8 @@ use super::mtu;
 use super::plan::has_default_route;
 use super::rules::is_used;
 use super::step::Family;
+use crate::dns::{self, Places, Resolver};
 use anyhow::bail;
-use std::fs;
 use std::net::{IpAddr, ToSocketAddrs};
 use underpass_core::config::{Endpoint, QuickConfig};
 use underpass_core::limits::DEFAULT_MTU;
@@ -23,8 +23,8 @@ pub struct Facts {
     pub table: u32,
     /// The firewall program there is.
     pub firewall: Program,
-    /// What resolvconf calls the interface.
-    pub resolvconf_record: String,
+    /// Who is told of the tunnel's name servers.
+    pub resolvers: Vec<Resolver>,
 }
 
 impl Facts {
@@ -35,9 +35,6 @@ impl Facts {
     pub fn gather(name: &str, config: &QuickConfig) -> anyhow::Result<Self> {
         if find_program("ip").is_none() {
             bail!("the program `ip` is missing: install iproute2");
-        }
-        if !config.dns.is_empty() && find_program("resolvconf").is_none() {
-            bail!("DNS is set, but the program `resolvconf` is missing: install openresolv, or remove DNS");
         }
         let everything = has_default_route(config);
         let firewall = match (find_program("nft"), find_program("iptables-restore")) {
@@ -55,7 +52,7 @@ impl Facts {
                 _ => FIRST_TABLE,
             },
             firewall,
-            resolvconf_record: record_of(name),
+            resolvers: if config.dns.is_empty() { vec![] } else { dns::find(name, &Places::default())? },
         })
     }
 
@@ -67,13 +64,9 @@ impl Facts {
             mtu: DEFAULT_MTU,
             table,
             firewall: if has_nft { Program::Nft } else { Program::Iptables },
-            resolvconf_record: record_of(name),
+            resolvers: dns::find(name, &Places::default()).unwrap_or_default(),
         }
     }
-}
-
-fn record_of(name: &str) -> String {
-    resolvconf_record(name, &fs::read_to_string(INTERFACE_ORDER).unwrap_or_default())
 }
 
 /// The first table from 51820 on that has no routes and no rule that looks at it: a tunnel whose program died leaves those.
@@ -115,28 +108,5 @@ fn address_of(endpoint: &Endpoint) -> Option<IpAddr> {
     match endpoint {
         Endpoint::Address(address) => Some(address.ip()),
         Endpoint::Name { host, port } => (host.as_str(), *port).to_socket_addrs().ok()?.next().map(|found| found.ip()),
-    }
-}
-
-/// Debian's resolvconf sorts records by interface; the first pattern of its list puts a record before all others.
-const INTERFACE_ORDER: &str = "/etc/resolvconf/interface-order";
-
-fn resolvconf_record(name: &str, interface_order: &str) -> String {
-    let is_prefix = |prefix: &&str| {
-        !prefix.is_empty() && prefix.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
-    };
-    let first = interface_order.lines().filter_map(|line| line.strip_suffix('*')).find(is_prefix);
-    first.map_or_else(|| name.into(), |prefix| format!("{prefix}.{name}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_record_goes_where_resolvconf_looks_first() {
-        assert_eq!(resolvconf_record("wg0", ""), "wg0");
-        let order = "# interface-order(5)\nlo.inet6\nlo.inet\nlo.@(dhclient|pump)*\ntun*\ntap*\n";
-        assert_eq!(resolvconf_record("wg0", order), "tun.wg0");
     }
 }

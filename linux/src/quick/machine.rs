@@ -2,6 +2,7 @@
 use super::invocation::Invocation;
 use super::mask;
 use super::step::Family;
+use crate::notify;
 use anyhow::{anyhow, bail};
 use std::env;
 use std::ffi::OsStr;
@@ -86,6 +87,7 @@ pub fn shell(script: &str, variables: &[(&str, &OsStr)], interrupted: &AtomicBoo
         .arg(script)
         .env("LC_ALL", "C")
         .envs(variables.iter().copied())
+        .env_remove(notify::VARIABLE)
         .spawn()
         .map_err(|error| anyhow!("{} cannot be run: {error}", shell.display()))?;
     let mut pause = Duration::from_millis(1);

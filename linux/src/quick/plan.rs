@@ -2,6 +2,7 @@
 use super::facts::Facts;
 use super::firewall::Firewall;
 use super::step::{Family, Phase, Step};
+use crate::dns::Dns;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use underpass_core::PrivateKey;
@@ -37,8 +38,7 @@ impl Plan {
         steps.extend(addresses.copied().map(Step::Address));
         steps.push(Step::LinkUp { mtu });
         if !config.dns.is_empty() {
-            let (servers, search) = (config.dns.clone(), config.search_domains.clone());
-            steps.push(Step::Dns { record: facts.resolvconf_record.clone(), servers, search });
+            steps.push(Step::Dns(dns(name, config, facts)));
         }
         for network in networks(config) {
             route(&mut steps, name, network, config, facts);
@@ -78,6 +78,19 @@ fn networks(config: &QuickConfig) -> impl Iterator<Item = IpNet> {
     let mut networks: Vec<IpNet> = allowed.map(IpNet::trunc).collect::<BTreeSet<_>>().into_iter().collect();
     networks.sort_by_key(|network| std::cmp::Reverse(network.prefix_len()));
     networks.into_iter()
+}
+
+/// A tunnel that takes part of the addresses answers for the domains it names, or for all names when it names none.
+fn dns(name: &str, config: &QuickConfig, facts: &Facts) -> Dns {
+    // Two halves are as good as a default route.
+    let takes_all = networks(config).any(|network| network.prefix_len() <= 1);
+    Dns {
+        interface: name.into(),
+        resolvers: facts.resolvers.clone(),
+        servers: config.dns.clone(),
+        search: config.search_domains.clone(),
+        everything: takes_all || config.search_domains.is_empty(),
+    }
 }
 
 fn route(steps: &mut Vec<Step>, name: &str, network: IpNet, config: &QuickConfig, facts: &Facts) {

@@ -164,6 +164,7 @@ impl Place {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::dns::Resolver;
     use crate::quick::firewall::Program;
     use crate::quick::{Facts, Plan};
     use zeroize::Zeroizing;
@@ -175,7 +176,12 @@ pub(crate) mod tests {
                     SaveConfig = true\n[Peer]\nPublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\n\
                     PresharedKey = dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\nAllowedIPs = 0.0.0.0/0, ::/0\n";
         let config = parse(text).config.expect("valid");
-        let facts = Facts { mtu: 1420, table: 51820, firewall: Program::Nft, resolvconf_record: "tun.wg0".into() };
+        let facts = Facts {
+            mtu: 1420,
+            table: 51820,
+            firewall: Program::Nft,
+            resolvers: vec![Resolver::Resolvconf { record: "tun.wg0".into() }],
+        };
         let file = ConfigFile {
             name: name.into(),
             path: format!("/etc/wireguard/{name}.conf").into(),

@@ -7,10 +7,6 @@ use nix::net::if_::if_nametoindex;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::path::Path;
-
-/// Where the two programs named resolvconf keep their records.
-const RECORDS: [&str; 3] = ["/run/resolvconf/interface", "/run/resolvconf/interfaces", "/etc/resolvconf/run/interface"];
 
 /// What there is of the interface `name`.
 #[derive(Debug)]
@@ -72,13 +68,6 @@ impl Seen {
     #[must_use]
     pub fn has_main_rule(&self, family: Family, table: u32) -> bool {
         !rules::main_rules(self.rules(family), table).is_empty()
-    }
-
-    /// Whether resolvconf has a record of that name.
-    #[must_use]
-    pub fn has_resolvconf_record(&self, record: &str) -> bool {
-        RECORDS.iter().any(|directory| Path::new(directory).join(record).exists())
-            || output("resolvconf", &["-l", record]).is_some_and(|listing| !listing.trim().is_empty())
     }
 
     fn rules(&self, family: Family) -> &str {

@@ -2,10 +2,10 @@
 use super::firewall::Firewall;
 use super::invocation::Invocation;
 use super::seen::Seen;
+use crate::dns::Dns;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::IpAddr;
 
 /// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,14 +73,7 @@ pub enum Step {
         mtu: u16,
     },
     /// Announces name servers and search domains.
-    Dns {
-        /// What resolvconf calls the interface.
-        record: String,
-        /// Name servers.
-        servers: Vec<IpAddr>,
-        /// Domains to search.
-        search: Vec<String>,
-    },
+    Dns(Dns),
     /// Sends a network through the tunnel.
     #[serde(skip)]
     Route {
@@ -118,8 +111,6 @@ pub enum Action {
     Shell(String),
     /// Runs a program.
     Run(Invocation),
-    /// Runs a program, if the machine still has it: without it, what it kept is gone too.
-    RunIfThere(Invocation),
     /// Adds the rules of a tunnel to the firewall, in the place of those that are there.
     AddFirewall(Firewall),
     /// Removes the rules of a tunnel from the firewall, as far as they are there.
@@ -135,6 +126,10 @@ pub enum Action {
         /// What to write.
         value: &'static str,
     },
+    /// Tells the machine's resolvers of name servers.
+    SetDns(Dns),
+    /// Takes that back.
+    UnsetDns(Dns),
     /// Deletes the rule that diverts to `table`.
     DeleteDivertRule {
         /// IPv4 or IPv6.
@@ -161,9 +156,7 @@ impl Step {
             Self::Start => Action::StartTunnel,
             Self::Address(address) => ip(format!("{} address add {address} dev {name}", Family::of(address).option())),
             Self::LinkUp { mtu } => ip(format!("link set mtu {mtu} up dev {name}")),
-            Self::Dns { record, servers, search } => Action::Run(
-                Invocation::new("resolvconf", &format!("-a {record} -m 0 -x")).reading(resolv_conf(servers, search)),
-            ),
+            Self::Dns(dns) => Action::SetDns(dns.clone()),
             Self::Route { network, table } => {
                 let table = table.as_ref().map(|table| format!(" table {table}")).unwrap_or_default();
                 ip(format!("{} route add {network} dev {name}{table}", Family::of(network).option()))
@@ -184,9 +177,7 @@ impl Step {
     pub fn undoes(&self) -> Option<Action> {
         match self {
             Self::Start => Some(Action::StopTunnel),
-            Self::Dns { record, .. } => {
-                Some(Action::RunIfThere(Invocation::new("resolvconf", &format!("-d {record} -f"))))
-            }
+            Self::Dns(dns) => Some(Action::UnsetDns(dns.clone())),
             Self::DivertRule { family, table } => Some(Action::DeleteDivertRule { family: *family, table: *table }),
             Self::MainRule { family, table } => Some(Action::DeleteMainRule { family: *family, table: *table }),
             Self::Firewall(firewall) => Some(Action::RemoveFirewall(firewall.clone())),
@@ -224,7 +215,8 @@ impl Step {
     pub fn replaces(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::LinkUp { .. }, Self::LinkUp { .. }) => true,
-            (Self::Dns { record, .. }, Self::Dns { record: other, .. }) => record == other,
+            // What was told before is told anew.
+            (Self::Dns(own), Self::Dns(other)) => own.interface == other.interface,
             (Self::Firewall(own), Self::Firewall(other)) => (own.program, own.family) == (other.program, other.family),
             _ => false,
         }
@@ -238,7 +230,7 @@ impl Step {
             Self::Start => seen.has_interface(),
             Self::Address(address) => seen.addresses().contains(address),
             Self::LinkUp { mtu } => seen.mtu() == Some((*mtu).into()),
-            Self::Dns { record, .. } => seen.has_resolvconf_record(record),
+            Self::Dns(dns) => dns.is_told(),
             Self::Route { network, table } => seen.has_route(network, table.as_deref()),
             Self::DivertRule { family, table } => seen.has_divert_rule(*family, *table),
             Self::MainRule { family, table } => seen.has_main_rule(*family, *table),
@@ -248,22 +240,16 @@ impl Step {
     }
 }
 
-fn resolv_conf(servers: &[IpAddr], search: &[String]) -> String {
-    let mut text: String = servers.iter().map(|server| format!("nameserver {server}\n")).collect();
-    if !search.is_empty() {
-        text.push_str(&format!("search {}\n", search.join(" ")));
-    }
-    text
-}
-
 /// As one would type it into a shell; what no command does is said in a comment.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shell(command) => f.write_str(command),
-            Self::Run(invocation) | Self::RunIfThere(invocation) => invocation.fmt(f),
+            Self::Run(invocation) => invocation.fmt(f),
             Self::AddFirewall(firewall) => firewall.add().fmt(f),
             Self::RemoveFirewall(firewall) => firewall.remove().fmt(f),
+            Self::SetDns(dns) => dns.fmt(f),
+            Self::UnsetDns(dns) => f.write_str(&dns.undoing()),
             Self::StartTunnel => f.write_str("# create the interface and start the tunnel"),
             Self::StopTunnel => f.write_str("# delete the interface, which ends the tunnel"),
             Self::Setting { path, value } => write!(f, "echo {value} > /proc/sys/{path}"),

@@ -1,7 +1,9 @@
 //! Plans, and what becomes of them on a host that only takes notes.
 use super::firewall::Program;
 use super::{Action, Facts, Host, Plan, Step, carry_out, take_down};
+use crate::dns::Resolver;
 use anyhow::bail;
+use std::net::IpAddr;
 use underpass_core::config::{QuickConfig, parse};
 
 fn config(interface: &str, peers: &[&str]) -> QuickConfig {
@@ -16,7 +18,12 @@ fn config(interface: &str, peers: &[&str]) -> QuickConfig {
 }
 
 fn facts() -> Facts {
-    Facts { mtu: 1420, table: 51820, firewall: Program::Nft, resolvconf_record: "tun.wg0".into() }
+    Facts {
+        mtu: 1420,
+        table: 51820,
+        firewall: Program::Nft,
+        resolvers: vec![Resolver::Resolvconf { record: "tun.wg0".into() }],
+    }
 }
 
 /// What `plan` does and undoes, as it is shown.
@@ -111,8 +118,27 @@ fn a_default_route_gets_a_table_rules_and_a_guard() {
         ]
     );
     assert_eq!((plan.mtu, plan.mark), (1300, 51820));
-    let Action::Run(dns) = plan.steps[4].does("wg0") else { panic!("a command") };
-    assert_eq!(dns.input.as_deref(), Some("nameserver 10.0.0.1\nsearch corp.example\n"));
+    let Action::SetDns(dns) = plan.steps[4].does("wg0") else { panic!("name servers") };
+    assert!(dns.everything && dns.servers == ["10.0.0.1".parse::<IpAddr>().expect("address")]);
+}
+
+#[test]
+fn a_tunnel_for_part_answers_for_its_domains() {
+    for (number, dns, allowed, everything) in [
+        (1, "10.0.0.1, corp.example", "10.0.0.0/8", false),
+        (2, "10.0.0.1", "10.0.0.0/8", true),
+        (3, "10.0.0.1, corp.example", "0.0.0.0/0", true),
+        (4, "10.0.0.1, corp.example", "0.0.0.0/1, 128.0.0.0/1", true),
+    ] {
+        let peer = format!("AllowedIPs = {allowed}");
+        let plan = Plan::up("wg0", &config(&format!("DNS = {dns}"), &[&peer]), &facts());
+        let asked: Vec<_> = plan
+            .steps
+            .iter()
+            .filter_map(|step| if let Step::Dns(dns) = step { Some(dns.everything) } else { None })
+            .collect();
+        assert_eq!(asked, [everything], "case {number}");
+    }
 }
 
 #[test]

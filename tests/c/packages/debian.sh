@@ -1,25 +1,9 @@
 #!/bin/bash
-# In a Debian trixie: makes source and binary packages of the tarball, as Debian does, and uses them. tests/c/packages.sh runs
-# it as root:
-#   unshare --mount --net --pid --fork --kill-child tests/c/packages/debian.sh TRIXIE BUILD LAYER VERSION
-# TRIXIE is what tests/trixie/make.sh made. It stays as it is: what is installed goes to memory, by an overlay that is mounted in the
-# folder LAYER. BUILD holds the tarball and the folder debian, and gets the packages. There is no network. All mounts end with the namespace.
+# In a Debian trixie: makes source and binary packages of the tarball, as Debian does, and uses them. tests/c/packages.sh has
+# tests/trixie/inside.sh run it there, with the version. /build holds the tarball and the folder debian, and gets the packages.
 set -euo pipefail
 
-if [ "$1" != --inside ]; then
-    trixie=$1 build=$2 layer=$3
-    mount -t tmpfs tmpfs "$layer"
-    mkdir "$layer"/{changed,work,root}
-    mount -t overlay overlay -o "lowerdir=$trixie,upperdir=$layer/changed,workdir=$layer/work" "$layer/root"
-    mkdir "$layer/root/build"
-    mount --bind "$build" "$layer/root/build"
-    mount -t proc proc "$layer/root/proc"
-    mount -t tmpfs tmpfs "$layer/root/tmp"
-    cp "$0" "$layer/root/tmp/debian.sh"
-    exec chroot "$layer/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 bash /tmp/debian.sh --inside "$4"
-fi
-
-version=$2 name=underpass-$2
+version=$1 name=underpass-$1
 cd /build
 # A step says its name before it begins: packages.sh sees by it how far this went.
 step() { printf 'step: %s\n' "$*"; }

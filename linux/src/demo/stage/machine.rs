@@ -21,8 +21,8 @@ use std::time::Duration;
 /// How long a command may take that is expected to end by itself, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A machine: interfaces, addresses, routes, firewall and `/run` of its own; files and processes shared with us.
-/// Clones are the same machine.
+/// A machine: interfaces, addresses, routes, firewall and `/run` of its own, and what is changed in `/etc` is changed there
+/// alone; other files and processes are shared with us. Clones are the same machine.
 #[derive(Clone, Debug)]
 pub struct Machine {
     name: Arc<str>,
@@ -50,6 +50,7 @@ impl View {
                         .with_context(|| format!("mounting an empty {run}"))?;
                 }
             }
+            lay_over_etc().context("laying memory over /etc")?;
             let network = File::open("/proc/thread-self/ns/net")?;
             let mounts = File::open("/proc/thread-self/ns/mnt")?;
             Ok(Self { network, mounts })
@@ -79,6 +80,17 @@ impl View {
         setns(&self.mounts, CloneFlags::CLONE_NEWNS)?;
         setns(&self.network, CloneFlags::CLONE_NEWNET)
     }
+}
+
+/// Lets changes of /etc go to memory.
+fn lay_over_etc() -> Result<()> {
+    let below = File::open("/etc")?;
+    mount(Some("tmpfs"), "/etc", Some("tmpfs"), MsFlags::empty(), Some("mode=755"))?;
+    std::fs::create_dir("/etc/changed")?;
+    std::fs::create_dir("/etc/work")?;
+    let layers = format!("lowerdir=/proc/self/fd/{},upperdir=/etc/changed,workdir=/etc/work", below.as_raw_fd());
+    mount(Some("overlay"), "/etc", Some("overlay"), MsFlags::empty(), Some(layers.as_str()))?;
+    Ok(())
 }
 
 impl Drop for View {

@@ -1,0 +1,53 @@
+#!/bin/bash
+# The command as it is installed: by `make install`, and as a Debian package in a Debian trixie, where the package is made, looked
+# at, installed, run and removed, and where systemd and man look at what it has for them.
+#   tests/package.sh        needs target/release/underpass
+# The last line counts the checks as cargo does.
+. "$(dirname "$0")/afresh.sh"
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'package: %s\n' "$*"; }
+die() { printf 'package: error: %s\n' "$*" >&2; exit 1; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+[ -x target/release/underpass ] || die "there is no target/release/underpass: run cargo build --release -p underpass-linux"
+out=$PWD/target/tools/package
+as_root rm -rf "$out" && mkdir -p "$out" "$out/layer" "$out/build/underpass/target/release"
+said=$out/said
+. tests/c/checks.sh
+
+installed() {
+    make install-files DESTDIR="$out/root" PREFIX=/usr &&
+        (cd "$out/root" && find . -type f | sort) | grep -v '/underpass-[a-z]*\.8$' | diff - tests/package/files.txt &&
+        "$out/root/usr/bin/underpass" --version
+}
+check "make install puts command, manual, completions and units" installed
+pages() { local verb; for verb in up down show check; do [ -f "$out/root/usr/share/man/man8/underpass-$verb.8" ] || return; done; }
+check "make install puts a page for each verb" pages
+paths() { ! grep -r @BINDIR@ "$out/root" && grep -F 'ExecStart=/usr/bin/underpass up %i' "$out/root/usr/lib/systemd/system/underpass@.service"; }
+check "the units name the command where it is" paths
+uninstalled() { make uninstall-command DESTDIR="$out/root" PREFIX=/usr && ! find "$out/root" -type f | grep .; }
+check "make uninstall takes all of it away" uninstalled
+
+trixie=$(tests/trixie/make.sh command) || die "there is no Debian trixie"
+cp -r Makefile LICENSE-MIT "$out/build/underpass/" && mkdir "$out/build/underpass/linux" && cp -r linux/packaging "$out/build/underpass/linux/" &&
+    cp target/release/underpass "$out/build/underpass/target/release/" || die "there is nothing to make a package of"
+as_root unshare --mount --net --pid --fork --kill-child "$PWD/tests/trixie/inside.sh" "$trixie" "$out/layer" "$out/build" \
+    "$PWD/tests/package/debian.sh" </dev/null >"$out/debian.log" 2>&1
+# came_to STEP: it began that step; shows once why it did not.
+was_shown=
+came_to() {
+    grep -qFx "step: $1" "$out/debian.log" && return
+    [ -n "$was_shown" ] || tail -n 40 "$out/debian.log"
+    was_shown=yes
+    return 1
+}
+check "Debian: the package is made" came_to "lintian"
+check "Debian: lintian finds neither errors nor warnings" came_to "man"
+check "Debian: man shows every page without a warning" came_to "apt-get install"
+check "Debian: the package is installed by apt" came_to "systemd-analyze verify"
+check "Debian: systemd finds no fault in the units" came_to "up"
+check "Debian: a tunnel comes up, is shown, and goes" came_to "apt-get purge"
+check "Debian: the package is removed, and nothing of it is left" came_to "done"
+conclude
