@@ -40,7 +40,7 @@ impl InterfaceDraft {
         match row.setting {
             Setting::Address => {
                 for word in words(value, found) {
-                    if let Some(address) = found.keep(word.at, value::network(word.text)) {
+                    if let Some(address) = found.keep(word.at, value::address(word.text)) {
                         found.push(&mut config.addresses, address);
                     }
                 }
