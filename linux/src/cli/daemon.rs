@@ -99,7 +99,7 @@ fn own_program() -> PathBuf {
 }
 
 fn run_in_background(name: &str, configured: bool, environment: &Environment) -> Outcome {
-    environment.start_log();
+    environment.start_log_in_background();
     let mut is_ready = false;
     let outcome = detach().and_then(|()| {
         let config = if configured { read_config(name)? } else { EngineConfig::new(name) };

@@ -1,6 +1,7 @@
 //! `underpass up`: a tunnel with all that belongs to it, from one configuration file.
 use super::args::Up;
 use super::host::{ThisMachine, exists};
+use super::wait::Wait;
 use super::{Outcome, check};
 use crate::quick::{Action, ConfigFile, Facts, Plan, carry_out, mask};
 use anyhow::bail;
@@ -26,10 +27,12 @@ pub fn run(up: &Up) -> Outcome {
     if up.dry_run {
         return show(plan.steps.iter().map(|step| step.does(&plan.name)));
     }
+    let wait = Wait::new(up, &config);
     config.mtu = Some(plan.mtu);
     config.fwmark = Some(plan.mark).filter(|mark| *mark != 0);
     let mut host = ThisMachine::new(&file.name, Some(config))?;
     carry_out(&plan, &mut host)?;
+    wait.until_connected(&file.name);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,9 +5,11 @@
 //! - `haul` is what comes: `bundle`s of datagrams, opened where they lie and written as one;
 //! - `crew` are the threads that help to seal and open when there is much of it;
 //! - `recycle` is why none of this allocates per packet;
+//! - `journal` says in the log what happens;
 //! - `alarm`, `network` and `resolve` are what else there is to wait for: clocks, the machine's network, names.
 mod crew;
 mod haul;
+pub mod journal;
 mod network;
 mod resolve;
 mod run;
@@ -27,9 +29,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use underpass_core::NoRandomness;
 use underpass_core::tunnel::Event;
 use underpass_core::{Instant, Rng, Tunnel, TunnelConfig};
+use underpass_core::{NoRandomness, PeerId};
 
 /// What an engine is made from.
 #[derive(Clone, Debug)]
@@ -86,6 +88,13 @@ pub enum Workers {
 pub enum HostEvent {
     /// What the tunnel reported.
     Tunnel(Event),
+    /// A message of a handshake leaves for this peer.
+    Handshake {
+        /// For whom.
+        peer: PeerId,
+        /// Which message.
+        step: HandshakeStep,
+    },
     /// The MTU of the virtual interface was changed by someone, and the tunnel followed.
     MtuChanged(u16),
     /// The virtual interface was set up (`true`) or down.
@@ -96,6 +105,15 @@ pub enum HostEvent {
     ListenPortChanged(u16),
     /// The engine has ended; nothing follows.
     Ended,
+}
+
+/// A message of a handshake that we send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandshakeStep {
+    /// The first: we begin.
+    Initiation,
+    /// The second: we answer.
+    Response,
 }
 
 /// Why an engine ended.

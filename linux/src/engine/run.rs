@@ -178,6 +178,7 @@ impl Loop {
                 tunnel.handle_timeout(now);
             }
             let more = self.is_up && self.yard.collect(&mut tunnel, now);
+            self.yard.handshakes().for_each(|(peer, step)| self.shared.tell(&HostEvent::Handshake { peer, step }));
             while let Some(event) = tunnel.poll_event() {
                 let name = name_to_resolve(&tunnel, &event);
                 if let (Event::ResolveEndpoint { peer, .. }, Some((host, port))) = (&event, name) {

@@ -12,6 +12,7 @@ pub mod invocation;
 pub mod machine;
 pub mod mask;
 pub mod mtu;
+pub mod names;
 pub mod plan;
 pub mod rules;
 pub mod save;
