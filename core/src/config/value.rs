@@ -188,15 +188,15 @@ pub(super) fn endpoint(text: &str) -> Result<(Made, bool), Reason> {
     Ok((named(host, port), false))
 }
 
-/// Services by whose names ports are known (the registry of IANA, RFC 6335), as far as tunnels are put on them.
+/// Services by whose names ports of UDP are known (the registry of IANA, RFC 6335), as far as tunnels are put on them.
 #[rustfmt::skip]
-const SERVICES: [(&str, u16); 14] = [
-    ("domain", 53), ("bootps", 67), ("tftp", 69), ("http", 80), ("ntp", 123), ("snmp", 161), ("https", 443),
-    ("isakmp", 500), ("syslog", 514), ("openvpn", 1194), ("l2f", 1701), ("ipsec-nat-t", 4500), ("sip", 5060), ("mdns", 5353),
+const SERVICES: [(&str, u16); 13] = [
+    ("domain", 53), ("bootps", 67), ("tftp", 69), ("ntp", 123), ("snmp", 161), ("https", 443), ("isakmp", 500),
+    ("syslog", 514), ("openvpn", 1194), ("l2f", 1701), ("ipsec-nat-t", 4500), ("sip", 5060), ("mdns", 5353),
 ];
 
 /// The port of the service of this name.
-fn service(name: &str) -> Option<u16> {
+pub(super) fn service(name: &str) -> Option<u16> {
     SERVICES.iter().find(|(service, _)| *service == name).map(|(_, port)| *port)
 }
 

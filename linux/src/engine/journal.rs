@@ -3,8 +3,10 @@
 //! A peer is called by its number: the place of its section in the file, which is its place in `underpass show IFNAME peers`
 //! too, as long as none before it is removed. Keys are never in a line, and addresses only in those of level debug.
 //! Many peers have much to tell at once: of what exceeds the budget, only the number is said.
+use super::shared::Shared;
 use super::{Engine, HandshakeStep, HostEvent};
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tracing::Level;
@@ -23,26 +25,35 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// # Errors
 /// The machine has no room for another thread.
 pub fn keep(engine: &Engine) -> io::Result<()> {
-    let (name, events) = (engine.name().to_owned(), engine.events());
-    std::thread::Builder::new().name("journal".into()).spawn(move || Journal::new(name).write(&events)).map(drop)
+    let (events, shared) = (engine.events(), Arc::clone(&engine.shared));
+    let journal = Journal::new(engine.name().to_owned(), shared);
+    std::thread::Builder::new().name("journal".into()).spawn(move || journal.write(&events)).map(drop)
 }
 
 /// What is written, and how much more may be.
 struct Journal {
     interface: String,
+    shared: Arc<Shared>,
     /// Of lines up to level info, and of the others.
     budgets: [Budget; 2],
 }
 
 impl Journal {
-    fn new(interface: String) -> Self {
+    fn new(interface: String, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
-        Self { interface, budgets: [Budget::new(now), Budget::new(now)] }
+        Self { interface, shared, budgets: [Budget::new(now), Budget::new(now)] }
     }
 
     fn write(mut self, events: &Receiver<HostEvent>) {
         loop {
-            match events.recv_timeout(PAUSE) {
+            // Only what was left out needs a clock: a tunnel that is idle wakes nobody.
+            let owes = self.budgets.iter().any(|budget| budget.exceeded > 0);
+            let next = if owes {
+                events.recv_timeout(PAUSE)
+            } else {
+                events.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match next {
                 Ok(HostEvent::Ended) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(event) => self.event(&event, Instant::now()),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -57,13 +68,14 @@ impl Journal {
             if level == Level::DEBUG { tracing::enabled!(Level::DEBUG) } else { tracing::enabled!(Level::INFO) };
         if is_wanted && self.budgets[usize::from(level == Level::DEBUG)].take(now) {
             say(level, &self.interface, &text);
-        }
-        if let HostEvent::Tunnel(Event::EndpointMoved { peer, path, .. }) = event {
-            tracing::debug!(interface = self.interface, remote = %path.remote, "peer {}: its endpoint is now", number(*peer));
+            if let HostEvent::Tunnel(Event::EndpointMoved { peer, path, .. }) = event {
+                tracing::debug!(interface = self.interface, remote = %path.remote, "peer {}: where", number(*peer));
+            }
         }
     }
 
     fn tell_left_out(&mut self, now: Instant) {
+        self.budgets[0].exceeded += self.shared.take_missed();
         for budget in &mut self.budgets {
             if let Some(count) = budget.left_out(now) {
                 tracing::info!(interface = self.interface, count, "more happened than is logged line by line");

@@ -88,7 +88,8 @@ pub enum Workers {
 pub enum HostEvent {
     /// What the tunnel reported.
     Tunnel(Event),
-    /// A message of a handshake leaves for this peer.
+    /// A message of a handshake leaves for this peer. Told where the log is kept at level debug, so that a flood of them
+    /// crowds nothing else out.
     Handshake {
         /// For whom.
         peer: PeerId,

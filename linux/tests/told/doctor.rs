@@ -11,6 +11,9 @@ type Verdict = (String, String);
 fn visit(scene: &Scene, what: &str) -> Result<(i32, BTreeMap<String, Verdict>)> {
     let finished = scene.underpass(&["doctor", what, "--json"])?;
     let json: serde_json::Value = serde_json::from_str(&finished.stdout).with_context(|| format!("{finished:?}"))?;
+    for one in json["machine"].as_array().context("checks")? {
+        ensure!(one["verdict"] == "good", "{one}");
+    }
     let checks = json["tunnels"][0]["checks"].as_array().context("checks")?;
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let verdicts =
@@ -32,7 +35,12 @@ fn the_doctor_finds_what_is_wrong() -> Result<()> {
     let (code, found) = visit(&scene, &path)?;
     ensure!(code == 0 && found.values().all(|(verdict, _)| verdict == "good"), "{found:?}");
     let text = scene.underpass(&["doctor", &path])?.success()?;
-    ensure!(text.starts_with("wgt0\n  ✓ file ") && text.contains("✓ handshake  1 of 1 peers connected\n"), "{text}");
+    ensure!(
+        text.starts_with("this machine\n  ✓ root ")
+            && text.contains("\n\nwgt0\n  ✓ file ")
+            && text.contains("✓ handshake  1 of 1 peers connected\n"),
+        "{text}"
+    );
 
     let ills = [
         ("ip", "route del 10.9.0.0/24 dev wgt0", "route", "there is no route to 10.9.0.0/24"),

@@ -25,6 +25,27 @@ fn up_waits_until_the_peer_has_answered() -> Result<()> {
     Ok(())
 }
 
+/// On a terminal it waits unless it is told not to; elsewhere it does not.
+#[test]
+fn a_terminal_is_where_up_waits() -> Result<()> {
+    let scene = Scene::new()?;
+    scene.bob()?;
+    let path = scene.alice("192.0.2.2:7000", "")?;
+    let on_terminal = |option: &str| -> Result<String> {
+        let command = format!("{UNDERPASS} up {option} {path}");
+        let said = scene.left.run("script", &["-qefc", &command, "/dev/null"])?;
+        scene.underpass(&["down", &path])?.success()?;
+        Ok(said)
+    };
+    let said = on_terminal("")?;
+    ensure!(said.contains("waiting for an answer") && said.contains("\x1b[Kconnected in "), "{said:?}");
+    let said = on_terminal("--no-wait")?;
+    ensure!(said.contains("[#] ") && !said.contains("waiting") && !said.contains("connected"), "{said:?}");
+    let up = scene.underpass(&["up", &path])?;
+    ensure!(up.status.success() && up.stderr.is_empty(), "{up:?}");
+    Ok(())
+}
+
 /// Each way not to be answered has its own words; the tunnel stays, and the status is 0.
 #[test]
 fn up_says_why_nobody_answers() -> Result<()> {

@@ -135,7 +135,8 @@ fn interface() {
         ("Table = 010", "Table = 8\n", &[]),
         ("Table = 0", "Table = 0\n", &[]),
         ("Address = 10.0.0.1/255.255.255.0", "Address = 10.0.0.1/24\n", &[]),
-        // 43: the section goes on
+        ("ListenPort = domain", "ListenPort = 53\n", &[]),
+        // 44: the section goes on
         ("[Interface]\nMTU = 1400", "MTU = 1400\n", &["3:1: warning: [Interface]: second [Interface]; it goes on with the first, on line 1"]),
     ]);
 }

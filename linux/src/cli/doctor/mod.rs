@@ -1,10 +1,12 @@
 //! `underpass doctor`: walks the path of a tunnel from its file to its peers, and says what is wrong and what to do.
 //!
 //! - `subject` is what is looked at: the file, what runs, and the interface;
+//! - `machine` is what every tunnel needs of the machine;
 //! - `own` are the checks of the file, the key, the interface and its name servers;
 //! - `way` those of routes and rules, and of ways past the tunnel;
 //! - `peers` those of endpoints, handshakes and the path's MTU;
 //! - `report` says it, to people and to programs.
+mod machine;
 mod own;
 mod peers;
 mod report;
@@ -35,16 +37,18 @@ pub fn run(doctor: &Doctor) -> Outcome {
     if names.is_empty() {
         progress(format_args!("no tunnel is up; `underpass doctor FILE` looks at one that is not"));
     }
+    let machine = machine::all();
     let examined: Vec<Examined> = names.iter().map(|name| examine(&Subject::of(name))).collect();
     let stdout = io::stdout();
     let paint = Paint::on(&stdout);
     let mut stdout = stdout.lock();
     match doctor.json {
-        true => report::write_json(&mut stdout, &examined)?,
-        false => report::write_text(&mut stdout, &examined, paint)?,
+        true => report::write_json(&mut stdout, &machine, &examined)?,
+        false => report::write_text(&mut stdout, &machine, &examined, paint)?,
     }
     stdout.flush()?;
-    let is_ill = examined.iter().flat_map(|one| &one.findings).any(|finding| finding.verdict == Verdict::Fault);
+    let all = machine.iter().chain(examined.iter().flat_map(|one| &one.findings));
+    let is_ill = all.into_iter().any(|finding| finding.verdict == Verdict::Fault);
     Ok(if is_ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

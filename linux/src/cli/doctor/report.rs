@@ -8,25 +8,34 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// Nowhere to write to.
-pub(super) fn write_text(output: &mut impl Write, examined: &[Examined], paint: Paint) -> io::Result<()> {
-    for (number, one) in examined.iter().enumerate() {
-        if number > 0 {
-            writeln!(output)?;
-        }
-        writeln!(output, "{}", paint.paint(Style::Bold, &one.name))?;
-        for Finding { check, verdict, text, advice } in &one.findings {
-            let (mark, style) = match verdict {
-                Verdict::Good => ("✓", Style::Interface),
-                Verdict::Warning => ("!", Style::Warning),
-                Verdict::Fault => ("✗", Style::Error),
-                Verdict::Unknown => ("?", Style::Unit),
-            };
-            let mut lines = text.lines();
-            writeln!(output, "  {} {check:<10} {}", paint.paint(style, mark), lines.next().unwrap_or_default())?;
-            lines.try_for_each(|line| writeln!(output, "  {:12} {line}", ""))?;
-            for line in advice.iter().flat_map(|advice| advice.lines()) {
-                writeln!(output, "  {:12} {} {line}", "", paint.paint(Style::Bold, "->"))?;
-            }
+pub(super) fn write_text(
+    output: &mut impl Write,
+    machine: &[Finding],
+    examined: &[Examined],
+    paint: Paint,
+) -> io::Result<()> {
+    write_findings(output, "this machine", machine, paint)?;
+    for one in examined {
+        writeln!(output)?;
+        write_findings(output, &one.name, &one.findings, paint)?;
+    }
+    Ok(())
+}
+
+fn write_findings(output: &mut impl Write, title: &str, findings: &[Finding], paint: Paint) -> io::Result<()> {
+    writeln!(output, "{}", paint.paint(Style::Bold, title))?;
+    for Finding { check, verdict, text, advice } in findings {
+        let (mark, style) = match verdict {
+            Verdict::Good => ("✓", Style::Interface),
+            Verdict::Warning => ("!", Style::Warning),
+            Verdict::Fault => ("✗", Style::Error),
+            Verdict::Unknown => ("?", Style::Unit),
+        };
+        let mut lines = text.lines();
+        writeln!(output, "  {} {check:<10} {}", paint.paint(style, mark), lines.next().unwrap_or_default())?;
+        lines.try_for_each(|line| writeln!(output, "  {:12} {line}", ""))?;
+        for line in advice.iter().flat_map(|advice| advice.lines()) {
+            writeln!(output, "  {:12} {} {line}", "", paint.paint(Style::Bold, "->"))?;
         }
     }
     Ok(())
@@ -34,6 +43,7 @@ pub(super) fn write_text(output: &mut impl Write, examined: &[Examined], paint: 
 
 #[derive(Serialize)]
 struct Document<'a> {
+    machine: &'a [Finding],
     tunnels: Vec<Tunnel<'a>>,
 }
 
@@ -43,13 +53,13 @@ struct Tunnel<'a> {
     checks: &'a [Finding],
 }
 
-/// Writes `{"tunnels": [...]}`.
+/// Writes `{"machine": [...], "tunnels": [...]}`.
 ///
 /// # Errors
 /// Nowhere to write to.
-pub(super) fn write_json(output: &mut impl Write, examined: &[Examined]) -> io::Result<()> {
+pub(super) fn write_json(output: &mut impl Write, machine: &[Finding], examined: &[Examined]) -> io::Result<()> {
     let tunnels = examined.iter().map(|one| Tunnel { name: &one.name, checks: &one.findings }).collect();
-    serde_json::to_writer_pretty(&mut *output, &Document { tunnels })?;
+    serde_json::to_writer_pretty(&mut *output, &Document { machine, tunnels })?;
     writeln!(output)
 }
 
@@ -66,8 +76,12 @@ mod tests {
         ];
         let examined = [Examined { name: "wg0".into(), findings }];
         let mut text = Vec::new();
-        write_text(&mut text, &examined, Paint::PLAIN).expect("memory");
+        let machine = [Finding::good("root", "yes")];
+        write_text(&mut text, &machine, &examined, Paint::PLAIN).expect("memory");
         let expected = "\
+this machine
+  ✓ root       yes
+
 wg0
   ✓ file       wg0.conf
   ✗ handshake  no answer
@@ -78,7 +92,7 @@ wg0
 ";
         assert_eq!(String::from_utf8_lossy(&text), expected);
         let mut json = Vec::new();
-        write_json(&mut json, &examined).expect("memory");
+        write_json(&mut json, &machine, &examined).expect("memory");
         let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
         let first = serde_json::json!({ "check": "file", "verdict": "good", "text": "wg0.conf", "advice": null });
         assert_eq!((&json["tunnels"][0]["name"], &json["tunnels"][0]["checks"][0]), (&"wg0".into(), &first));

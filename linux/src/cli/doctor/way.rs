@@ -55,6 +55,8 @@ fn strays(network: &IpNet, subject: &Subject) -> Option<String> {
         _ => network.hosts().take(MOST).find(|address| !is_own(address))?,
     };
     match way_to(address, 0) {
+        // Another tunnel of this machine has it.
+        Some(way) if way.starts_with("local ") => None,
         Some(way) => match device_of(&way) {
             Some(device) if device == subject.name => None,
             Some(device) => Some(format!("{network} goes to `{device}` instead of the tunnel")),
