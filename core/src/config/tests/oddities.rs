@@ -130,14 +130,26 @@ fn interface() {
         ]),
         ("I1 = <b 0xc1><r 12>", "I1 = <b 0xc1><r 12>\n", &["3:6: warning: I1 in [Interface]: AmneziaWG's settings do not work yet: datagrams can be told to be WireGuard's, and a peer that insists will not answer"]),
         ("I2 =", "", &["3:5: warning: I2 in [Interface]: has no value, ignored"]),
-        // 39: what `ip` takes behind wg-quick
+    ]);
+}
+
+/// Other ways to write a value, which `wg` takes, or `ip` behind wg-quick.
+#[test]
+#[rustfmt::skip]
+fn other_ways_to_write_a_value() {
+    check(I, &[
         ("Table = 0xCA6C", "Table = 51820\n", &[]),
         ("Table = 010", "Table = 8\n", &[]),
         ("Table = 0", "Table = 0\n", &[]),
         ("Address = 10.0.0.1/255.255.255.0", "Address = 10.0.0.1/24\n", &[]),
         ("ListenPort = domain", "ListenPort = 53\n", &[]),
-        // 44: the section goes on
+        // 5: the section goes on
         ("[Interface]\nMTU = 1400", "MTU = 1400\n", &["3:1: warning: [Interface]: second [Interface]; it goes on with the first, on line 1"]),
+    ]);
+    check(P, &[
+        ("Endpoint = 192.0.2.1:domain", "Endpoint = 192.0.2.1:53\n", &[]),
+        ("Endpoint = [2001:db8::1]:https", "Endpoint = [2001:db8::1]:443\n", &[]),
+        ("Endpoint = vpn.example.com:ntp", "Endpoint = vpn.example.com:123\n", &[]),
     ]);
 }
 
@@ -218,10 +230,6 @@ fn peer() {
         ("AllowedIPs = 1.0.0.0/8\nAllowedIPs = -1.0.0.0/8", "", &[]),
         ("AllowedIPs = 1.0.0.0/8\nAllowedIPs = -1.0.0.0/8\nAllowedIPs = +1.0.0.0/8", "AllowedIPs = 1.0.0.0/8\n", &[]),
         ("AllowedIPs = 192.0.2.0/24\nAllowedIPs = -192.0.2.0/24\nEndpoint = 192.0.2.1:1", "Endpoint = 192.0.2.1:1\n", &[]),
-        // 35: a port by the name of its service
-        ("Endpoint = 192.0.2.1:domain", "Endpoint = 192.0.2.1:53\n", &[]),
-        ("Endpoint = [2001:db8::1]:https", "Endpoint = [2001:db8::1]:443\n", &[]),
-        ("Endpoint = vpn.example.com:ntp", "Endpoint = vpn.example.com:123\n", &[]),
     ]);
 }
 
