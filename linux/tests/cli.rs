@@ -124,7 +124,7 @@ fn what_cannot_be_read_is_named() {
         (1, "underpass: cannot read /underpass/none.conf: No such file or directory (os error 2)\n")
     );
     let (code, _, err) = run_reading(&["check", "-"], b"\xff\xfe");
-    assert_eq!((code, err.as_str()), (1, "underpass: cannot read standard input: it is no text in UTF-8\n"));
+    assert_eq!((code, err.as_str()), (1, "underpass: cannot read standard input: it is in UTF-16: save it as UTF-8\n"));
     let (code, _, err) = run(&["up", "./not-a-config.txt"]);
     assert_eq!(code, 1);
     assert!(err.contains("does not name an interface"), "{err}");

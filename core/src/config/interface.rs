@@ -40,7 +40,7 @@ impl InterfaceDraft {
         match row.setting {
             Setting::Address => {
                 for word in words(value, found) {
-                    if let Some(address) = found.keep(word.at, value::network(word.text)) {
+                    if let Some(address) = found.keep(word.at, value::address(word.text)) {
                         found.push(&mut config.addresses, address);
                     }
                 }
@@ -109,7 +109,10 @@ impl InterfaceDraft {
                 self.private_key_faulty = key.is_err();
                 config.tunnel.private_key = found.keep(at, key).filter(|key| !key.is_zero());
             }
-            Setting::ListenPort => config.listen_port = found.keep(at, value::port(&text, 0)),
+            Setting::ListenPort => {
+                let port = value::service(&text).map_or_else(|| value::port(&text, 0), Ok);
+                config.listen_port = found.keep(at, port);
+            }
             Setting::FwMark => config.fwmark = found.keep(at, value::fwmark(&text)),
             _ if value::decimal(&text) == Some(0) => {
                 config.mtu = None;

@@ -16,11 +16,6 @@ pub enum Reason {
     UnknownSection,
     /// A key before the first section.
     OutsideSection,
-    /// A second `[Interface]`.
-    RepeatedInterface {
-        /// The line of the first.
-        first_line: u32,
-    },
     /// The key belongs into the other section.
     WrongSection {
         /// The section it belongs into.
@@ -58,6 +53,8 @@ pub enum Reason {
     },
     /// The endpoint has no port.
     MissingPort,
+    /// The endpoint has a scheme before it, as a link has.
+    Scheme,
     /// The endpoint's `[` has no `]`.
     UnclosedBracket,
     /// The host or domain has characters that no name has, or is too long.
@@ -85,6 +82,11 @@ pub enum Reason {
         first_line: u32,
     },
 
+    /// A second `[Interface]`: what stands in it goes on with the first.
+    RepeatedInterface {
+        /// The line of the first.
+        first_line: u32,
+    },
     /// The key is one of another product; the line is ignored.
     ForeignKey(&'static ForeignKey),
     /// The key was given before in this section; the last one counts.
@@ -137,7 +139,8 @@ impl Reason {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::ForeignKey(_)
+            Self::RepeatedInterface { .. }
+            | Self::ForeignKey(_)
             | Self::Repeated { .. }
             | Self::RepeatedPeer { .. }
             | Self::EmptyIgnored
@@ -166,7 +169,7 @@ impl fmt::Display for Reason {
             Self::UnknownSection => f.write_str("no such section: expected `[Interface]` or `[Peer]`"),
             Self::OutsideSection => f.write_str("stands before the first section"),
             Self::RepeatedInterface { first_line } => {
-                write!(f, "second [Interface]; the first is on line {first_line}")
+                write!(f, "second [Interface]; it goes on with the first, on line {first_line}")
             }
             Self::WrongSection { belongs } => write!(f, "belongs into {belongs}"),
             Self::EmptyValue => f.write_str("has no value"),
@@ -181,6 +184,7 @@ impl fmt::Display for Reason {
             Self::Address => f.write_str("not an IP address"),
             Self::PrefixLength { max } => write!(f, "expected a prefix length from 0 to {max}"),
             Self::MissingPort => f.write_str("endpoint has no port"),
+            Self::Scheme => f.write_str("expected host:port, without a scheme"),
             Self::UnclosedBracket => f.write_str("`[` without `]`"),
             Self::Name => f.write_str("not the name of a host or domain"),
             Self::Application => f.write_str("not the name of an application"),

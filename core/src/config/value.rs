@@ -74,10 +74,30 @@ pub(super) fn table(text: &str) -> Result<Wanted, Reason> {
         t if t.eq_ignore_ascii_case("auto") => Ok(Wanted::To(Table::Auto)),
         t if t.eq_ignore_ascii_case("off") => Ok(Wanted::To(Table::Off)),
         t if t.starts_with(|c: char| c.is_ascii_digit()) => {
-            decimal(t).map(|number| Wanted::To(Table::Number(number))).ok_or(Reason::Table)
+            c_number(t).map(|number| Wanted::To(Table::Number(number))).ok_or(Reason::Table)
         }
         t if !t.is_empty() && !t.starts_with('-') && t.chars().all(fits) => Ok(Wanted::Named),
         _ => Err(Reason::Table),
+    }
+}
+
+/// A number as C writes it and `ip` reads it: hexadecimal behind `0x`, octal behind `0`, or decimal.
+fn c_number(text: &str) -> Option<u32> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => (hex, 16),
+        None if text.len() > 1 && text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    if digits.starts_with('+') { None } else { u32::from_str_radix(digits, radix).ok() }
+}
+
+/// An address of our own: as [`network`], and with a netmask in the place of the prefix length, as `ip` takes it too.
+pub(super) fn address(text: &str) -> Result<IpNet, Reason> {
+    match text.split_once('/').map(|(address, mask)| (address.parse::<Ipv4Addr>(), mask.parse::<Ipv4Addr>())) {
+        Some((Ok(address), Ok(mask))) => {
+            IpNet::with_netmask(address.into(), mask.into()).map_err(|_| Reason::PrefixLength { max: 32 })
+        }
+        _ => network(text),
     }
 }
 
@@ -146,8 +166,11 @@ pub(super) fn endpoint(text: &str) -> Result<(Made, bool), Reason> {
             None => (text, None, false),
         },
     };
+    if text.contains("://") {
+        return Err(Reason::Scheme);
+    }
     let number = number.filter(|n| !n.is_empty()).ok_or(Reason::MissingPort)?;
-    let port = port(number, 1)?;
+    let port = service(number).map_or_else(|| port(number, 1), Ok)?;
     if host.contains(':') {
         let endpoint = match host.parse::<Ipv6Addr>() {
             Ok(address) => Ok(Endpoint::Address((address, port).into())),
@@ -163,6 +186,18 @@ pub(super) fn endpoint(text: &str) -> Result<(Made, bool), Reason> {
     }
     name(host)?;
     Ok((named(host, port), false))
+}
+
+/// Services by whose names ports of UDP are known (the registry of IANA, RFC 6335), as far as tunnels are put on them.
+#[rustfmt::skip]
+const SERVICES: [(&str, u16); 13] = [
+    ("domain", 53), ("bootps", 67), ("tftp", 69), ("ntp", 123), ("snmp", 161), ("https", 443), ("isakmp", 500),
+    ("syslog", 514), ("openvpn", 1194), ("l2f", 1701), ("ipsec-nat-t", 4500), ("sip", 5060), ("mdns", 5353),
+];
+
+/// The port of the service of this name.
+pub(super) fn service(name: &str) -> Option<u16> {
+    SERVICES.iter().find(|(service, _)| *service == name).map(|(_, port)| *port)
 }
 
 /// Whether only an IPv4 address can be meant.

@@ -235,6 +235,11 @@ impl Train {
         }
     }
 
+    /// What has been taken in and has not left yet.
+    pub fn collected(&self) -> impl Iterator<Item = &Transmit> + '_ {
+        self.departures.iter().map(|departure| &departure.transmit)
+    }
+
     /// As [`depart`](Self::depart); what did not leave as it was to is added to `failures`.
     pub fn depart_or_fail(&mut self, sockets: &Sockets, failures: &mut Vec<Failure>) {
         self.depart(sockets, |transmit, sent| failures.extend(Failure::of(transmit, sent)));

@@ -1,5 +1,6 @@
 //! The command line.
 use super::reference;
+use super::show::fields::Field;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -48,6 +49,22 @@ pub enum Command {
     Save(Tunnel),
     /// Show interfaces: their peers, endpoints, handshakes and transfer
     Show(Show),
+    /// Show all tunnels at a glance: whether they are connected, since when, and what passes through them
+    Status(Status),
+    /// Change a tunnel that runs, as `wg set` does
+    Set(Set),
+    /// Find out why a tunnel does not work: walk its path, and say what is wrong and what to do
+    Doctor(Doctor),
+    /// Write a configuration without what only `up` understands, for `wg setconf`
+    Strip {
+        /// The configuration: IFNAME for /etc/wireguard/IFNAME.conf, or a file named IFNAME.conf
+        #[arg(value_name = "FILE|IFNAME")]
+        config: String,
+    },
+    /// Show a configuration as a QR code, for a phone to take
+    Qr(Qr),
+    /// Take a configuration over into /etc/wireguard, from a file, standard input or a picture of a QR code
+    Import(Import),
     /// Check a configuration file, and say what is wrong and where
     Check {
         /// The file; `-` for standard input
@@ -87,6 +104,14 @@ pub struct Up {
     /// Writes what would be done, as commands, and does nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+
+    /// Waits until a peer has answered, 5 s at most; the default on a terminal
+    #[arg(long, overrides_with = "no_wait")]
+    pub wait: bool,
+
+    /// Does not wait for peers
+    #[arg(long, overrides_with = "wait")]
+    pub no_wait: bool,
 }
 
 /// What to take down.
@@ -120,9 +145,82 @@ pub struct Show {
     #[arg(value_name = "IFNAME", default_value = "all")]
     pub interface: String,
 
+    /// Writes this field alone, as `wg show` does; `private-key`, `preshared-keys` and `dump` show secrets
+    #[arg(value_name = "FIELD", conflicts_with = "json")]
+    pub field: Option<Field>,
+
     /// Writes JSON, without private and preshared keys
     #[arg(long)]
     pub json: bool,
+}
+
+/// What to change.
+#[derive(Args, Debug)]
+pub struct Set {
+    /// The interface
+    #[arg(value_name = "IFNAME")]
+    pub interface: String,
+
+    /// What to set: listen-port PORT, fwmark MARK, private-key FILE, then for each peer: peer KEY, remove,
+    /// preshared-key FILE, endpoint HOST:PORT, persistent-keepalive SECONDS, allowed-ips [+|-]NETWORK,...
+    #[arg(value_name = "SETTING", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub settings: Vec<String>,
+}
+
+/// Whose state to show at a glance.
+#[derive(Args, Debug)]
+pub struct Status {
+    /// The interface; every one without it
+    #[arg(value_name = "IFNAME")]
+    pub interface: Option<String>,
+
+    /// Goes on, and shows what passes through each tunnel, every second until it is interrupted
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
+/// What to look at.
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// A tunnel or its configuration; every tunnel that is up without it
+    #[arg(value_name = "FILE|IFNAME")]
+    pub config: Option<String>,
+
+    /// Writes JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to draw.
+#[derive(Args, Debug)]
+pub struct Qr {
+    /// The configuration: IFNAME for /etc/wireguard/IFNAME.conf, or a file; `-` for standard input
+    #[arg(value_name = "FILE|IFNAME")]
+    pub config: String,
+
+    /// Writes a picture to this file instead, in PNG, for its owner only
+    #[arg(short, long, value_name = "FILE.png")]
+    pub output: Option<PathBuf>,
+}
+
+/// What to take over.
+#[derive(Args, Debug)]
+pub struct Import {
+    /// A configuration, or a picture of its QR code in PNG; `-` for standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub source: PathBuf,
+
+    /// The interface it is for; without it, the name of the file
+    #[arg(short, long, value_name = "IFNAME")]
+    pub name: Option<String>,
+
+    /// Where to put it
+    #[arg(long, value_name = "DIR", default_value = "/etc/wireguard")]
+    pub directory: PathBuf,
+
+    /// Replaces a configuration of this name
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[cfg(test)]

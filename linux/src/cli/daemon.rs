@@ -4,7 +4,7 @@
 //! on its standard output that the interface and its control socket are ready, or why they are not. A configuration
 //! goes to it through its standard input: neither arguments nor environment ever hold a key.
 use super::environment::Environment;
-use super::log::{self, Log};
+use super::log;
 use super::{Outcome, remains, serve, signals};
 use crate::confine::{close_inherited, confine};
 use crate::control::socket;
@@ -121,7 +121,7 @@ fn own_program() -> PathBuf {
 
 fn run_in_foreground(name: &str, environment: &Environment) -> Outcome {
     let signals = signals::heard();
-    let log = give_up_and_log(environment)?;
+    let log = give_up_and_log(environment, Environment::start_log)?;
     let outcome = serve::serve(environment.apply(EngineConfig::new(name)), &signals, |_| {
         notify::ready();
         Ok(())
@@ -138,7 +138,7 @@ fn run_in_background(name: &str, configured: bool, environment: &Environment) ->
     let mut log = None;
     let outcome = detach().and_then(|null| {
         let config = if configured { read_config(name)? } else { EngineConfig::new(name) };
-        log = Some(give_up_and_log(environment)?);
+        log = give_up_and_log(environment, Environment::start_log_in_background)?;
         // It has left the terminal, and with it what was ignored there.
         serve::serve(environment.apply(config), &signals::ALL, |name| {
             is_ready = true;
@@ -160,9 +160,12 @@ fn run_in_background(name: &str, configured: bool, environment: &Environment) ->
 }
 
 /// Gives up what a tunnel does not need, before there are threads, and starts the log.
-fn give_up_and_log(environment: &Environment) -> anyhow::Result<Log> {
+fn give_up_and_log<L>(
+    environment: &Environment,
+    start: impl FnOnce(&Environment) -> anyhow::Result<L>,
+) -> anyhow::Result<L> {
     let kept = confine(environment.confinement);
-    let log = environment.start_log()?;
+    let log = start(environment)?;
     kept.iter().for_each(|what| tracing::warn!("{what}"));
     Ok(log)
 }

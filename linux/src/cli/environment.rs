@@ -1,11 +1,15 @@
 //! The environment variables that steer a tunnel.
 use super::log::{Log, StandardError};
+use super::syslog::Syslog;
 use crate::confine::Confinement;
 use crate::engine::{EngineConfig, Workers};
 use anyhow::{anyhow, bail};
 use std::env;
 use std::num::NonZeroUsize;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// More crypt workers than any machine has use for.
 const MAX_WORKERS: usize = 64;
@@ -77,11 +81,44 @@ impl Environment {
         let _ = format
             .with_ansi(super::terminal::Paint::on(&std::io::stderr()) == super::terminal::Paint::COLOURED)
             .log_internal_errors(false)
+            .finish()
+            .with(filter(self.log))
             .try_init();
-        // The standard library's hook would wait for standard error.
-        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        log_panics();
         Ok(log)
     }
+
+    /// Logs as a tunnel in the background does: to the system's log from level info on, or to standard error where the
+    /// environment asks for a level.
+    ///
+    /// # Errors
+    /// The machine has no room for another thread.
+    pub fn start_log_in_background(&self) -> anyhow::Result<Option<Log>> {
+        match (self.log, self.keep_stderr) {
+            (LevelFilter::OFF, _) => {}
+            (_, true) => return self.start_log().map(Some),
+            (_, false) => {
+                let layer = tracing_subscriber::fmt::layer().with_ansi(false).without_time();
+                let layer = layer.with_level(false).with_target(false).with_writer(Syslog::of_system());
+                let layer = layer.log_internal_errors(false);
+                // A second call, as in a test, keeps the first.
+                let _ = tracing_subscriber::registry().with(filter(LevelFilter::INFO)).with(layer).try_init();
+            }
+        }
+        log_panics();
+        Ok(None)
+    }
+}
+
+/// Panics go to the log: the standard library's hook would wait for standard error.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+}
+
+/// What is logged at `level`. The library for datagrams has addresses in its warnings: it is heard at level debug only.
+fn filter(level: LevelFilter) -> Targets {
+    let sockets = if level >= LevelFilter::DEBUG { level } else { LevelFilter::OFF };
+    Targets::new().with_default(level).with_target("quinn_udp", sockets)
 }
 
 fn workers(text: Option<&str>) -> anyhow::Result<Workers> {
@@ -145,6 +182,13 @@ mod tests {
         assert_eq!(with(&[("UNDERPASS_CONFINE", "off")]).expect("valid").confinement, Confinement::Off);
         assert_eq!(with(&[("UNDERPASS_WORKERS", "0")]).expect("valid").workers, Workers::None);
         assert!(!with(&[("LOG_LEVEL", "silent")]).expect("valid").keep_stderr);
+    }
+
+    #[test]
+    fn addresses_are_for_debugging() {
+        let warns = |level| filter(level).would_enable("quinn_udp", &tracing::Level::WARN);
+        assert!(!warns(LevelFilter::WARN) && !warns(LevelFilter::INFO) && warns(LevelFilter::DEBUG));
+        assert!(filter(LevelFilter::INFO).would_enable("underpass_linux", &tracing::Level::WARN));
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub fn genpsk() -> Outcome {
 /// # Errors
 /// What was read is no key.
 pub fn pubkey() -> Outcome {
-    let key = read_key(&mut io::stdin().lock())?;
+    let key = read_private_key(&mut io::stdin().lock())?;
     write_line(&key.public_key().to_base64())
 }
 
@@ -51,13 +51,26 @@ fn write_line(text: &str) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads one key, which only white space may follow.
-fn read_key(input: &mut impl Read) -> anyhow::Result<PrivateKey> {
-    let mut text = Zeroizing::new([0; KEY_LEN]);
-    let malformed = "standard input holds no key: a key is 44 characters of base64";
-    match input.read_exact(&mut *text) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => bail!("{malformed}"),
-        other => other?,
+/// What is said of standard input without a key.
+const MALFORMED: &str = "standard input holds no key: a key is 44 characters of base64";
+
+fn read_private_key(input: &mut impl Read) -> anyhow::Result<PrivateKey> {
+    let text = read_key(input)?.ok_or_else(|| anyhow!(MALFORMED))?;
+    PrivateKey::from_base64(&text).map_err(|_| anyhow!(MALFORMED))
+}
+
+/// Reads a key in base64, which only white space may follow; `None` when there is nothing to read.
+///
+/// # Errors
+/// There is something else. It is not repeated.
+pub(super) fn read_key(input: &mut impl Read) -> anyhow::Result<Option<Zeroizing<String>>> {
+    let mut text = Zeroizing::new(String::with_capacity(2 * KEY_LEN));
+    match input.take(KEY_LEN as u64).read_to_string(&mut text) {
+        Ok(0) => return Ok(None),
+        Ok(KEY_LEN) => {}
+        Ok(_) => bail!(MALFORMED),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => bail!(MALFORMED),
+        Err(error) => return Err(error.into()),
     }
     let mut rest = Zeroizing::new([0; 256]);
     loop {
@@ -67,10 +80,7 @@ fn read_key(input: &mut impl Read) -> anyhow::Result<PrivateKey> {
             _ => bail!("something other than white space follows the key"),
         }
     }
-    std::str::from_utf8(&*text)
-        .ok()
-        .and_then(|text| PrivateKey::from_base64(text).ok())
-        .ok_or_else(|| anyhow!(malformed))
+    Ok(Some(text))
 }
 
 /// Warns when the key goes to a file that others can use.
@@ -96,7 +106,7 @@ mod tests {
     fn a_key_is_read_as_wg_reads_it() {
         for (number, end) in ["", "\n", "\r\n", " \t\n\n", "\0", "\u{b}\u{c}"].into_iter().enumerate() {
             let text = format!("{KEY}{end}");
-            let key = read_key(&mut text.as_bytes()).unwrap_or_else(|error| panic!("case {number}: {error}"));
+            let key = read_private_key(&mut text.as_bytes()).unwrap_or_else(|error| panic!("case {number}: {error}"));
             assert_eq!(*key.to_base64(), KEY, "case {number}");
         }
     }
@@ -107,9 +117,9 @@ mod tests {
         let (leading, two, trailing) = (format!(" {KEY}"), format!("{KEY}{KEY}"), format!("{KEY}\nx"));
         let bad = KEY.replace('X', "-");
         for (number, text) in ["", "\n", short, &leading, &two, &trailing, &bad].into_iter().enumerate() {
-            let message = read_key(&mut text.as_bytes()).expect_err(text).to_string();
+            let message = read_private_key(&mut text.as_bytes()).expect_err(text).to_string();
             assert!(!message.contains("dwdt"), "case {number}: {message}");
         }
-        assert!(read_key(&mut [0xff; 44].as_slice()).is_err());
+        assert!(read_private_key(&mut [0xff; 44].as_slice()).is_err());
     }
 }

@@ -1,30 +1,40 @@
-//! The `underpass` command: [`args`] is what may be asked, the other modules are who does it.
+//! The `underpass` command: [`args`] is what may be asked, [`verbs`] what was meant, the other modules are who does it.
 //!
 //! Whatever fails says so in one sentence on standard error and makes the exit status 1; the command line itself being
 //! wrong makes it 2. Colour and progress appear on a terminal only.
 pub mod args;
 pub mod check;
 pub mod daemon;
+pub mod doctor;
 pub mod documents;
 pub mod down;
 pub mod environment;
 pub mod floor;
 pub mod force;
 pub mod host;
+pub mod import;
 pub mod keys;
 pub mod log;
 pub mod manual;
 pub mod own_directory;
+pub mod probe;
+pub mod qr;
 pub mod reference;
 pub mod reload;
 pub mod remains;
 pub mod restart;
 pub mod save;
 pub mod serve;
+pub mod set;
 pub mod show;
 pub mod signals;
+pub mod status;
+pub mod strip;
+pub mod syslog;
 pub mod terminal;
 pub mod up;
+pub mod verbs;
+pub mod wait;
 
 use crate::demo;
 use args::{Arguments, Command};
@@ -38,7 +48,8 @@ pub type Outcome = anyhow::Result<ExitCode>;
 
 /// Runs the command with `arguments`, the first of which is its own name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
         Err(usage) => {
             // Help and version go to standard output with status 0, faults to standard error with status 2.
@@ -46,6 +57,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if printed.is_ok() { u8::try_from(usage.exit_code()).unwrap_or(2) } else { 1 });
         }
     };
+    let named = arguments.interface.as_deref();
+    if let Some(hint) = named.and_then(|word| verbs::mistaken(word, arguments.foreground, &words)) {
+        let _ = writeln!(io::stderr(), "underpass: {hint}");
+        return ExitCode::from(2);
+    }
     dispatch(arguments).unwrap_or_else(|error| {
         if !is_broken_pipe(&error) {
             let _ = writeln!(io::stderr(), "underpass: {error}");
@@ -62,6 +78,12 @@ fn dispatch(arguments: Arguments) -> Outcome {
         (Some(Command::Reload(tunnel)), _) => reload::run(&tunnel),
         (Some(Command::Save(tunnel)), _) => save::run(&tunnel),
         (Some(Command::Show(show)), _) => show::run(&show),
+        (Some(Command::Status(asked)), _) => status::run(&asked),
+        (Some(Command::Set(asked)), _) => set::run(&asked),
+        (Some(Command::Doctor(asked)), _) => doctor::run(&asked),
+        (Some(Command::Strip { config }), _) => strip::run(&config),
+        (Some(Command::Qr(asked)), _) => qr::run(&asked),
+        (Some(Command::Import(asked)), _) => import::run(&asked),
         (Some(Command::Check { file }), _) => check::run(&file),
         (Some(Command::Genkey), _) => keys::genkey(),
         (Some(Command::Genpsk), _) => keys::genpsk(),

@@ -19,7 +19,10 @@ const SECTIONS: [Section; 4] = [
         title: "Interface names",
         terms: &[
             ("wg%d", "a number that the kernel picks takes the place of %d"),
-            ("-f show, -- show", "an interface with the name of a command needs -f or -- before it"),
+            (
+                "-f show, -- show",
+                "an interface with the name of a command, or a word near one, needs -f or -- before it",
+            ),
         ],
     },
     Section {
@@ -36,8 +39,10 @@ const SECTIONS: [Section; 4] = [
             (
                 "LOG_LEVEL",
                 "what a tunnel writes to standard error: silent, error (default), warn, info, debug or verbose. With it \
-                 set, and not to silent, a tunnel in the background keeps its standard error",
+                 set, and not to silent, a tunnel in the background keeps its standard error; without it, it writes to \
+                 the system's log, at level info",
             ),
+            ("UNDERPASS_LOG_SOCKET", "where the system's log listens, instead of /dev/log"),
             ("WG_PROCESS_FOREGROUND", "1: stay in the foreground, as -f"),
             ("UNDERPASS_WORKERS", "threads that seal and open beside the main one: auto (default), or 0 to 64"),
             ("UNDERPASS_OFFLOAD", "off: packets one by one, without segmentation offloads"),

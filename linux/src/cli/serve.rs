@@ -2,13 +2,18 @@
 use super::floor::Floor;
 use crate::control::device::EngineDevice;
 use crate::control::{ControlServer, ControlSocket, Over, socket};
-use crate::engine::{Ended, Engine, EngineConfig};
+use crate::engine::{Ended, Engine, EngineConfig, journal};
 use crate::notify;
 use crate::watched::{self, Died};
 use anyhow::{anyhow, bail};
 use signal_hook::iterator::Signals;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use underpass_core::PeerId;
+use underpass_core::tunnel::PeerView;
+
+/// Peers that are called at the start, at most.
+const MOST_DIALLED: usize = 16;
 
 /// Why a tunnel ends.
 enum End {
@@ -43,6 +48,10 @@ pub fn serve(
     }
     let engine = Arc::new(Engine::start(config)?);
     let died = ends.clone();
+    journal::keep(&engine, move |outcome| tell_of_death(&died, outcome))
+        .map_err(|error| anyhow!("cannot keep a log: {error}"))?;
+    dial(&engine);
+    let died = ends.clone();
     let keeper = floor.map(|floor| floor.keep(Arc::clone(&engine), move |died_of| tell_of_death(&died, died_of)));
     let outcome = start_control(&engine, ends.clone()).and_then(|control| {
         watch_engine(Arc::clone(&engine), ends)?;
@@ -59,6 +68,19 @@ pub fn serve(
         let _ = keeper.join();
     }
     outcome
+}
+
+/// Has the tunnel begin with those peers that it knows an endpoint of, once the interface is up, so that no packet has to
+/// wait for a handshake. Of many peers, those are left to their first packet.
+fn dial(engine: &Engine) {
+    engine.with_tunnel(|tunnel, now| {
+        let has_endpoint = |peer: &PeerView<'_>| peer.configured_endpoint().is_some();
+        let peers: Vec<PeerId> =
+            tunnel.peers().filter(has_endpoint).map(|peer| peer.id()).take(MOST_DIALLED + 1).collect();
+        if peers.len() <= MOST_DIALLED {
+            peers.into_iter().for_each(|peer| tunnel.connect(now, peer));
+        }
+    });
 }
 
 fn conclude(end: End) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! `underpass up`: a tunnel with all that belongs to it, from one configuration file.
 use super::args::Up;
 use super::host::ThisMachine;
+use super::wait::Wait;
 use super::{Outcome, check, remains};
 use crate::notify;
 use crate::quick::record::Stage;
@@ -23,10 +24,13 @@ pub fn run(up: &Up) -> Outcome {
     }
     require_root()?;
     let shelf = Shelf::open()?;
-    let _lock = shelf.lock(&file.name)?;
+    let lock = shelf.lock(&file.name)?;
     remains::clear(&shelf, &file.name)?;
+    let wait = Wait::new(up, &config);
     bring_up(&shelf, &file, config)?;
     notify::ready();
+    drop(lock);
+    wait.until_connected(&file.name);
     Ok(ExitCode::SUCCESS)
 }
 

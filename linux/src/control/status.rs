@@ -16,7 +16,7 @@ pub struct InterfaceStatus {
     pub listen_port: u16,
     /// The mark of its datagrams, 0 for none.
     pub fwmark: u32,
-    /// Its peers, the one with the latest handshake first.
+    /// Its peers, in the order in which it lists them.
     pub peers: Vec<PeerStatus>,
 }
 
@@ -89,7 +89,7 @@ impl InterfaceStatus {
             let (key, value) = line.split_once('=').unwrap_or(("", line));
             if key == "errno" {
                 return match value.parse() {
-                    Ok(0) => Ok(interface.sorted()),
+                    Ok(0) => Ok(interface),
                     Ok(errno) => Err(Fault::Errno(errno)),
                     Err(_) => Err(Fault::Line { line: number + 1, key: key.into() }),
                 };
@@ -120,7 +120,9 @@ impl InterfaceStatus {
         Some(())
     }
 
-    fn sorted(mut self) -> Self {
+    /// The same, the peer with the latest handshake first.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
         self.peers.sort_by_key(|peer| std::cmp::Reverse(peer.latest_handshake));
         self
     }
@@ -193,7 +195,7 @@ last_handshake_time_nsec=500000000
 errno=0
 
 ";
-        let interface = InterfaceStatus::parse("wg0", answer).expect("valid");
+        let interface = InterfaceStatus::parse("wg0", answer).expect("valid").sorted();
         assert_eq!((interface.listen_port, interface.fwmark, interface.peers.len()), (12912, 51820, 2));
         assert_eq!(interface.private_key.as_ref().map(|key| key.to_hex().to_string()).as_deref(), Some(KEY));
         let [first, second] = &interface.peers[..] else { panic!("two peers") };

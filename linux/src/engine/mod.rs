@@ -6,9 +6,11 @@
 //! - `crew` are the threads that help to seal and open when there is much of it;
 //! - `recycle` is why none of this allocates per packet;
 //! - `alarm`, `network` and `resolve` are what else there is to wait for: clocks, the machine's network, names;
-//! - `namespace` is the interface where others have moved it.
+//! - `namespace` is the interface where others have moved it;
+//! - `journal` says in the log what happens.
 mod crew;
 mod haul;
+pub mod journal;
 mod namespace;
 mod network;
 mod resolve;
@@ -29,9 +31,9 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use underpass_core::NoRandomness;
 use underpass_core::tunnel::Event;
 use underpass_core::{Instant, Rng, Tunnel, TunnelConfig};
+use underpass_core::{NoRandomness, PeerId};
 
 /// What an engine is made from.
 #[derive(Clone, Debug)]
@@ -88,6 +90,14 @@ pub enum Workers {
 pub enum HostEvent {
     /// What the tunnel reported.
     Tunnel(Event),
+    /// A message of a handshake leaves for this peer. Told where the log is kept at level debug, so that a flood of them
+    /// crowds nothing else out.
+    Handshake {
+        /// For whom.
+        peer: PeerId,
+        /// Which message.
+        step: HandshakeStep,
+    },
     /// The MTU of the virtual interface was changed by someone, and the tunnel followed.
     MtuChanged(u16),
     /// The virtual interface was set up (`true`) or down.
@@ -98,6 +108,15 @@ pub enum HostEvent {
     ListenPortChanged(u16),
     /// The engine has ended; nothing follows.
     Ended,
+}
+
+/// A message of a handshake that we send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandshakeStep {
+    /// The first: we begin.
+    Initiation,
+    /// The second: we answer.
+    Response,
 }
 
 /// Why an engine ended.

@@ -231,6 +231,10 @@ impl Loop {
                 tunnel.handle_timeout(now);
             }
             let more = self.is_up && self.yard.collect(&mut tunnel, now);
+            if tracing::enabled!(tracing::Level::DEBUG) {
+                let tell = |(peer, step)| self.shared.tell(&HostEvent::Handshake { peer, step });
+                self.yard.handshakes().for_each(tell);
+            }
             while let Some(event) = tunnel.poll_event() {
                 let name = name_to_resolve(&tunnel, &event);
                 if let (Event::ResolveEndpoint { peer, .. }, Some((host, port))) = (&event, name) {

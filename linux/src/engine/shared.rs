@@ -4,7 +4,7 @@ use crate::clock;
 use crate::error::HostError;
 use crate::watched::Died;
 use nix::sys::eventfd::EventFd;
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use underpass_core::{Instant, Tunnel};
@@ -33,6 +33,8 @@ pub struct Shared {
     /// `None`: the loop has ended and takes no more.
     orders: Mutex<Option<Vec<Order>>>,
     listeners: Mutex<Vec<SyncSender<HostEvent>>>,
+    /// Events for which a subscriber had no room.
+    missed: AtomicU64,
     port: AtomicU16,
     mark: AtomicU32,
     end: Mutex<End>,
@@ -56,6 +58,7 @@ impl Shared {
             wake,
             orders: Some(Vec::new()).into(),
             listeners: Mutex::default(),
+            missed: 0.into(),
             port: 0.into(),
             mark: 0.into(),
             end: Mutex::default(),
@@ -141,9 +144,20 @@ impl Shared {
 
     /// Tells all subscribers; those who are gone are forgotten, those who sleep miss it.
     pub fn tell(&self, event: &HostEvent) {
-        let heard =
-            |sender: &SyncSender<_>| !matches!(sender.try_send(event.clone()), Err(TrySendError::Disconnected(_)));
+        let heard = |sender: &SyncSender<_>| match sender.try_send(event.clone()) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                self.missed.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        };
         lock(&self.listeners).retain(heard);
+    }
+
+    /// How many events were missed since the last call.
+    pub fn take_missed(&self) -> u64 {
+        self.missed.swap(0, Ordering::Relaxed)
     }
 
     /// The loop has ended: whoever waits learns it. The first reason counts.

@@ -2,10 +2,10 @@
 //!
 //! Alone, the loop seals and sends each train when it is full. With a crew, a full train goes to a crypt worker while
 //! the next is loaded; the loop seals the last itself, and they leave in the order they were loaded.
-use super::Ended;
 use super::crew::{Crew, Work};
 use super::haul::write_single;
 use super::shared::lock;
+use super::{Ended, HandshakeStep};
 use crate::error::HostError;
 use crate::tun::device::{Device, READ_LEN, Read};
 use crate::tun::segment::Segments;
@@ -14,10 +14,15 @@ use crate::udp::Sockets;
 use std::sync::Mutex;
 use underpass_carry::train::{Failure, Train};
 use underpass_core::tunnel::Layout;
-use underpass_core::{Instant, Tunnel};
+use underpass_core::{Instant, PeerId, Tunnel};
 
 /// Trains that leave in one turn of the loop, before the other side has its.
 const TRAINS: usize = 8;
+
+/// Bytes of the first message of a handshake (the paper, § 5.4.2).
+const INITIATION_LEN: usize = 148;
+/// Bytes of the second (§ 5.4.3).
+const RESPONSE_LEN: usize = 92;
 
 /// Where trains are loaded and leave from.
 pub struct Yard {
@@ -163,6 +168,17 @@ impl Yard {
     /// Sends what the tunnel itself wants to send. `true`: there may be more.
     pub fn collect(&mut self, tunnel: &mut Tunnel, now: Instant) -> bool {
         self.train().collect(tunnel, now)
+    }
+
+    /// The messages of handshakes that [`collect`](Self::collect) took in. Their lengths tell: those of data are multiples
+    /// of 16.
+    pub fn handshakes(&self) -> impl Iterator<Item = (PeerId, HandshakeStep)> + '_ {
+        let collected = self.trains[self.loading].iter().flat_map(|train| train.collected());
+        collected.filter_map(|transmit| match transmit.len {
+            INITIATION_LEN => Some((transmit.peer, HandshakeStep::Initiation)),
+            RESPONSE_LEN => Some((transmit.peer, HandshakeStep::Response)),
+            _ => None,
+        })
     }
 
     /// Sends what [`collect`](Self::collect) took in.

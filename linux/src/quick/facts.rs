@@ -1,13 +1,13 @@
 //! What a plan must know about the machine.
 use super::firewall::Program;
 use super::machine::{find_program, output};
-use super::mtu;
 use super::plan::has_default_route;
 use super::rules::is_used;
 use super::step::Family;
+use super::{mtu, names};
 use crate::dns::{self, Places, Resolver};
 use anyhow::bail;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use underpass_core::config::{Endpoint, QuickConfig};
 use underpass_core::limits::DEFAULT_MTU;
 
@@ -84,11 +84,14 @@ fn free_table() -> u32 {
 
 /// The MTU of the path to each endpoint, or of the default route when there is none.
 fn path_mtus(config: &QuickConfig) -> Vec<u32> {
-    let mut mtus: Vec<u32> = config
-        .tunnel
-        .peers
-        .iter()
-        .filter_map(|peer| peer.endpoint.as_ref())
+    let endpoints = || config.tunnel.peers.iter().filter_map(|peer| peer.endpoint.as_ref());
+    // A name that does not resolve yet has no say in the MTU; the tunnel tries again later.
+    let found = names::look_up(endpoints().filter_map(name_of), names::PATIENCE);
+    let address_of = |endpoint: &Endpoint| match endpoint {
+        Endpoint::Address(address) => Some(address.ip()),
+        Endpoint::Name { host, port } => found.get(&(host.clone(), *port))?.first().map(SocketAddr::ip),
+    };
+    let mut mtus: Vec<u32> = endpoints()
         .filter_map(address_of)
         .filter_map(|address| mtu::of_route(&output("ip", &["route", "get", &address.to_string()])?, link_mtu))
         .collect();
@@ -103,10 +106,9 @@ fn link_mtu(interface: &str) -> Option<u32> {
     mtu::of_link(&output("ip", &["link", "show", "dev", interface])?)
 }
 
-/// Where an endpoint is. A name that does not resolve yet has no say in the MTU; the tunnel tries again later.
-fn address_of(endpoint: &Endpoint) -> Option<IpAddr> {
+fn name_of(endpoint: &Endpoint) -> Option<names::Name> {
     match endpoint {
-        Endpoint::Address(address) => Some(address.ip()),
-        Endpoint::Name { host, port } => (host.as_str(), *port).to_socket_addrs().ok()?.next().map(|found| found.ip()),
+        Endpoint::Address(_) => None,
+        Endpoint::Name { host, port } => Some((host.clone(), *port)),
     }
 }

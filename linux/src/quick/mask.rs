@@ -15,8 +15,11 @@ const SECRETIVE: [&str; 6] = ["key", "pass", "psk", "secret", "token", "user"];
 pub fn line(text: &str) -> String {
     match text.split_once('=') {
         Some((name, value)) if is_secret(name.trim()) => {
+            // A key has neither white space nor `#` in it; a password may have.
+            let comment = if is_key(name.trim()) { value.find(" #").or_else(|| value.find("\t#")) } else { None };
+            let (value, comment) = value.split_at(comment.unwrap_or(value.len()));
             let value: String = value.chars().map(|letter| if letter.is_whitespace() { letter } else { '*' }).collect();
-            format!("{name}={value}")
+            format!("{name}={value}{}", runs(comment, SUSPICIOUS))
         }
         _ => runs(text, SUSPICIOUS),
     }
@@ -34,6 +37,11 @@ fn is_secret(name: &str) -> bool {
     SECRETIVE.iter().any(|part| name.contains(part))
 }
 
+/// Whether `name` is set to a key, and nothing else.
+fn is_key(name: &str) -> bool {
+    find(name).is_some_and(|row| matches!(row.setting, Setting::PrivateKey | Setting::PresharedKey))
+}
+
 /// A shell command without the keys in it.
 #[must_use]
 pub fn command(text: &str) -> String {
@@ -47,7 +55,7 @@ fn runs(text: &str, limit: usize) -> String {
     while let Some(first) = rest.chars().next() {
         let end = rest.find(|letter| belongs(letter) != belongs(first)).unwrap_or(rest.len());
         let (run, after) = rest.split_at(end);
-        if belongs(first) && run.len() >= limit {
+        if belongs(first) && run.len() >= limit && is_mixed(run) {
             masked.extend(run.chars().map(|_| '*'))
         } else {
             masked.push_str(run)
@@ -55,6 +63,14 @@ fn runs(text: &str, limit: usize) -> String {
         rest = after;
     }
     masked
+}
+
+/// Whether letters in a row may be part of a key. In base64, 20 of them have large and small letters among them but for one key
+/// in 17 000; in hexadecimal, they have digits and no other letters. Names of hosts and files have small letters alone.
+fn is_mixed(run: &str) -> bool {
+    let has = |what: fn(&u8) -> bool| run.as_bytes().iter().any(&what);
+    let is_hex = run.bytes().all(|byte| byte.is_ascii_hexdigit()) && has(u8::is_ascii_digit);
+    is_hex || (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
 }
 
 #[cfg(test)]
@@ -79,6 +95,9 @@ mod tests {
             format!("socks5 proxy username = {}", &key[..5]),
             format!("Proxy-Password = {}", &key[..5]),
             format!("PreshareKey = {}", &key[..5]),
+            format!("PrivateKey = {key} # {key}"),
+            format!("PrivateKey = {}#{}", &key[..9], &key[..9]),
+            format!("Socks5ProxyPassword = x #{}", &key[..5]),
         ] {
             let masked = line(&text);
             assert!(!masked.contains("dwdtC") && masked.contains('*'), "{text}: {masked}");
@@ -98,6 +117,20 @@ mod tests {
         ] {
             assert_eq!(line(text), text);
         }
+        for text in [
+            "Endpoint = averylongnameofahostthatnobodytypes.example.com:51820",
+            "PostUp = /usr/local/libexec/routing/announce wg0",
+            "# ==========================================",
+        ] {
+            assert_eq!(line(text), text);
+        }
+        let key = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
+        assert_eq!(
+            line(&format!("PrivateKey = {key} # of the phone")),
+            format!("PrivateKey = {} # of the phone", "*".repeat(44))
+        );
+        let hexadecimal = "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a";
+        assert_eq!(line(&format!("# {hexadecimal}")), format!("# {}", "*".repeat(64)));
         let hook = "iptables -A FORWARD -i wg0 -j ACCEPT; /usr/local/libexec/routing/announce wg0";
         assert_eq!(command(hook), hook);
     }

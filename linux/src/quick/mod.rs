@@ -13,6 +13,7 @@ pub mod invocation;
 pub mod machine;
 pub mod mask;
 pub mod mtu;
+pub mod names;
 pub mod plan;
 pub mod process;
 pub mod reconcile;

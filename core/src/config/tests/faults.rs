@@ -35,7 +35,10 @@ fn shape_of_the_text() {
             ("PrivateKey = %priv%", &["1:1: error: PrivateKey: stands before the first section"]),
             ("%psk%", &["1:1: error: stands before the first section"]),
             // 10
-            ("[Interface]\n[Interface]", &["2:1: error: [Interface]: second [Interface]; the first is on line 1"]),
+            (
+                "[Interface]\n[Interface]\nMTU = 9",
+                &["3:7: error: MTU in [Interface]: expected a number from 68 to 65535"],
+            ),
             ("[Interface]\nEndpoint = a:1", &["2:1: error: Endpoint in [Interface]: belongs into [Peer]"]),
             (
                 "[Peer]\nPublicKey = %a%\nAddress = 10.0.0.1\njc = 5",
@@ -93,6 +96,11 @@ fn interface() {
         ("MTU = 65536", &["2:7: error: MTU in [Interface]: expected a number from 68 to 65535"]),
         ("Table = a b", &["2:9: error: Table in [Interface]: expected `auto`, `off`, a number or the name of a table"]),
         ("Table = -x", &["2:9: error: Table in [Interface]: expected `auto`, `off`, a number or the name of a table"]),
+        ("Table = 0x", &["2:9: error: Table in [Interface]: expected `auto`, `off`, a number or the name of a table"]),
+        ("Table = 0x+1", &["2:9: error: Table in [Interface]: expected `auto`, `off`, a number or the name of a table"]),
+        ("Table = 08", &["2:9: error: Table in [Interface]: expected `auto`, `off`, a number or the name of a table"]),
+        ("Address = 10.0.0.1/255.0.255.0", &["2:11: error: Address in [Interface]: expected a prefix length from 0 to 32"]),
+        ("Address = fd00::1/255.0.0.0", &["2:11: error: Address in [Interface]: expected a prefix length from 0 to 128"]),
         ("Table = 4294967296", &["2:9: error: Table in [Interface]: expected `auto`, `off`, a number or the name of a table"]),
         // 25
         ("SaveConfig = yes", &["2:14: error: SaveConfig in [Interface]: expected `true` or `false`"]),
@@ -133,6 +141,11 @@ fn peer() {
         ("Endpoint = a:0", &["3:12: error: Endpoint in [Peer]: expected a number from 1 to 65535"]),
         ("Endpoint = a:65536", &["3:12: error: Endpoint in [Peer]: expected a number from 1 to 65535"]),
         ("Endpoint = 192.0.2.256:1", &["3:12: error: Endpoint in [Peer]: not an IP address"]),
+        ("Endpoint = udp://a:1", &["3:12: error: Endpoint in [Peer]: expected host:port, without a scheme"]),
+        ("Endpoint = wg://[::1]:1", &["3:12: error: Endpoint in [Peer]: expected host:port, without a scheme"]),
+        ("Endpoint = udp://a", &["3:12: error: Endpoint in [Peer]: expected host:port, without a scheme"]),
+        ("Endpoint = a:nonsense", &["3:12: error: Endpoint in [Peer]: expected a number from 1 to 65535"]),
+        ("AllowedIPs = 10.0.0.0/255.0.0.0", &["3:14: error: AllowedIPs in [Peer]: expected a prefix length from 0 to 32"]),
         ("Endpoint = a/b:1", &["3:12: error: Endpoint in [Peer]: not the name of a host or domain"]),
         ("Endpoint = :1", &["3:12: error: Endpoint in [Peer]: not the name of a host or domain"]),
         // 25

@@ -133,6 +133,26 @@ fn interface() {
     ]);
 }
 
+/// Other ways to write a value, which `wg` takes, or `ip` behind wg-quick.
+#[test]
+#[rustfmt::skip]
+fn other_ways_to_write_a_value() {
+    check(I, &[
+        ("Table = 0xCA6C", "Table = 51820\n", &[]),
+        ("Table = 010", "Table = 8\n", &[]),
+        ("Table = 0", "Table = 0\n", &[]),
+        ("Address = 10.0.0.1/255.255.255.0", "Address = 10.0.0.1/24\n", &[]),
+        ("ListenPort = domain", "ListenPort = 53\n", &[]),
+        // 5: the section goes on
+        ("[Interface]\nMTU = 1400", "MTU = 1400\n", &["3:1: warning: [Interface]: second [Interface]; it goes on with the first, on line 1"]),
+    ]);
+    check(P, &[
+        ("Endpoint = 192.0.2.1:domain", "Endpoint = 192.0.2.1:53\n", &[]),
+        ("Endpoint = [2001:db8::1]:https", "Endpoint = [2001:db8::1]:443\n", &[]),
+        ("Endpoint = vpn.example.com:ntp", "Endpoint = vpn.example.com:123\n", &[]),
+    ]);
+}
+
 /// A peer of one line in a tunnel with this table: the endpoint in the allowed IPs of another peer.
 #[test]
 fn where_routes_go_decides_whether_an_endpoint_lies_in_them() {

@@ -67,7 +67,7 @@ impl Manner {
             self.line(output, "latest handshake", self.ago(at.as_secs()))?;
         }
         if peer.rx_bytes != 0 || peer.tx_bytes != 0 {
-            let (received, sent) = (self.bytes(peer.rx_bytes), self.bytes(peer.tx_bytes));
+            let (received, sent) = (bytes(peer.rx_bytes, self.paint), bytes(peer.tx_bytes, self.paint));
             self.line(output, "transfer", format_args!("{received} received, {sent} sent"))?;
         }
         if peer.persistent_keepalive != 0 {
@@ -123,25 +123,26 @@ impl Manner {
         }
         parts.join(", ")
     }
+}
 
-    /// `1.50 KiB`
-    #[allow(clippy::cast_precision_loss, reason = "two decimals are shown")]
-    fn bytes(&self, bytes: u64) -> String {
-        const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-        if bytes < 1024 {
-            return format!("{bytes} {}", self.paint.paint(Style::Unit, "B"));
-        }
-        let mut scaled = bytes as f64 / 1024.0;
-        let mut unit = UNITS[0];
-        for larger in &UNITS[1..] {
-            if scaled < 1024.0 {
-                break;
-            }
-            scaled /= 1024.0;
-            unit = larger;
-        }
-        format!("{scaled:.2} {}", self.paint.paint(Style::Unit, unit))
+/// `1.50 KiB`
+#[allow(clippy::cast_precision_loss, reason = "two decimals are shown")]
+#[must_use]
+pub fn bytes(bytes: u64, paint: Paint) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} {}", paint.paint(Style::Unit, "B"));
     }
+    let mut scaled = bytes as f64 / 1024.0;
+    let mut unit = UNITS[0];
+    for larger in &UNITS[1..] {
+        if scaled < 1024.0 {
+            break;
+        }
+        scaled /= 1024.0;
+        unit = larger;
+    }
+    format!("{scaled:.2} {}", paint.paint(Style::Unit, unit))
 }
 
 #[cfg(test)]
@@ -155,7 +156,7 @@ mod tests {
         for (seconds, text) in [(1, "1 second"), (62, "1 minute, 2 seconds"), (31_536_000 + 86_400, "1 year, 1 day")] {
             assert_eq!(PLAIN.duration(seconds), text);
         }
-        for (bytes, text) in [
+        for (count, text) in [
             (0, "0 B"),
             (1023, "1023 B"),
             (1536, "1.50 KiB"),
@@ -163,7 +164,7 @@ mod tests {
             (5 << 30, "5.00 GiB"),
             (1 << 50, "1024.00 TiB"),
         ] {
-            assert_eq!(PLAIN.bytes(bytes), text);
+            assert_eq!(bytes(count, Paint::PLAIN), text);
         }
         assert_eq!(PLAIN.ago(1000), "Now");
         assert_eq!(PLAIN.ago(940), "1 minute ago");

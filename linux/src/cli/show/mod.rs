@@ -1,13 +1,15 @@
 //! `underpass show`: asks the control socket of any userspace WireGuard implementation, and shows what it says.
+pub mod fields;
 pub mod human;
 pub mod json;
 
+use self::fields::Field;
 use super::args::Show;
 use super::terminal::Paint;
 use super::{Outcome, progress};
 use crate::control::status::InterfaceStatus;
 use crate::control::{client, socket};
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,19 +23,31 @@ pub fn run(show: &Show) -> Outcome {
     let list =
         || client::interfaces(&directory).map_err(|error| anyhow!("cannot list {}: {error}", directory.display()));
     match show.interface.as_str() {
+        "interfaces" if show.field.is_some() => bail!("`interfaces` are names, and have no fields; try `all`"),
         "interfaces" => write_names(&list()?, show.json),
         "all" => {
             let names = list()?;
             if names.is_empty() {
                 progress(format_args!("no userspace WireGuard interfaces"));
             }
-            write_all(&names, &directory, show.json)
+            write_all(&names, &directory, show)
         }
-        name => write_interfaces(&[ask(&directory, name)?], show.json).map(|()| ExitCode::SUCCESS),
+        name => {
+            let interface = ask(&directory, name)?;
+            match show.field {
+                Some(field) => write_field(&[interface], field, false)?,
+                None => write_interfaces(vec![interface.sorted()], show.json)?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
-fn ask(directory: &Path, name: &str) -> anyhow::Result<InterfaceStatus> {
+/// Asks interface `name` for its state.
+///
+/// # Errors
+/// It is not there, does not answer, or answers nonsense.
+pub fn ask(directory: &Path, name: &str) -> anyhow::Result<InterfaceStatus> {
     let answer = client::status(directory, name)?;
     InterfaceStatus::parse(name, &answer)
         .map_err(|fault| anyhow!("interface `{name}` answers what makes no sense: {fault}"))
@@ -51,7 +65,7 @@ fn write_names(names: &[String], json: bool) -> Outcome {
 }
 
 /// Shows every interface that answers; one that does not is named, and the exit status tells.
-fn write_all(names: &[String], directory: &Path, json: bool) -> Outcome {
+fn write_all(names: &[String], directory: &Path, show: &Show) -> Outcome {
     let mut code = ExitCode::SUCCESS;
     let mut interfaces = Vec::new();
     for name in names {
@@ -63,20 +77,30 @@ fn write_all(names: &[String], directory: &Path, json: bool) -> Outcome {
             }
         }
     }
-    write_interfaces(&interfaces, json)?;
+    match show.field {
+        Some(field) => write_field(&interfaces, field, true)?,
+        None => write_interfaces(interfaces.into_iter().map(InterfaceStatus::sorted).collect(), show.json)?,
+    }
     Ok(code)
 }
 
-fn write_interfaces(interfaces: &[InterfaceStatus], json: bool) -> anyhow::Result<()> {
+fn write_field(interfaces: &[InterfaceStatus], field: Field, named: bool) -> anyhow::Result<()> {
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    interfaces.iter().try_for_each(|interface| fields::write(&mut stdout, interface, field, named))?;
+    stdout.flush()?;
+    Ok(())
+}
+
+fn write_interfaces(interfaces: Vec<InterfaceStatus>, json: bool) -> anyhow::Result<()> {
     let stdout = io::stdout();
     let paint = Paint::on(&stdout);
     let mut stdout = io::BufWriter::new(stdout.lock());
     if json {
-        json::write(&mut stdout, interfaces)?;
+        json::write(&mut stdout, &interfaces)?;
     } else {
         let hide_keys = std::env::var("WG_HIDE_KEYS").as_deref() != Ok("never");
         let now = crate::clock::wall().as_duration().as_secs();
-        human::write(&mut stdout, interfaces, &human::Manner { paint, hide_keys, now })?;
+        human::write(&mut stdout, &interfaces, &human::Manner { paint, hide_keys, now })?;
     }
     stdout.flush()?;
     Ok(())

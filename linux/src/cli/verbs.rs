@@ -1,0 +1,166 @@
+//! Words that are meant for commands, where the name of an interface may stand.
+//!
+//! `underpass stop` is nobody's wish for an interface called `stop`. Such a word is refused with a hint, unless it is plain
+//! that an interface is meant: behind `-f` or `--`, or when wg-quick(8) asks by `WG_QUICK_USERSPACE_IMPLEMENTATION`.
+use super::args::Arguments;
+use clap::CommandFactory;
+use std::env;
+use std::ffi::OsString;
+
+/// Set by whoever has wg-quick(8) start this program, with nothing but the name of an interface.
+const BY_WG_QUICK: &str = "WG_QUICK_USERSPACE_IMPLEMENTATION";
+
+/// Verbs of other programs, and what does the same here.
+const USUAL: [(&str, &str); 55] = [
+    ("start", "underpass up"),
+    ("connect", "underpass up"),
+    ("on", "underpass up"),
+    ("enable", "underpass up"),
+    ("open", "underpass up"),
+    ("run", "underpass up"),
+    ("login", "underpass up"),
+    ("bringup", "underpass up"),
+    ("stop", "underpass down"),
+    ("disconnect", "underpass down"),
+    ("off", "underpass down"),
+    ("disable", "underpass down"),
+    ("close", "underpass down"),
+    ("kill", "underpass down"),
+    ("quit", "underpass down"),
+    ("exit", "underpass down"),
+    ("logout", "underpass down"),
+    ("end", "underpass down"),
+    ("delete", "underpass down"),
+    ("del", "underpass down"),
+    ("remove", "underpass down"),
+    ("rm", "underpass down"),
+    ("list", "underpass status"),
+    ("ls", "underpass status"),
+    ("ps", "underpass status"),
+    ("info", "underpass status"),
+    ("state", "underpass status"),
+    ("stats", "underpass status --watch"),
+    ("top", "underpass status --watch"),
+    ("watch", "underpass status --watch"),
+    ("monitor", "underpass status --watch"),
+    ("showconf", "underpass show IFNAME dump"),
+    ("dump", "underpass show IFNAME dump"),
+    ("peers", "underpass show IFNAME peers"),
+    ("peer", "underpass set IFNAME peer"),
+    ("add", "underpass set IFNAME peer"),
+    ("addpeer", "underpass set IFNAME peer"),
+    ("setconf", "wg setconf"),
+    ("addconf", "wg addconf"),
+    ("syncconf", "wg syncconf"),
+    ("test", "underpass doctor"),
+    ("ping", "underpass doctor"),
+    ("diagnose", "underpass doctor"),
+    ("debug", "underpass doctor"),
+    ("validate", "underpass check"),
+    ("lint", "underpass check"),
+    ("verify", "underpass check"),
+    ("edit", "underpass check"),
+    ("key", "underpass genkey"),
+    ("keygen", "underpass genkey"),
+    ("init", "underpass genkey"),
+    ("qrcode", "underpass qr"),
+    ("export", "underpass qr"),
+    ("version", "underpass --version"),
+    ("completion", "underpass completions"),
+];
+
+/// Why `word`, given as an interface by the command line `arguments`, is taken for a command that does not exist: what the
+/// user reads. `None`: an interface is meant.
+#[must_use]
+pub fn mistaken(word: &str, foreground: bool, arguments: &[OsString]) -> Option<String> {
+    let is_plain =
+        foreground || arguments.iter().any(|argument| argument == "--") || env::var_os(BY_WG_QUICK).is_some();
+    let meant = meant(word).filter(|_| !is_plain)?;
+    Some(format!(
+        "there is no command `{word}`; did you mean `{meant}`?\nFor an interface of this name: underpass -- {word}"
+    ))
+}
+
+/// The command that `word` is likely to stand for.
+fn meant(word: &str) -> Option<String> {
+    let lower = word.to_ascii_lowercase();
+    if let Some((_, meant)) = USUAL.iter().find(|(verb, _)| *verb == lower) {
+        return Some((*meant).to_owned());
+    }
+    let commands = Arguments::command();
+    let near = commands.get_subcommands().map(clap::Command::get_name).filter(|verb| is_near(&lower, verb));
+    let nearest = near.min_by_key(|verb| strsim::osa_distance(&lower, verb))?;
+    Some(format!("underpass {nearest}"))
+}
+
+/// Whether a word is a misspelt verb. Names of interfaces end in numbers, and verbs do not. In a short verb only one letter
+/// may be wrong, and not the first: `lan` is no `man`.
+fn is_near(word: &str, verb: &str) -> bool {
+    let distance = strsim::osa_distance(word, verb);
+    let is_swapped = || {
+        let letters = |text: &str| {
+            let mut letters: Vec<char> = text.chars().collect();
+            letters.sort_unstable();
+            letters
+        };
+        letters(word) == letters(verb)
+    };
+    match verb.len() {
+        _ if word.contains(|letter: char| letter.is_ascii_digit() || letter == '%') => false,
+        0..=4 => distance <= 1 && (word.starts_with(&verb[..1]) || is_swapped()),
+        _ => distance <= 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_word_near_a_command_is_no_interface() {
+        for (word, meant) in [
+            ("stop", "underpass down"),
+            ("START", "underpass up"),
+            ("version", "underpass --version"),
+            ("shwo", "underpass show"),
+            ("dwon", "underpass down"),
+            ("pu", "underpass up"),
+            ("upp", "underpass up"),
+            ("statsu", "underpass status"),
+            ("chekc", "underpass check"),
+            ("doctro", "underpass doctor"),
+            ("genkye", "underpass genkey"),
+        ] {
+            let said = mistaken(word, false, &["underpass".into(), word.into()]).expect(word);
+            assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
+            assert!(said.ends_with(&format!("underpass -- {word}")), "{said}");
+        }
+    }
+
+    #[test]
+    fn names_of_interfaces_stay_names() {
+        for word in ["wg0", "wg%d", "tun", "lan", "wan", "vpn", "corp", "home", "office", "up0", "show1", "dmz", "mesh"]
+        {
+            assert_eq!(mistaken(word, false, &["underpass".into(), word.into()]), None, "{word}");
+        }
+        assert_eq!(mistaken("stop", true, &["underpass".into(), "-f".into(), "stop".into()]), None);
+        assert_eq!(mistaken("stop", false, &["underpass".into(), "--".into(), "stop".into()]), None);
+    }
+
+    /// Each command that is recommended exists.
+    #[test]
+    fn hints_name_commands() {
+        let commands = Arguments::command();
+        for (word, meant) in USUAL {
+            let mut words = meant.split(' ');
+            let (program, verb) = (words.next().expect("a program"), words.next().expect("a verb"));
+            let exists = commands.get_subcommands().any(|command| command.get_name() == verb);
+            assert!(program == "wg" || verb.starts_with("--") || exists, "{word}: {meant}");
+            assert!(
+                Arguments::try_parse_from(["underpass", word]).is_ok_and(|parsed| parsed.command.is_none()),
+                "{word}"
+            );
+        }
+    }
+}
