@@ -32,6 +32,7 @@ check "make uninstall takes all of it away" uninstalled
 
 trixie=$(tests/trixie/make.sh command) || die "there is no Debian trixie"
 cp -r Makefile LICENSE-MIT "$out/build/underpass/" && mkdir "$out/build/underpass/linux" && cp -r linux/packaging "$out/build/underpass/linux/" &&
+    cp -rL tests/package/report.* target/tools/kernel-guest/modules "$(command -v busybox)" "$out/build/underpass/" &&
     cp target/release/underpass "$out/build/underpass/target/release/" || die "there is nothing to make a package of"
 as_root unshare --mount --net --pid --fork --kill-child "$PWD/tests/trixie/inside.sh" "$trixie" "$out/layer" "$out/build" \
     "$PWD/tests/package/debian.sh" </dev/null >"$out/debian.log" 2>&1
@@ -48,6 +49,22 @@ check "Debian: lintian finds neither errors nor warnings" came_to "man"
 check "Debian: man shows every page without a warning" came_to "apt-get install"
 check "Debian: the package is installed by apt" came_to "systemd-analyze verify"
 check "Debian: systemd finds no fault in the units" came_to "up"
-check "Debian: a tunnel comes up, is shown, and goes" came_to "apt-get purge"
+check "Debian: a tunnel comes up, is shown, and goes" came_to "the files of a machine"
+check "Debian: its files are a machine" came_to "apt-get purge"
 check "Debian: the package is removed, and nothing of it is left" came_to "done"
+
+# The machine that these files are, with a kernel and systemd of its own. It says how far it came, by lines as above.
+boot() {
+    timeout 600 qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -accel tcg -m 1024 -serial stdio \
+        -kernel target/tools/kernel-guest/vmlinux -initrd "$out/build/files.cpio" \
+        -append "console=ttyS0 quiet panic=-1 mitigations=off clocksource=hpet no_timer_check systemd.show_status=no" \
+        </dev/null >"$out/boot.log" 2>&1
+    tr -d '\r' <"$out/boot.log" >"$out/debian.log"
+    was_shown=
+}
+boot
+check "systemd: the machine starts, and the tunnel with it" came_to "the tunnel is up"
+check "systemd: the tunnel is the unit's main process, its commands have run, and systemd-resolved knows its name server" came_to "kill"
+check "systemd: a tunnel that was killed comes back" came_to "stop"
+check "systemd: a tunnel that is stopped leaves nothing behind" came_to "done"
 conclude

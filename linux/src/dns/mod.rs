@@ -57,10 +57,23 @@ impl Dns {
         self.unset_at(&Places::default())
     }
 
-    /// Whether the resolvers were told, and it was not taken back since.
+    /// Whether all of it is told, and nobody has changed it since.
     #[must_use]
-    pub fn is_told(&self) -> bool {
-        store::has(&Places::default(), &self.interface)
+    pub fn is_set(&self) -> bool {
+        self.is_set_at(&Places::default())
+    }
+
+    fn is_set_at(&self, places: &Places) -> bool {
+        let record = store::all(&places.own()[1]).into_iter().find(|record| record.interface == self.interface);
+        let Some(record) = record else { return false };
+        let is_told = |resolver: &Resolver| match resolver {
+            Resolver::Resolved => resolved::is_set(self),
+            Resolver::Resolvconf { record } => uplink::has_record(places, record),
+            Resolver::File | Resolver::Stub => ResolvConf::new(places).now() == record.text,
+        };
+        record.text == self.text()
+            && self.resolvers.iter().all(|resolver| record.resolvers.contains(resolver))
+            && record.resolvers.iter().all(is_told)
     }
 
     fn set_at(&self, places: &Places) -> anyhow::Result<()> {

@@ -43,6 +43,13 @@ pub(super) fn set(dns: &Dns) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether it asks the tunnel's servers for the interface.
+pub(super) fn is_set(dns: &Dns) -> bool {
+    let Some(told) = machine::output("resolvectl", &["dns", &dns.interface]) else { return false };
+    let asked: Vec<&str> = told.split_whitespace().collect();
+    dns.servers.iter().all(|server| asked.contains(&server.to_string().as_str()))
+}
+
 pub(super) fn unset(interface: &str) -> anyhow::Result<()> {
     let exists = || if_nametoindex(interface).is_ok();
     if !exists() || machine::find_program("resolvectl").is_none() {

@@ -116,11 +116,6 @@ impl Store {
     }
 }
 
-/// Whether there is a record of `interface`, without waiting for anyone.
-pub(super) fn has(places: &Places, interface: &str) -> bool {
-    read(&places.own_file(format!("{interface}{SUFFIX}"))).is_some()
-}
-
 /// All records in our folder, without waiting for anyone.
 pub(super) fn all(directory: &Path) -> Vec<Record> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());

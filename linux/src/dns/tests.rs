@@ -59,9 +59,12 @@ fn the_file_is_replaced_and_comes_back() {
     assert!(scene.text().starts_with("# Written by underpass for wgx. "), "{}", scene.text());
     assert!(scene.text().ends_with("\nnameserver 10.9.0.2\nsearch corp.example\n"), "{}", scene.text());
     dns.set_at(&scene.places).expect("sets again");
+    assert!(dns.is_set_at(&scene.places));
+    assert!(!self::dns("wgx", "10.9.0.3").is_set_at(&scene.places), "another server");
     for _ in 0..2 {
         dns.unset_at(&scene.places).expect("takes back, also when there is nothing");
         scene.is_as_before(BEFORE);
+        assert!(!dns.is_set_at(&scene.places));
     }
 }
 
@@ -97,7 +100,9 @@ fn what_somebody_else_wrote_meanwhile_stays() {
     let dns = dns("wgx", "10.9.0.2");
     dns.set_at(&scene.places).expect("sets");
     let theirs = "nameserver 198.51.100.53\n";
+    assert!(dns.is_set_at(&scene.places));
     fs::write(scene.places.resolv_conf(), theirs).expect("writes");
+    assert!(!dns.is_set_at(&scene.places));
     dns.unset_at(&scene.places).expect("takes back");
     scene.is_as_before(theirs);
     // And what they wrote is what the next tunnel keeps.

@@ -6,6 +6,9 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+/// Where openresolv and Debian's resolvconf keep what they were told.
+const RECORDS: [&str; 3] = ["resolvconf/interfaces", "resolvconf/interface", "resolvconf/keys"];
+
 /// The name servers of the networks that this machine is on, each once, in the order in which it asks them: those that it
 /// asked before a tunnel came up, or will ask when the last has gone. Addresses of this machine are none.
 #[must_use]
@@ -40,11 +43,15 @@ fn usable(servers: Vec<IpAddr>) -> Vec<IpAddr> {
     usable
 }
 
+/// Whether resolvconf has the record `name`.
+pub(super) fn has_record(places: &Places, name: &str) -> bool {
+    RECORDS.iter().any(|folder| places.run.join(folder).join(name).exists())
+}
+
 /// What resolvconf was told of each interface but those of tunnels: openresolv and Debian's resolvconf have a file for each.
 fn resolvconf_records(places: &Places, tunnels: &[Record]) -> Vec<PathBuf> {
-    let folders = ["resolvconf/interfaces", "resolvconf/interface", "resolvconf/keys"];
     let entries =
-        folders.iter().flat_map(|folder| fs::read_dir(places.run.join(folder)).into_iter().flatten().flatten());
+        RECORDS.iter().flat_map(|folder| fs::read_dir(places.run.join(folder)).into_iter().flatten().flatten());
     let mut records: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     let is_of_tunnel = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

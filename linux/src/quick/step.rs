@@ -230,7 +230,7 @@ impl Step {
             Self::Start => seen.has_interface(),
             Self::Address(address) => seen.addresses().contains(address),
             Self::LinkUp { mtu } => seen.mtu() == Some((*mtu).into()),
-            Self::Dns(dns) => dns.is_told(),
+            Self::Dns(dns) => dns.is_set(),
             Self::Route { network, table } => seen.has_route(network, table.as_deref()),
             Self::DivertRule { family, table } => seen.has_divert_rule(*family, *table),
             Self::MainRule { family, table } => seen.has_main_rule(*family, *table),

@@ -22,6 +22,7 @@ fn comes_and_goes(kind: Kind, after_death: &str) -> Result<()> {
     ensure!(scene.traveller.inside(uplink_servers) == uplink, "before: {:?}", scene.traveller.inside(uplink_servers));
     for turn in ["first", "second", "killed"] {
         scene.underpass(&["up", &path])?.success()?;
+        ensure!(scene.is_told()?, "{turn}: it is not seen");
         let asked = scene.outside.asked();
         for name in ["example", "corp.example", "elsewhere.org"] {
             scene.answers(name, INSIDE)?;
@@ -38,6 +39,7 @@ fn comes_and_goes(kind: Kind, after_death: &str) -> Result<()> {
         }
         scene.underpass(&["down", &path])?.success()?;
         ensure!(scene.file() == before, "{turn}: it was\n{before}\nand is\n{}", scene.file());
+        ensure!(!scene.is_told()?, "{turn}: it is still seen");
         scene.answers("example", OUTSIDE)?;
         scene.is_clean()?;
     }
@@ -162,6 +164,21 @@ fn a_link_out_of_a_read_only_folder_is_written_through() -> Result<()> {
     scene.underpass(&["down", &path])?.success()?;
     ensure!(scene.file() == before, "{}", scene.file());
     scene.is_clean()
+}
+
+/// Tests that change /etc would change that of this machine.
+#[test]
+fn what_a_machine_changes_in_etc_is_its_own() -> Result<()> {
+    let machine = stage::Stage::new()?.machine("any")?;
+    let before = fs::read("/etc/resolv.conf").ok();
+    machine.run(
+        "sh",
+        &["-ec", "echo changed > /etc/underpass-changed; rm -f /etc/resolv.conf; echo changed > /etc/resolv.conf"],
+    )?;
+    ensure!(machine.inside(|| fs::read("/etc/resolv.conf"))? == b"changed\n", "the machine does not see it");
+    ensure!(fs::read("/etc/resolv.conf").ok() == before, "this machine's file was changed");
+    ensure!(!std::path::Path::new("/etc/underpass-changed").exists(), "this machine got a file");
+    Ok(())
 }
 
 /// Only root may see whom a tunnel asks.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use underpass_linux::demo::stage::{Finished, Machine, Running, Stage};
+use underpass_linux::dns::{Dns, Places};
 
 pub const UNDERPASS: &str = env!("CARGO_BIN_EXE_underpass");
 /// How long anything may take that happens by itself: no verdict hangs on it.
@@ -106,6 +107,15 @@ impl Scene {
         self.traveller.inside(|| {
             let link = fs::read_link("/etc/resolv.conf").map(|target| target.display().to_string()).unwrap_or_default();
             format!("{link}\n{}", fs::read_to_string("/etc/resolv.conf").unwrap_or_default())
+        })
+    }
+
+    /// Whether a program on the traveller's machine sees that the resolvers are told.
+    pub fn is_told(&self) -> Result<bool> {
+        self.traveller.inside(|| {
+            let resolvers = underpass_linux::dns::find("wgt0", &Places::default())?;
+            let (servers, search) = (vec![TUNNEL.into()], vec![]);
+            Ok(Dns { interface: "wgt0".into(), resolvers, servers, search, everything: true }.is_set())
         })
     }
 

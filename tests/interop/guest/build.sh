@@ -1,6 +1,7 @@
 #!/bin/bash
 # Makes the guest in which the interop tests find the WireGuard of the Linux kernel: Debian's own kernel, and an initial
-# file system with its modules, busybox, ip and wg.
+# file system with its modules, busybox, ip and wg. Beside them, in the folder modules, is what a machine that runs our own
+# tunnels needs of the kernel: tests/package/boot.sh starts one.
 #   tests/interop/guest/build.sh LINK    and has LINK lead to it
 # It is kept in the user's cache by the version of the kernel's package and the recipe, whole or not at all: a second
 # clone finds it there. Needs what tests/setup.sh installs, and Debian on x86-64.
@@ -12,6 +13,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/underpass
 meta=linux-image-amd64
 # Beside the WireGuard of the kernel: network cards and the ports by which the tests speak to the guest.
 modules=(wireguard virtio_pci virtio_net virtio_console)
+# What tunnels of our own and the firewall need.
+host_modules=(tun nf_tables nft_ct nft_fib_inet nft_reject_inet nft_socket nft_chain_nat nft_masq)
 export PATH=$PATH:/usr/sbin:/sbin
 
 say() { printf 'guest: %s\n' "$*"; }
@@ -86,12 +89,26 @@ add_modules() {
     done
 }
 
+# Copies modules and those they need, with the lists by which they are found, into ./modules.
+keep_modules() {
+    local version path
+    version=$(ls unpacked/lib/modules)
+    for module in "${host_modules[@]}"; do
+        modprobe -d unpacked -S "$version" --show-depends "$module"
+    done | awk '$1 == "insmod" && !seen[$2]++ {print $2}' | while read -r path; do
+        install -D -m 644 "$path" "modules/lib/modules/${path#*/lib/modules/}"
+    done
+    cp "unpacked/lib/modules/$version/modules."{builtin,builtin.modinfo,order} "modules/lib/modules/$version/"
+    depmod -b modules "$version"
+}
+
 # Everything, in the current folder.
 build() {
     download "$1" "$2"
     unwrap_kernel unpacked/boot/vmlinuz-*
     mkdir -p root/{bin,dev,proc,run,sys,tmp,modules}
     add_modules
+    keep_modules
     local program
     for program in busybox ip wg; do add_program "$program"; done
     for program in $(busybox --list); do

@@ -150,6 +150,12 @@ pub(super) const PEER: &[Key] = &[
     ),
 ];
 
+/// What else may stand where, once for all tunnels.
+const SYSTEM: &str = "\
+/etc/underpass.conf is for the whole system. KillSwitch = on (or lan) there is meant for every tunnel with a default route and \
+Table = auto whose own configuration does not say KillSwitch. LockAtBoot = NAME, ... names the tunnels that underpass lock \
+--boot locks.";
+
 /// A whole configuration.
 pub(super) const WHOLE: &str = "\
 [Interface]
@@ -189,6 +195,9 @@ pub(super) fn troff() -> String {
                 ".TP\n\\fB{name}\\fR = \\fI{value}\\fR\n{meaning}\n.RS\n.PP\n.EX\n{name} = {example}\n.EE\n.RE\n"
             );
         }
+    }
+    if find("KillSwitch").is_some() {
+        let _ = writeln!(text, ".SH \"FOR ALL TUNNELS\"\n{}", troff::text(SYSTEM));
     }
     let _ = write!(
         text,
