@@ -1,8 +1,10 @@
 //! Runs programs on this machine.
 use super::invocation::Invocation;
 use super::mask;
+use super::process;
 use super::step::Family;
 use anyhow::{anyhow, bail};
+use nix::sys::signal::Signal;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
@@ -94,7 +96,9 @@ pub fn shell(script: &str, variables: &[(&str, &OsStr)], interrupted: &AtomicBoo
             break status;
         }
         if !was_interrupted && interrupted.load(Ordering::Relaxed) {
+            let family = process::descendants(child.id());
             let _ = child.kill();
+            family.iter().for_each(|process| process.signal(Signal::SIGKILL));
             child.wait()?;
             bail!("interrupted during: {}", mask::command(script));
         }

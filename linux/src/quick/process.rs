@@ -37,6 +37,27 @@ impl Process {
     }
 }
 
+/// All that runs and was started by the process `id`, or by one of those.
+#[must_use]
+pub fn descendants(id: u32) -> Vec<Process> {
+    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let parents: Vec<(u32, u32)> = numbers.filter_map(|number| Some((number, parent_of(number)?))).collect();
+    let mut family = vec![id];
+    let mut next = 0;
+    while let Some(parent) = family.get(next).copied() {
+        next += 1;
+        family.extend(parents.iter().filter(|(_, found)| *found == parent).map(|(number, _)| *number));
+    }
+    family[1..].iter().copied().filter_map(Process::find).collect()
+}
+
+fn parent_of(id: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(1)?.parse().ok()
+}
+
 /// The state and the time of start in `stat` (proc_pid_stat(5)). The name, in parentheses, may hold anything.
 fn state_of(stat: &str) -> Option<(char, u64)> {
     let (_, fields) = stat.rsplit_once(") ")?;
@@ -55,6 +76,23 @@ mod tests {
         assert!(own.runs());
         assert!(!Process { started: own.started + 1, ..own }.runs());
         assert_eq!(Process::find(u32::MAX), None);
+    }
+
+    #[test]
+    fn the_children_of_children_are_found() {
+        let mut shell = std::process::Command::new("sh");
+        let shell = shell.args(["-c", "sh -c 'sleep 1000; true'; true"]).stderr(std::process::Stdio::null());
+        let mut shell = shell.spawn().expect("runs");
+        let children = loop {
+            let children = descendants(shell.id());
+            if children.len() == 2 {
+                break children;
+            }
+            assert!(shell.try_wait().expect("a child").is_none());
+        };
+        assert!(children.iter().all(|child| descendants(std::process::id()).contains(child)));
+        children.iter().for_each(|child| child.signal(Signal::SIGKILL));
+        shell.wait().expect("ends with what it waits for");
     }
 
     #[test]

@@ -168,6 +168,39 @@ fn one_at_a_time() -> Result<()> {
 }
 
 #[test]
+fn a_command_that_is_interrupted_leaves_nothing_running() -> Result<()> {
+    let premises = Premises::new(Nft)?;
+    // The parent of the command shall be `up` itself.
+    premises.without("bash")?;
+    let file = premises.config(&format!("{ADDRESS}PostUp = kill -TERM $PPID; (sleep 1000; true); true"), "")?;
+    let up = premises.underpass(&["up", &file])?;
+    ensure!(up.status.code() == Some(1) && up.stderr.contains("interrupted during"), "{up:?}");
+    premises.is_clean()
+}
+
+#[test]
+fn what_a_command_leaves_in_the_background_goes_on_and_holds_nobody_up() -> Result<()> {
+    let premises = Premises::new(Nft)?;
+    let pid = premises.path("pid");
+    let file = premises.config(&format!("{ADDRESS}PostUp = sleep 1000 & echo $! > {}", pid.display()), "")?;
+    well(&premises.underpass(&["up", &file])?)?;
+    well(&premises.underpass(&["down", &file])?)?;
+    kill(Pid::from_raw(fs::read_to_string(&pid)?.trim().parse()?), Signal::SIGKILL)?;
+    premises.is_clean()
+}
+
+#[test]
+fn a_setting_that_is_right_already_need_not_be_written() -> Result<()> {
+    let premises = Premises::new(Nft)?;
+    premises.machine.run("mount", &["--bind", "/proc/sys", "/proc/sys"])?;
+    premises.machine.run("mount", &["-o", "remount,bind,ro", "/proc/sys"])?;
+    let file = premises.config(ADDRESS, ALL)?;
+    well(&premises.underpass(&["up", &file])?)?;
+    well(&premises.underpass(&["down", &file])?)?;
+    premises.is_clean()
+}
+
+#[test]
 fn an_interface_that_another_tool_replaced_is_left_alone() -> Result<()> {
     let premises = Premises::new(Nft)?;
     let file = premises.config(ADDRESS, ALL)?;
