@@ -4,7 +4,6 @@ use super::mask;
 use super::process;
 use super::step::Family;
 use anyhow::{anyhow, bail};
-use nix::sys::signal::Signal;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
@@ -96,9 +95,7 @@ pub fn shell(script: &str, variables: &[(&str, &OsStr)], interrupted: &AtomicBoo
             break status;
         }
         if !was_interrupted && interrupted.load(Ordering::Relaxed) {
-            let family = process::descendants(child.id());
-            let _ = child.kill();
-            family.iter().for_each(|process| process.signal(Signal::SIGKILL));
+            process::kill_family(child.id());
             child.wait()?;
             bail!("interrupted during: {}", mask::command(script));
         }
