@@ -28,7 +28,7 @@ pub fn run(down: &Down) -> Outcome {
     let _lock = shelf.lock(&name)?;
     let all = match down.force {
         true => end_by_force(&shelf, &down.config, &name)?,
-        false => take_down_tunnel(&shelf, &down.config, &name)?,
+        false => take_down_tunnel(&shelf, &down.config, &name, false)?,
     };
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -37,11 +37,11 @@ pub fn run(down: &Down) -> Outcome {
 fn end_by_force(shelf: &Shelf, what: &str, name: &str) -> anyhow::Result<bool> {
     let was_killed = force::end(name)?;
     match remains::look(shelf, name)? {
-        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, true),
+        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, true, false),
         Standing::Elsewhere => bail!("interface `{name}` runs in another network namespace"),
         Standing::Replaced(kept) if was_killed => Ok(forget(&kept)? & after_kill(what)?),
         Standing::Unknown if was_killed => after_kill(what),
-        Standing::Replaced(_) | Standing::Unknown => take_down_tunnel(shelf, what, name),
+        Standing::Replaced(_) | Standing::Unknown => take_down_tunnel(shelf, what, name, false),
     }
 }
 
@@ -59,20 +59,32 @@ fn after_kill(what: &str) -> anyhow::Result<bool> {
 }
 
 /// Takes the tunnel `name` down: by its record, or, where there is none, by the file that `what` names. `false` when part of
-/// that failed.
+/// that failed. Where another `up` follows at once, what it will replace stays.
 ///
 /// # Errors
 /// There is no such tunnel, or it has to stay.
-pub fn take_down_tunnel(shelf: &Shelf, what: &str, name: &str) -> anyhow::Result<bool> {
+pub fn take_down_tunnel(shelf: &Shelf, what: &str, name: &str, another_follows: bool) -> anyhow::Result<bool> {
     match remains::look(shelf, name)? {
         Standing::Up(kept) => match client::status(&socket::directory(), name) {
             Err(fault @ AskError::NoAnswer { .. }) => Err(hangs(&fault)),
-            _ => by_record(kept, false),
+            _ => by_record(kept, false, another_follows),
         },
-        Standing::Remains(kept) => by_record(kept, false),
+        Standing::Remains(kept) => by_record(kept, false, another_follows),
         Standing::Elsewhere => bail!("interface `{name}` runs in another network namespace"),
         Standing::Replaced(kept) => Ok(forget(&kept)? & by_file(what)?),
         Standing::Unknown => by_file(what),
+    }
+}
+
+/// Takes the tunnel `name` down by its record, and kills its program, which may hang, without asking it for anything. `false`
+/// when part of that failed.
+///
+/// # Errors
+/// There is no record of it.
+pub fn without_asking(shelf: &Shelf, name: &str) -> anyhow::Result<bool> {
+    match remains::look(shelf, name)? {
+        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, true, false),
+        _ => bail!("there is no record of interface `{name}`"),
     }
 }
 
@@ -81,11 +93,11 @@ pub fn take_down_tunnel(shelf: &Shelf, what: &str, name: &str) -> anyhow::Result
 ///
 /// # Errors
 /// What runs cannot be saved: then it stays up.
-pub fn by_record(mut kept: Kept, is_forced: bool) -> anyhow::Result<bool> {
+pub fn by_record(mut kept: Kept, is_forced: bool, another_follows: bool) -> anyhow::Result<bool> {
     let record = kept.record();
     let mut host = ThisMachine::new(&record.name, &record.file)?.ending(record.process, is_forced);
     let mut save = |record: &Record| if is_forced { Ok(()) } else { save::before_down(record) };
-    reconcile::by_record(&mut kept, &mut host, &mut save)
+    reconcile::by_record(&mut kept, &mut host, another_follows, &mut save)
 }
 
 /// Another interface has the name now. Of the one before, only its rules may be left.
@@ -163,7 +175,7 @@ fn hangs(fault: &AskError) -> anyhow::Error {
 fn planned(what: &str, name: &str) -> anyhow::Result<Vec<Action>> {
     let recorded = Shelf::find()?.map(|shelf| shelf.read(name)).transpose()?.flatten();
     let (config, steps) = match recorded {
-        Some(record) => (record.config()?, [&[Step::Start], &record.steps[..]].concat()),
+        Some(record) => (record.config()?, record.steps),
         None => {
             let (_, config) = read(what)?;
             let mark = ask(name).map_or(0, |status| status.fwmark);

@@ -18,13 +18,13 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
     let _lock = shelf.lock(&file.name)?;
     if exists(&file.name) {
         Facts::gather(&file.name, &config)?;
-        if !down::take_down_tunnel(&shelf, &tunnel.config, &file.name)? {
+        if !down::take_down_tunnel(&shelf, &tunnel.config, &file.name, true)? {
             bail!("interface `{}` could not be taken down as a whole", file.name);
         }
     }
-    remains::clear(&shelf, &file.name)?;
+    let left = remains::clear(&shelf, &file.name)?;
     // What ran may have been saved to it.
     let (file, config) = if config.save_config { read(&tunnel.config)? } else { (file, config) };
-    bring_up(&shelf, &file, config)?;
+    bring_up(&shelf, &file, config, left)?;
     Ok(ExitCode::SUCCESS)
 }

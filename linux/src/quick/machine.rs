@@ -1,6 +1,7 @@
 //! Runs programs on this machine.
 use super::invocation::Invocation;
 use super::mask;
+use super::process;
 use super::step::Family;
 use crate::notify;
 use anyhow::{anyhow, bail};
@@ -96,7 +97,7 @@ pub fn shell(script: &str, variables: &[(&str, &OsStr)], interrupted: &AtomicBoo
             break status;
         }
         if !was_interrupted && interrupted.load(Ordering::Relaxed) {
-            let _ = child.kill();
+            process::kill_family(child.id());
             child.wait()?;
             bail!("interrupted during: {}", mask::command(script));
         }

@@ -1,8 +1,8 @@
 //! Looks up the names of many endpoints at once: together they may take as long as one.
+use crate::watched;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long all names together may take. Whoever is not found by then has no say; the tunnel asks again.
@@ -31,7 +31,8 @@ pub fn look_up(names: impl IntoIterator<Item = Name>, patience: Duration) -> BTr
                 let addresses = (name.0.as_str(), name.1).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
                 let _ = tell.send((name, addresses));
             };
-            if thread::Builder::new().name("resolve".into()).spawn(look).is_ok() {
+            // One that dies tells nobody either.
+            if watched::start("resolve", look, drop).is_ok() {
                 under_way += 1;
             }
         }

@@ -3,6 +3,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::thread;
 
 /// One process: its number, and when it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,12 @@ impl Process {
         Self::find(self.id) == Some(*self)
     }
 
+    /// Whether it runs no more until it is told to.
+    fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id)).ok();
+        stat.and_then(|stat| state_of(&stat)).is_some_and(|(state, _)| state == 'T')
+    }
+
     /// Sends it `signal`, if it runs.
     pub fn signal(&self, signal: Signal) {
         if let Some(id) = i32::try_from(self.id).ok().filter(|_| self.runs()) {
@@ -35,6 +42,48 @@ impl Process {
             let _ = kill(Pid::from_raw(id), signal);
         }
     }
+}
+
+/// Kills the process `id` and all that it started. They are stopped first, so that none is started meanwhile.
+pub fn kill_family(id: u32) {
+    /// More than any family takes that does not run away.
+    const ROUNDS: usize = 1000;
+    let mut stopped = Vec::new();
+    for _ in 0..ROUNDS {
+        let family: Vec<Process> = Process::find(id).into_iter().chain(descendants(id)).collect();
+        let runs = |process: &&Process| !stopped.contains(*process);
+        family.iter().filter(runs).for_each(|process| process.signal(Signal::SIGSTOP));
+        let is_still = family.iter().all(|process| stopped.contains(process));
+        if is_still {
+            break;
+        }
+        stopped = family.into_iter().filter(Process::is_stopped).collect();
+        thread::yield_now();
+    }
+    // The one that was started last may be on its way yet where the rounds ran out: nothing better is left to do.
+    for process in Process::find(id).into_iter().chain(descendants(id)) {
+        process.signal(Signal::SIGKILL);
+    }
+}
+
+/// All that runs and was started by the process `id`, or by one of those.
+fn descendants(id: u32) -> Vec<Process> {
+    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let parents: Vec<(u32, u32)> = numbers.filter_map(|number| Some((number, parent_of(number)?))).collect();
+    let mut family = vec![id];
+    let mut next = 0;
+    while let Some(parent) = family.get(next).copied() {
+        next += 1;
+        family.extend(parents.iter().filter(|(_, found)| *found == parent).map(|(number, _)| *number));
+    }
+    family[1..].iter().copied().filter_map(Process::find).collect()
+}
+
+fn parent_of(id: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(1)?.parse().ok()
 }
 
 /// The state and the time of start in `stat` (proc_pid_stat(5)). The name, in parentheses, may hold anything.
@@ -55,6 +104,23 @@ mod tests {
         assert!(own.runs());
         assert!(!Process { started: own.started + 1, ..own }.runs());
         assert_eq!(Process::find(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_family_ends_as_a_whole() {
+        let mut shell = std::process::Command::new("sh");
+        let shell = shell.args(["-c", "sh -c 'sleep 1000; true'; true"]).stderr(std::process::Stdio::null());
+        let mut shell = shell.spawn().expect("runs");
+        while descendants(shell.id()).len() < 2 {
+            assert!(shell.try_wait().expect("a child").is_none());
+        }
+        let children = descendants(shell.id());
+        assert!(children.iter().all(|child| descendants(std::process::id()).contains(child)));
+        kill_family(shell.id());
+        assert!(!shell.wait().expect("ends").success());
+        while children.iter().any(Process::runs) {
+            thread::yield_now();
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From what is on the machine to what should be there: the one way that `up`, `down`, `reload` and the start of a tunnel's
 //! own program share. Doing it twice is as good as once.
-use super::carry_out::{Host, take_down};
+use super::carry_out::Host;
 use super::firewall;
 use super::plan::Plan;
 use super::record::{Record, Stage};
@@ -50,13 +50,15 @@ pub fn look(shelf: &Shelf, name: &str) -> anyhow::Result<Standing> {
 
 /// Takes down what the record says, as far as it is there, with the commands of the configuration as they were at `up`;
 /// `save` writes back what runs, where that is wanted. What fails is told, and the rest done all the same; `false` when
-/// something did. The record goes when nothing is left that it names.
+/// something did. The record goes when nothing is left that it names. Where another `up` follows at once, the steps stay that
+/// its own will replace (see [`Step::replaces`]), and the record names those: nothing is open or undone in between.
 ///
 /// # Errors
 /// What runs cannot be saved: then it stays up.
 pub fn by_record(
     kept: &mut Kept,
     host: &mut dyn Host,
+    another_follows: bool,
     save: &mut dyn FnMut(&Record) -> anyhow::Result<()>,
 ) -> anyhow::Result<bool> {
     let record = kept.record().clone();
@@ -78,15 +80,36 @@ pub fn by_record(
         note(kept, host, |record| (record.is_ending, record.hooks_ended) = (false, 0));
         return Err(fault);
     }
-    let steps = [&[Step::Start], &record.steps[..]].concat();
-    let is_clear = take_down(&steps, host);
+    let (left, gone): (Vec<Step>, Vec<Step>) =
+        record.steps.iter().cloned().partition(|step| another_follows && step.replaces(step));
+    let is_clear = take_away(&record.name, &gone, host);
     all &= run_hooks(kept, host, &hooks, before.min(hooks.len())..hooks.len());
-    if is_clear && let Err(fault) = kept.remove() {
+    let noted = match (is_clear, left.is_empty()) {
+        (true, true) => kept.remove(),
+        (true, false) => kept.change(|record| record.leave(left)),
+        (false, _) => Ok(()),
+    };
+    if let Err(fault) = noted {
         host.complain(&fault);
         all = false;
     }
     // Commands that undo what was not done yet, or is undone already, may fail.
     Ok(is_clear && (all || !is_up))
+}
+
+/// Undoes what is there of `steps` for the interface `name`, the last one first, whatever fails; `false` when something stays.
+pub fn take_away(name: &str, steps: &[Step], host: &mut dyn Host) -> bool {
+    let mut all = true;
+    for step in steps.iter().rev() {
+        let Some(action) = step.undoes() else { continue };
+        if let Err(fault) = host.perform(&action)
+            && (*step == Step::Start || step.is_there(&Seen::of(name)))
+        {
+            host.complain(&fault);
+            all = false;
+        }
+    }
+    all
 }
 
 /// Whether the commands PreDown and PostDown are to be run: not when `up` came to none of its own, nor when someone else has
@@ -145,8 +168,9 @@ pub fn ensure(name: &str, steps: &[Step], host: &mut dyn Host) -> bool {
     let seen = Seen::of(name);
     let mut all = true;
     for step in steps {
-        let can_go_missing = matches!(step, Step::Address(_) | Step::Route { .. }) || step.outlives();
+        let can_go_missing = matches!(step, Step::Address(_) | Step::Route { .. }) || step.leaves_something();
         if can_go_missing
+            && *step != Step::Start
             && !step.is_there(&seen)
             && let Err(fault) = host.perform(&step.does(name))
         {

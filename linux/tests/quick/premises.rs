@@ -49,11 +49,22 @@ pub struct Premises {
     pub machine: Machine,
     pub directory: TempDir,
     pub before: String,
+    firewall: Firewall,
     nft: PathBuf,
 }
 
-const PROGRAMS: [&str; 7] =
-    ["ip", "nft", "iptables-save", "iptables-restore", "ip6tables-save", "ip6tables-restore", "bash"];
+const PROGRAMS: [&str; 10] = [
+    "ip",
+    "sysctl",
+    "iptables",
+    "ip6tables",
+    "nft",
+    "iptables-save",
+    "iptables-restore",
+    "ip6tables-save",
+    "ip6tables-restore",
+    "bash",
+];
 
 impl Premises {
     pub fn new(firewall: Firewall) -> Result<Self> {
@@ -61,7 +72,7 @@ impl Premises {
         let directory = tempfile::tempdir()?;
         let nft = directory.path().join("nft");
         fs::copy(real("nft")?, &nft)?;
-        let mut premises = Self { machine, directory, before: String::new(), nft };
+        let mut premises = Self { machine, directory, before: String::new(), firewall, nft };
         for folder in ["bin", "records"] {
             fs::create_dir(premises.path(folder))?;
         }
@@ -74,14 +85,14 @@ impl Premises {
             records.display()
         );
         premises.counted("resolvconf", &keep)?;
-        premises.prepare(firewall)?;
+        premises.prepare()?;
         premises.spare()?;
         premises.before = premises.snapshot()?;
         Ok(premises)
     }
 
     /// What a machine has that was in use before: empty tables of iptables, and no `nft` where there shall be none.
-    fn prepare(&self, firewall: Firewall) -> Result<()> {
+    fn prepare(&self) -> Result<()> {
         for restore in ["iptables-restore", "ip6tables-restore"] {
             for verb in ["-I", "-D"] {
                 let rules = format!(
@@ -91,7 +102,7 @@ impl Premises {
                 self.machine.run_with_input(restore, &["-n"], &rules)?;
             }
         }
-        if firewall == Firewall::Iptables {
+        if self.firewall == Firewall::Iptables {
             let nft = real("nft")?.canonicalize()?;
             self.machine.run("mount", &["--bind", "/dev/null", &nft.to_string_lossy()])?;
         }
@@ -176,7 +187,11 @@ impl Premises {
         let mut command = self.machine.command(program);
         let mut path = self.path("bin").into_os_string();
         path.push(":");
-        path.push(stage::search_path());
+        match self.firewall {
+            Firewall::Nft => path.push(stage::search_path()),
+            // A shell takes what it cannot run for a program all the same.
+            Firewall::Iptables => path.push("/usr/bin:/bin"),
+        }
         command.env("PATH", path);
         command
     }
@@ -214,7 +229,11 @@ impl Premises {
                 text.push_str(&format!("{line}\n"));
             }
         }
-        text.push_str(&self.machine.run(&self.nft.to_string_lossy(), &["list", "ruleset"])?);
+        // The order of tables says nothing.
+        let ruleset = self.machine.run(&self.nft.to_string_lossy(), &["list", "ruleset"])?;
+        let mut tables: Vec<&str> = ruleset.split_inclusive("\n}\n").collect();
+        tables.sort_unstable();
+        text.push_str(&tables.concat());
         let records = self.path("records");
         for (title, folder) in [("sockets", "/var/run/wireguard"), ("state", "/run/underpass")] {
             text.push_str(&format!("{title}: {:?}\n", self.machine.inside(|| names(Path::new(folder)))));

@@ -109,6 +109,37 @@ fn a_program_that_was_killed_is_followed_by_up() -> Result<()> {
     premises.is_clean()
 }
 
+/// What the next `up` will do anew stays until it does: nobody is without name servers and guard in between.
+#[test]
+fn what_stays_for_the_next_up_goes_with_it_or_with_down() -> Result<()> {
+    let premises = Premises::new(Nft)?;
+    let rich = format!("{ADDRESS}DNS = 10.9.0.53");
+    let file = premises.config(ADDRESS, "AllowedIPs = 10.9.0.0/24")?;
+    well(&premises.underpass(&["up", &file])?)?;
+    let split = premises.settled()?;
+    well(&premises.underpass(&["down", &file])?)?;
+
+    premises.config(&rich, ALL)?;
+    well(&premises.underpass(&["up", &file])?)?;
+    kill_program(&premises)?;
+    premises.config(&format!("{rich}\nPreUp = false"), ALL)?;
+    ensure!(premises.underpass(&["up", &file])?.status.code() == Some(1));
+    let between = premises.snapshot()?;
+    ensure!(between.contains("nameserver") && between.contains("wg-quick-wgt0"), "{between}");
+    premises.config(ADDRESS, "AllowedIPs = 10.9.0.0/24")?;
+    well(&premises.underpass(&["up", &file])?)?;
+    premises.comes_to(&split)?;
+
+    premises.config(&rich, ALL)?;
+    well(&premises.underpass(&["restart", &file])?)?;
+    premises.config(&format!("{rich}\nPreUp = false"), ALL)?;
+    ensure!(premises.underpass(&["restart", &file])?.status.code() == Some(1));
+    let between = premises.snapshot()?;
+    ensure!(between.contains("nameserver") && between.contains("wg-quick-wgt0"), "{between}");
+    well(&premises.underpass(&["down", &file])?)?;
+    premises.is_clean()
+}
+
 /// A tunnel without a mark, of whose name servers only the record tells, is found by the next program of the same interface.
 #[test]
 fn the_start_of_another_program_clears_away_too() -> Result<()> {
@@ -163,6 +194,39 @@ fn one_at_a_time() -> Result<()> {
     well(&premises.underpass(&["up", &file])?)?;
     let said = fs::read_to_string(premises.path("said"))?;
     ensure!(said == format!("underpass: another underpass is at work on interface `{NAME}`\n"), "{said}");
+    well(&premises.underpass(&["down", &file])?)?;
+    premises.is_clean()
+}
+
+#[test]
+fn a_command_that_is_interrupted_leaves_nothing_running() -> Result<()> {
+    let premises = Premises::new(Nft)?;
+    // The parent of the command shall be `up` itself.
+    premises.without("bash")?;
+    let file = premises.config(&format!("{ADDRESS}PostUp = kill -TERM $PPID; (sleep 1000; true); true"), "")?;
+    let up = premises.underpass(&["up", &file])?;
+    ensure!(up.status.code() == Some(1) && up.stderr.contains("interrupted during"), "{up:?}");
+    premises.is_clean()
+}
+
+#[test]
+fn what_a_command_leaves_in_the_background_goes_on_and_holds_nobody_up() -> Result<()> {
+    let premises = Premises::new(Nft)?;
+    let pid = premises.path("pid");
+    let file = premises.config(&format!("{ADDRESS}PostUp = sleep 1000 & echo $! > {}", pid.display()), "")?;
+    well(&premises.underpass(&["up", &file])?)?;
+    well(&premises.underpass(&["down", &file])?)?;
+    kill(Pid::from_raw(fs::read_to_string(&pid)?.trim().parse()?), Signal::SIGKILL)?;
+    premises.is_clean()
+}
+
+#[test]
+fn a_setting_that_is_right_already_need_not_be_written() -> Result<()> {
+    let premises = Premises::new(Nft)?;
+    premises.machine.run("mount", &["--bind", "/proc/sys", "/proc/sys"])?;
+    premises.machine.run("mount", &["-o", "remount,bind,ro", "/proc/sys"])?;
+    let file = premises.config(ADDRESS, ALL)?;
+    well(&premises.underpass(&["up", &file])?)?;
     well(&premises.underpass(&["down", &file])?)?;
     premises.is_clean()
 }
