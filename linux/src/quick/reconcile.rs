@@ -38,7 +38,9 @@ pub fn look(shelf: &Shelf, name: &str) -> anyhow::Result<Standing> {
         shelf.remove(name)?;
         return Ok(Standing::Unknown);
     }
-    let is_up = record.stage == Stage::Up && !record.is_ending;
+    // The interface of a program that was killed stays for a moment.
+    let is_served = record.process.is_none_or(|process| process.runs());
+    let is_up = record.stage == Stage::Up && !record.is_ending && is_served;
     let (now, then) = (index_of(name), record.index);
     let kept = Kept::new(shelf.clone(), record);
     Ok(match (now, then) {
