@@ -35,13 +35,16 @@ pub fn end(name: &str) -> anyhow::Result<bool> {
         let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
     }
     let until = Instant::now() + PATIENCE;
-    while holders.iter().any(|pid| holds(&Path::new("/proc").join(pid.to_string()), name)) {
+    let socket = socket_of(name);
+    // What it had open is closed one by one.
+    while socket::is_served(&socket) || holders.iter().any(|pid| holds(&Path::new("/proc").join(pid.to_string()), name))
+    {
         if Instant::now() > until {
             bail!("the program of interface `{name}` was killed, but does not end");
         }
         thread::sleep(GLANCE);
     }
-    socket::remove_dead(&socket_of(name));
+    socket::remove_dead(&socket);
     Ok(true)
 }
 

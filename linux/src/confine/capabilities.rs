@@ -7,7 +7,7 @@ const NET_BIND_SERVICE: u32 = 10;
 /// Messages of netlink about other network namespaces, should the interface be moved to one.
 const NET_BROADCAST: u32 = 11;
 /// The interface, marks, large buffers, routes and rules.
-const NET_ADMIN: u32 = 12;
+pub const NET_ADMIN: u32 = 12;
 /// Locked memory without a limit.
 pub const IPC_LOCK: u32 = 14;
 /// What is kept, of what there is.

@@ -17,7 +17,7 @@ use underpass_core::packet::ecn::Ecn;
 use underpass_core::{Instant, Tunnel};
 
 /// Bundles received at once.
-pub const BUNDLES: usize = 16;
+const BUNDLES: usize = 16;
 /// Datagrams that are worth the crew's while.
 const WORTHWHILE: usize = 16;
 
@@ -44,13 +44,12 @@ impl Haul {
         }
     }
 
-    /// Receives by `from`, up to `most` bundles. Returns whether there was anything.
+    /// Receives by `from`. Returns whether there was anything.
     ///
     /// # Errors
     /// The system's.
     pub fn receive(
         &mut self,
-        most: usize,
         from: impl FnOnce(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
     ) -> io::Result<bool> {
         let mut meta = [RecvMeta::default(); BUNDLES];
@@ -58,8 +57,7 @@ impl Haul {
             .bundles
             .each_mut()
             .map(|bundle| IoSliceMut::new(bundle.as_mut().map_or(&mut [], |bundle| &mut bundle.buf)));
-        let most = most.min(BUNDLES);
-        self.filled = match from(&mut bufs[..most], &mut meta[..most]) {
+        self.filled = match from(&mut bufs, &mut meta) {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             other => other?,
         };

@@ -3,7 +3,7 @@
 //! Each turn reads the clock once, takes a batch from each side that has one, and drains what the tunnel wants.
 //! The tunnel is locked per batch, never across a system call, and nothing is allocated per packet.
 use super::crew::Crew;
-use super::haul::{BUNDLES, Haul};
+use super::haul::Haul;
 use super::namespace::{Abroad, Correspondent, Link, Whereabouts};
 use super::network::NetworkWatch;
 use super::resolve::Resolver;
@@ -35,9 +35,6 @@ const ABROAD: u64 = 7;
 const HANDSHAKES_V4: u64 = 8;
 const HANDSHAKES_V6: u64 = 9;
 
-/// While there is data, handshake messages have every so manieth turn.
-const RESERVED: u32 = 4;
-
 /// Everything the loop owns.
 pub struct Loop {
     shared: Arc<Shared>,
@@ -57,8 +54,6 @@ pub struct Loop {
     haul: Haul,
     crew: Crew,
     is_up: bool,
-    /// Turns that handshake messages waited for the sake of data.
-    passed_over: u32,
 }
 
 impl Loop {
@@ -105,7 +100,6 @@ impl Loop {
             haul,
             crew,
             is_up,
-            passed_over: 0,
         })
     }
 
@@ -127,14 +121,11 @@ impl Loop {
             Err(errno) => return Err(Ended::Failed(HostError::system("waiting for work", errno.into()))),
         };
         let now = clock::now();
-        let (mut data, mut handshakes) = (false, [false; 2]);
+        let mut handshakes = [false; 2];
         for event in &events[..count] {
             match event.data() {
                 OWNERS => self.obey()?,
-                INTERFACE => {
-                    self.carry_out(now)?;
-                    data = true;
-                }
+                INTERFACE => self.carry_out(now)?,
                 ALARM => self.alarm.ring(),
                 WALL_CLOCK => {
                     if let Err(errno) = self.wall_clock.acknowledge() {
@@ -153,10 +144,10 @@ impl Loop {
                 }
                 HANDSHAKES_V4 => handshakes[0] = true,
                 HANDSHAKES_V6 => handshakes[1] = true,
-                token => data |= self.carry_in(now, token == SOCKETS_V6)?,
+                token => self.carry_in(now, token == SOCKETS_V6)?,
             }
         }
-        self.carry_handshakes(now, data, handshakes)?;
+        self.carry_handshakes(now, handshakes)?;
         if self.network.settled(now) {
             self.network_changed(now);
         }
@@ -175,43 +166,37 @@ impl Loop {
         })
     }
 
-    /// Network to interface. Returns whether there was anything.
-    fn carry_in(&mut self, now: Instant, from_v6: bool) -> Result<bool, Ended> {
-        let Some(socket) = self.sockets.each().find(|socket| socket.is_v6() == from_v6) else { return Ok(false) };
-        let received = self.haul.receive(BUNDLES, |bufs, meta| socket.receive(bufs, meta));
+    /// Network to interface.
+    fn carry_in(&mut self, now: Instant, from_v6: bool) -> Result<(), Ended> {
+        let Some(socket) = self.sockets.each().find(|socket| socket.is_v6() == from_v6) else { return Ok(()) };
+        let received = self.haul.receive(|bufs, meta| socket.receive(bufs, meta));
         self.take_in(now, received)
     }
 
-    /// Handshake messages of the families that have some. Data comes first, but not every time: whoever is new must get in
-    /// while others carry much.
-    fn carry_handshakes(&mut self, now: Instant, data: bool, waiting: [bool; 2]) -> Result<(), Ended> {
-        if data && self.passed_over + 1 < RESERVED {
-            self.passed_over += 1;
-            return Ok(());
-        }
-        self.passed_over = 0;
+    /// A batch of the handshake messages of each family that has some. Data comes first, but never alone: whoever is new gets
+    /// in while others carry much.
+    fn carry_handshakes(&mut self, now: Instant, waiting: [bool; 2]) -> Result<(), Ended> {
         for from_v6 in [false, true].into_iter().filter(|from_v6| waiting[usize::from(*from_v6)]) {
             let socket = self.sockets.each().find(|socket| socket.is_v6() == from_v6);
             let Some(lane) = socket.and_then(Socket::lane) else { continue };
-            let received = self.haul.receive(BUNDLES, |bufs, meta| lane.receive(bufs, meta));
+            let received = self.haul.receive(|bufs, meta| lane.receive(bufs, meta));
             self.take_in(now, received)?;
         }
         Ok(())
     }
 
-    /// What was received goes where it belongs. Returns whether there was anything.
-    fn take_in(&mut self, now: Instant, received: std::io::Result<bool>) -> Result<bool, Ended> {
+    /// What was received goes where it belongs.
+    fn take_in(&mut self, now: Instant, received: std::io::Result<bool>) -> Result<(), Ended> {
         match received {
             Ok(true) => {
                 self.haul.open(self.shared.mutex(), now, &mut self.crew);
                 self.haul.reply(&self.sockets);
-                self.haul.deliver(&self.device).map_err(|_| Ended::InterfaceDeleted)?;
-                Ok(true)
+                self.haul.deliver(&self.device).map_err(|_| Ended::InterfaceDeleted)
             }
-            Ok(false) => Ok(false),
+            Ok(false) => Ok(()),
             Err(error) => {
                 tracing::debug!(%error, "receiving failed");
-                Ok(false)
+                Ok(())
             }
         }
     }

@@ -1,10 +1,10 @@
 //! The virtual interface itself.
 use super::vnet;
+use crate::confine::capabilities::{NET_ADMIN, has};
 use crate::error::{HostError, errno};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
-use nix::unistd::{AccessFlags, access};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -183,7 +183,8 @@ fn index_of(tun: &SyncDevice) -> io::Result<u32> {
 fn why_not_created(name: &str, error: io::Error) -> HostError {
     match errno(&error) {
         Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => HostError::TunMissing,
-        Errno::EACCES if access(TUN, AccessFlags::R_OK | AccessFlags::W_OK).is_err() => HostError::TunClosed,
+        // Who lacks the capability too is told of that.
+        Errno::EACCES if has(NET_ADMIN).unwrap_or(false) => HostError::TunClosed,
         Errno::EBUSY | Errno::EEXIST => HostError::NameTaken { name: name.into() },
         Errno::EINVAL if if_nametoindex(name).is_ok() => HostError::NameTaken { name: name.into() },
         _ => HostError::tun(name, "creating it", error),

@@ -125,6 +125,29 @@ fn many_leave_in_one_call_from_where_they_are_to() {
 }
 
 #[test]
+fn data_does_not_stand_behind_a_flood_of_handshake_messages() {
+    let options = || Options { offload: true, lane: true, ..Options::default() };
+    let (a, b) = (pair(true).0, Sockets::bind(0, options()).expect("loopback has IPv4"));
+    for remote in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+        let path = to(remote, b.port());
+        let send =
+            |datagram: &[u8]| a.send(&Run { path, ecn: Ecn::NotCapable, datagrams: datagram, size: datagram.len() });
+        // More than any queue takes.
+        (0..30_000).for_each(|number: u32| _ = send(&[1 + (number % 3) as u8; 148]));
+        assert_eq!(send(&[4; 100]), Sent::Yes);
+        let socket = b.of(&path.remote).expect("both families");
+        let received = receive(socket, 100);
+        assert!(received.len() == 1 && received[0].1 == [4; 100], "and nothing else");
+        let mut buf = [0; 148];
+        let lane = socket.lane().expect("the kernel has lanes");
+        let taken = lane.receive(&mut [IoSliceMut::new(&mut buf)], &mut [RecvMeta::default()]);
+        assert!(matches!(taken, Ok(1)) && buf == [1; 148], "the first of the flood");
+    }
+    let again = Sockets::bind(b.port(), options());
+    assert!(matches!(again, Err(Fault::PortInUse { .. })), "nobody shares the port: {again:?}");
+}
+
+#[test]
 fn a_taken_port_says_so() {
     let taken = UdpSocket::bind("0.0.0.0:0").expect("a port");
     let port = taken.local_addr().expect("its address").port();
