@@ -8,6 +8,7 @@ pub mod control;
 pub mod demo;
 pub mod engine;
 pub mod error;
+pub mod guard;
 pub mod quick;
 pub mod tun;
 

@@ -1,5 +1,6 @@
 //! The command line.
 use super::reference;
+use crate::guard::Wish;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -40,6 +41,14 @@ pub enum Command {
     Up(Up),
     /// Take a tunnel down that `up` or wg-quick brought up
     Down(Down),
+    /// Let nothing leave the machine but through a tunnel, before that is up and without it
+    Lock(Lock),
+    /// Remove the kill switch, of one tunnel or of all
+    Unlock {
+        /// The interface; without one, every kill switch is removed
+        #[arg(value_name = "IFNAME")]
+        interface: Option<String>,
+    },
     /// Show interfaces: their peers, endpoints, handshakes and transfer
     Show(Show),
     /// Check a configuration file, and say what is wrong and where
@@ -75,9 +84,29 @@ pub struct Up {
     #[arg(value_name = "FILE|IFNAME")]
     pub config: String,
 
+    /// Lets nothing leave but through the tunnel, until `down` or `unlock`
+    #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "on", require_equals = true)]
+    pub kill_switch: Option<Wish>,
+
     /// Writes what would be done, as commands, and does nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+}
+
+/// What to lock.
+#[derive(Args, Debug)]
+pub struct Lock {
+    /// The tunnels that may be used: IFNAME for /etc/wireguard/IFNAME.conf, or files named IFNAME.conf
+    #[arg(value_name = "FILE|IFNAME", required_unless_present = "boot")]
+    pub configs: Vec<String>,
+
+    /// Locks the tunnels that `LockAtBoot` in /etc/underpass.conf names
+    #[arg(long, conflicts_with = "configs")]
+    pub boot: bool,
+
+    /// Lets the private local network pass, whatever the configuration says
+    #[arg(long)]
+    pub lan: bool,
 }
 
 /// What to take down.
@@ -86,6 +115,10 @@ pub struct Down {
     /// The configuration: IFNAME for /etc/wireguard/IFNAME.conf, or a file named IFNAME.conf
     #[arg(value_name = "FILE|IFNAME")]
     pub config: String,
+
+    /// Leaves the kill switch: nothing leaves the machine until the tunnel is up again
+    #[arg(long)]
+    pub keep_lock: bool,
 
     /// Writes what would be done, as commands, and does nothing
     #[arg(short = 'n', long)]

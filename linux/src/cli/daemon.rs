@@ -6,6 +6,7 @@
 use super::environment::Environment;
 use super::{Outcome, serve, signals};
 use crate::engine::EngineConfig;
+use crate::guard;
 use crate::quick::file::read_all;
 use anyhow::{anyhow, bail};
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
@@ -18,7 +19,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use underpass_core::config::{QuickConfig, parse, write};
 
 /// Tells a process that it is the one in the background: [`PLAIN`], or [`CONFIGURED`].
-const BACKGROUND_VARIABLE: &str = "UNDERPASS_BACKGROUND";
+pub(super) const BACKGROUND_VARIABLE: &str = "UNDERPASS_BACKGROUND";
 /// The tunnel is configured through its control socket.
 const PLAIN: &str = "plain";
 /// A configuration comes through standard input.
@@ -36,6 +37,7 @@ const FAILED: &str = "failed ";
 pub fn run(name: &str, foreground: bool) -> Outcome {
     let environment = Environment::read()?;
     match env::var(BACKGROUND_VARIABLE).as_deref() {
+        Ok(super::guard::KEEPER) => return super::guard::keep(name),
         Ok(role) => return run_in_background(name, role == CONFIGURED, &environment),
         Err(_) if foreground || environment.foreground => {
             environment.start_log();
@@ -94,7 +96,7 @@ pub fn start(name: &str, config: Option<&QuickConfig>) -> anyhow::Result<Backgro
 }
 
 /// This program. When it was replaced since it started, the kernel still knows it by another path.
-fn own_program() -> PathBuf {
+pub(super) fn own_program() -> PathBuf {
     env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into())
 }
 
@@ -128,12 +130,16 @@ fn detach() -> anyhow::Result<()> {
 fn read_config(name: &str) -> anyhow::Result<EngineConfig> {
     let text = read_all(io::stdin().lock(), 64 * 1024)?;
     let config = parse(&text).config.ok_or_else(|| anyhow!("the configuration that was handed on is not valid"))?;
+    if let Err(error) = guard::heal::start(name, &config) {
+        tracing::warn!("routes will not come back when the interface is set down: {error}");
+    }
     let defaults = EngineConfig::new(name);
     Ok(EngineConfig {
         mtu: config.mtu.unwrap_or(defaults.mtu),
         listen_port: config.listen_port.unwrap_or(0),
         fwmark: config.fwmark.unwrap_or(0),
         tunnel: config.tunnel,
+        names: guard::names::of(name),
         ..defaults
     })
 }
@@ -143,6 +149,11 @@ fn report_ready(name: &str, keep_stderr: bool) -> anyhow::Result<()> {
     // When nobody listens any more, nobody wants the tunnel either.
     writeln!(io::stdout(), "{READY}{name}")?;
     io::stdout().flush()?;
+    let_go(keep_stderr)
+}
+
+/// Lets go of the standard streams.
+pub(super) fn let_go(keep_stderr: bool) -> anyhow::Result<()> {
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     dup2_stdin(&null)?;
     dup2_stdout(&null)?;

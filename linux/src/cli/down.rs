@@ -6,6 +6,7 @@ use super::{Outcome, progress};
 use crate::control::client::AskError;
 use crate::control::status::InterfaceStatus;
 use crate::control::{client, socket};
+use crate::guard;
 use crate::quick::{ConfigFile, Facts, Plan, Step, firewall, save, take_down};
 use anyhow::{anyhow, bail};
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ pub fn run(down: &Down) -> Outcome {
     let (file, config) = read(&down.config)?;
     let (before, after) = (Plan::pre_down(&file.name, &config), Plan::post_down(&file.name, &config));
     if down.dry_run {
-        let steps = plan(&file.name, &config, None)?.steps;
+        let steps = plan(&file.name, &config, None, down.keep_lock)?.steps;
         let hooks = |steps: &[Step]| steps.iter().map(|step| step.does(&file.name)).collect::<Vec<_>>();
         return show(
             hooks(&before).into_iter().chain(steps.iter().rev().filter_map(Step::undoes)).chain(hooks(&after)),
@@ -29,11 +30,11 @@ pub fn run(down: &Down) -> Outcome {
     require_root()?;
     let answer = match client::status(&socket::directory(), &file.name) {
         Ok(answer) => answer,
-        Err(fault) => return take_down_remains(&file.name, &config, fault),
+        Err(fault) => return take_down_remains(&file.name, &config, fault, down.keep_lock),
     };
     let status = InterfaceStatus::parse(&file.name, &answer)
         .map_err(|fault| anyhow!("interface `{}` answers what makes no sense: {fault}", file.name))?;
-    let mut plan = plan(&file.name, &config, Some(status.fwmark))?;
+    let mut plan = plan(&file.name, &config, Some(status.fwmark), down.keep_lock)?;
     if status.fwmark == 0 {
         // Without a mark it has no rules: those that look like it belong to another.
         plan.steps.retain(|step| !matches!(step, Step::DivertRule { .. } | Step::MainRule { .. }));
@@ -49,11 +50,12 @@ pub fn run(down: &Down) -> Outcome {
 }
 
 /// What `up` did: it is found by the mark it chose, and by what the configuration says.
-fn plan(name: &str, config: &QuickConfig, mark: Option<u32>) -> anyhow::Result<Plan> {
+fn plan(name: &str, config: &QuickConfig, mark: Option<u32>, keep_lock: bool) -> anyhow::Result<Plan> {
     // The MTU plays no part in taking down, and finding it out may take time.
     let config = QuickConfig { mtu: Some(DEFAULT_MTU), ..config.clone() };
-    let mut facts = Facts::gather(name, &config)?;
-    facts.table = mark.filter(|mark| *mark != 0).unwrap_or(facts.table);
+    let lock = guard::lock_of(name)?.map(|lock| guard::Lock { stays: keep_lock, ..lock });
+    let mut facts = Facts::gather(name, &config, lock)?;
+    facts.go_by(mark.filter(|mark| *mark != 0).unwrap_or(facts.table));
     Ok(Plan::up(name, &config, &facts))
 }
 
@@ -65,12 +67,12 @@ fn save_config(file: &ConfigFile, config: &QuickConfig, status: &InterfaceStatus
 }
 
 /// The tunnel's program died and took the interface with it, but not the rules around it: the firewall tells which.
-fn take_down_remains(name: &str, config: &QuickConfig, fault: AskError) -> Outcome {
-    let mark = firewall::mark_left_behind(name);
+fn take_down_remains(name: &str, config: &QuickConfig, fault: AskError, keep_lock: bool) -> Outcome {
+    let mark = firewall::mark_left_behind(name).or(guard::lock_of(name)?.map(|lock| lock.mark));
     if exists(name) || mark.is_none() {
         return Err(fault.into());
     }
-    let mut steps = plan(name, config, mark)?.steps;
+    let mut steps = plan(name, config, mark, keep_lock)?.steps;
     steps.retain(|step| *step != Step::Start);
     take_down(&steps, &mut ThisMachine::new(name, None)?);
     bail!("{fault}; the rules it left behind are removed")

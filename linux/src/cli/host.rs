@@ -1,6 +1,6 @@
 //! This machine, as the plans of `up` and `down` see it.
 use super::daemon::{self, Background};
-use super::{progress, signals};
+use super::{guard, progress, signals};
 use crate::control::{client, socket};
 use crate::quick::invocation::Invocation;
 use crate::quick::{Action, Host, Step, machine, mask, rules};
@@ -89,6 +89,9 @@ impl Host for ThisMachine {
             Action::StopTunnel => self.stop(),
             Action::Setting { path, value } => fs::write(Path::new("/proc/sys").join(path), value)
                 .map_err(|error| anyhow!("cannot write /proc/sys/{path}: {error}")),
+            Action::Lock(lock) => guard::close(lock),
+            Action::Unlock { name } => guard::open(name),
+            Action::Keep { name, on } => guard::put_back(name, *on),
             Action::DeleteDivertRule { family, table } => {
                 machine::delete_rule(*family, |listing| rules::divert_rule(listing, *table))
             }

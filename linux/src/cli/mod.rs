@@ -9,6 +9,7 @@ pub mod documents;
 pub mod down;
 pub mod environment;
 pub mod floor;
+pub mod guard;
 pub mod host;
 pub mod keys;
 pub mod reference;
@@ -50,6 +51,8 @@ fn dispatch(arguments: Arguments) -> Outcome {
     match (arguments.command, arguments.interface) {
         (Some(Command::Up(up)), _) => up::run(&up),
         (Some(Command::Down(down)), _) => down::run(&down),
+        (Some(Command::Lock(lock)), _) => guard::lock(&lock),
+        (Some(Command::Unlock { interface }), _) => guard::unlock(interface.as_deref()),
         (Some(Command::Show(show)), _) => show::run(&show),
         (Some(Command::Check { file }), _) => check::run(&file),
         (Some(Command::Genkey), _) => keys::genkey(),

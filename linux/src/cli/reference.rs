@@ -46,6 +46,8 @@ const SECTIONS: [Section; 4] = [
                 "where to keep the latest handshake timestamp, for machines whose clock starts anew with every boot; \
                  nothing is kept without it, or systemd's STATE_DIRECTORY",
             ),
+            ("UNDERPASS_RUN_DIR", "where kill switches are written down, instead of /run/underpass"),
+            ("UNDERPASS_SYSTEM_FILE", "the file for the whole system, instead of /etc/underpass.conf"),
             ("WG_COLOR_MODE", "always, never or auto (default): colour on a terminal unless NO_COLOR is set"),
             ("WG_HIDE_KEYS", "never: `show` prints private and preshared keys"),
             ("WG_TUN_FD, WG_UAPI_FD", "refused: descriptors of another program are not taken"),
@@ -55,6 +57,12 @@ const SECTIONS: [Section; 4] = [
         title: "Files",
         terms: &[
             ("/etc/wireguard/NAME.conf", "what `up NAME` and `down NAME` read"),
+            (
+                "/etc/underpass.conf",
+                "KillSwitch = on, lan or off: of tunnels for everything whose own file says nothing of it; LockAtBoot = NAME, \
+                 ...: what `lock --boot` locks",
+            ),
+            ("/run/underpass/IFNAME.lock", "a kill switch: `down` and `unlock` remove it"),
             ("/var/run/wireguard/IFNAME.sock", "the control socket, for wg and `underpass show`"),
         ],
     },

@@ -2,12 +2,13 @@
 use super::args::Up;
 use super::host::{ThisMachine, exists};
 use super::{Outcome, check};
+use crate::guard;
 use crate::quick::{Action, ConfigFile, Facts, Plan, carry_out, mask};
 use anyhow::bail;
 use nix::unistd::geteuid;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use underpass_core::config::{QuickConfig, parse};
+use underpass_core::config::QuickConfig;
 
 /// Brings a tunnel up, or says how.
 ///
@@ -21,7 +22,13 @@ pub fn run(up: &Up) -> Outcome {
             bail!("interface `{}` exists already", file.name);
         }
     }
-    let facts = Facts::gather(&file.name, &config)?;
+    let lock = guard::steps::wanted(up.kill_switch, &file.name, &config)?;
+    let mut warnings = guard::steps::warnings(lock.as_ref(), &config);
+    let facts = Facts::gather(&file.name, &config, lock)?;
+    warnings.extend(guard::steps::split_warnings(&file.name, &config, &facts)?);
+    for warning in warnings {
+        let _ = writeln!(io::stderr(), "underpass: warning: {warning}");
+    }
     let plan = Plan::up(&file.name, &config, &facts);
     if up.dry_run {
         return show(plan.steps.iter().map(|step| step.does(&plan.name)));
@@ -42,7 +49,7 @@ pub fn read(what: &str) -> anyhow::Result<(ConfigFile, QuickConfig)> {
     if file.is_exposed {
         let _ = writeln!(io::stderr(), "underpass: warning: other users can use {}", file.path.display());
     }
-    let parsed = parse(&file.text);
+    let parsed = check::parse_here(&file.text);
     let shown = file.path.display().to_string();
     check::report(&shown, &file.text, &parsed);
     let summary = check::summary(&parsed);

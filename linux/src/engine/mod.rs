@@ -15,6 +15,7 @@ mod shared;
 mod yard;
 
 use self::crew::Crew;
+pub use self::resolve::Names;
 use self::run::Loop;
 use self::shared::{Order, Shared};
 use crate::clock;
@@ -44,6 +45,8 @@ pub struct EngineConfig {
     pub fwmark: u32,
     /// The tunnel's first configuration; its MTU is taken from `mtu` above.
     pub tunnel: TunnelConfig,
+    /// Who turns names of endpoints into addresses.
+    pub names: Names,
     /// Threads that seal and open beside the loop's own.
     pub crypt_workers: Workers,
     /// Whether packets cross the virtual interface, and datagrams the sockets, in bundles (TSO, USO, GSO, GRO) where
@@ -62,6 +65,7 @@ impl EngineConfig {
             listen_port: 0,
             fwmark: 0,
             tunnel,
+            names: Names::default(),
             crypt_workers: Workers::Auto,
             offload: true,
         }
@@ -133,7 +137,7 @@ impl Engine {
         let name = device.name().to_owned();
         let shared = Arc::new(Shared::new(tunnel, wake));
         let crew = Crew::new(config.crypt_workers)?;
-        let carrier = Loop::new(Arc::clone(&shared), device, sockets, crew, config.offload)?;
+        let carrier = Loop::new(Arc::clone(&shared), device, sockets, crew, config.offload, config.names)?;
         let for_end = Arc::clone(&shared);
         let body = move || {
             // The loop owns the interface: it is gone when the loop has ended.

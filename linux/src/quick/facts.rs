@@ -3,6 +3,8 @@ use super::firewall::Program;
 use super::machine::{find_program, output};
 use super::mtu;
 use super::plan::has_default_route;
+use crate::guard::split::Split;
+use crate::guard::{self, Lock};
 use anyhow::bail;
 use std::fs;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -23,14 +25,19 @@ pub struct Facts {
     pub firewall: Program,
     /// What resolvconf calls the interface.
     pub resolvconf_record: String,
+    /// The kill switch, if there is to be one.
+    pub guard: Option<Lock>,
+    /// The programs that go another way than all others.
+    pub split: Option<Split>,
 }
 
 impl Facts {
-    /// Looks at this machine, as far as bringing `config` up as interface `name` depends on it.
+    /// Looks at this machine, as far as bringing `config` up as interface `name` depends on it. `guard` is the kill switch that
+    /// it is to have; with one, no name is asked for.
     ///
     /// # Errors
     /// A program that is needed is not there.
-    pub fn gather(name: &str, config: &QuickConfig) -> anyhow::Result<Self> {
+    pub fn gather(name: &str, config: &QuickConfig, guard: Option<Lock>) -> anyhow::Result<Self> {
         if find_program("ip").is_none() {
             bail!("the program `ip` is missing: install iproute2");
         }
@@ -45,38 +52,53 @@ impl Facts {
             }
             _ => Program::Nft,
         };
+        let recorded = guard.as_ref().map(|lock| lock.mark).filter(|mark| *mark != 0);
+        let table = match config.fwmark.filter(|mark| *mark != 0).or(recorded) {
+            Some(mark) => mark,
+            None if everything || guard.is_some() => free_table(&guard::other_marks(name)),
+            None => FIRST_TABLE,
+        };
+        let place = |endpoint: &Endpoint| address_of(endpoint, guard.as_ref());
         Ok(Self {
-            mtu: if config.mtu.is_some() { DEFAULT_MTU } else { mtu::of_tunnel(path_mtus(config)) },
-            table: match config.fwmark {
-                Some(mark) if mark != 0 => mark,
-                _ if everything => free_table(),
-                _ => FIRST_TABLE,
-            },
+            mtu: if config.mtu.is_some() { DEFAULT_MTU } else { mtu::of_tunnel(path_mtus(config, place)) },
+            table,
+            guard: guard.clone().map(|lock| Lock { mark: table, ..lock }),
+            split: if everything { Split::of(name, config, table).0 } else { None },
             firewall,
             resolvconf_record: resolvconf_record(name, &fs::read_to_string(INTERFACE_ORDER).unwrap_or_default()),
         })
     }
 }
 
-/// The first table from 51820 on that has no routes.
-fn free_table() -> u32 {
+impl Facts {
+    /// Goes by the mark of a tunnel that is up, which is the number of its table.
+    pub fn go_by(&mut self, mark: u32) {
+        self.table = mark;
+        self.split.iter_mut().for_each(|split| split.mark = mark);
+        self.guard.iter_mut().for_each(|lock| lock.mark = mark);
+    }
+}
+
+/// The first table from 51820 on that has no routes and is none of `taken`.
+pub(crate) fn free_table(taken: &[u32]) -> u32 {
     let is_free = |table: &u32| {
-        ["-4", "-6"].iter().all(|family| {
-            let routes = output("ip", &[family, "route", "show", "table", &table.to_string()]);
-            routes.is_none_or(|routes| routes.trim().is_empty())
-        })
+        !taken.contains(table)
+            && ["-4", "-6"].iter().all(|family| {
+                let routes = output("ip", &[family, "route", "show", "table", &table.to_string()]);
+                routes.is_none_or(|routes| routes.trim().is_empty())
+            })
     };
     (FIRST_TABLE..FIRST_TABLE + 1000).find(is_free).unwrap_or(FIRST_TABLE)
 }
 
 /// The MTU of the path to each endpoint, or of the default route when there is none.
-fn path_mtus(config: &QuickConfig) -> Vec<u32> {
+fn path_mtus(config: &QuickConfig, place: impl Fn(&Endpoint) -> Option<IpAddr>) -> Vec<u32> {
     let mut mtus: Vec<u32> = config
         .tunnel
         .peers
         .iter()
         .filter_map(|peer| peer.endpoint.as_ref())
-        .filter_map(address_of)
+        .filter_map(place)
         .filter_map(|address| mtu::of_route(&output("ip", &["route", "get", &address.to_string()])?, link_mtu))
         .collect();
     if mtus.is_empty() {
@@ -91,9 +113,11 @@ fn link_mtu(interface: &str) -> Option<u32> {
 }
 
 /// Where an endpoint is. A name that does not resolve yet has no say in the MTU; the tunnel tries again later.
-fn address_of(endpoint: &Endpoint) -> Option<IpAddr> {
+/// Under a kill switch nobody is asked: names are where they were when they were last resolved.
+fn address_of(endpoint: &Endpoint, guard: Option<&Lock>) -> Option<IpAddr> {
     match endpoint {
         Endpoint::Address(address) => Some(address.ip()),
+        Endpoint::Name { host, .. } if guard.is_some() => guard?.addresses.get(host).copied(),
         Endpoint::Name { host, port } => (host.as_str(), *port).to_socket_addrs().ok()?.next().map(|found| found.ip()),
     }
 }

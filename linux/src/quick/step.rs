@@ -1,6 +1,8 @@
 //! One step of a plan: what does it, and what undoes it.
 use super::firewall::Firewall;
 use super::invocation::Invocation;
+use crate::guard::split::{Split, inside_rule, user_rule};
+use crate::guard::{self, Lock, lock::barrier};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
@@ -98,6 +100,38 @@ pub enum Step {
     },
     /// Lets the kernel's reverse path check see the mark of the tunnel's datagrams. Stays: other tunnels may need it.
     SourceValidMark,
+    /// Lets nothing leave but through the tunnel.
+    Lock(Lock),
+    /// Tells programs apart that go another way than all others.
+    Split(Split),
+    /// Routes what a user sends as if there were no tunnel.
+    UserRule {
+        /// IPv4 or IPv6.
+        family: Family,
+        /// The user's number.
+        user: u32,
+    },
+    /// Sends what is marked to the tunnel's table.
+    InsideRule {
+        /// IPv4 or IPv6.
+        family: Family,
+        /// The mark.
+        mark: u32,
+        /// The table.
+        table: u32,
+    },
+    /// Ends the tunnel's table with a route to nowhere.
+    Barrier {
+        /// IPv4 or IPv6.
+        family: Family,
+        /// The table.
+        table: u32,
+    },
+    /// Has rules and last routes put back by whoever keeps the kill switch.
+    Keep {
+        /// The interface.
+        name: String,
+    },
     /// Drops packets to the tunnel's addresses that do not come out of it (CVE-2019-14899), and carries the mark of the
     /// tunnel's datagrams over to the answers.
     Firewall(Firewall),
@@ -120,6 +154,20 @@ pub enum Action {
         path: &'static str,
         /// What to write.
         value: &'static str,
+    },
+    /// Sets the kill switch.
+    Lock(Lock),
+    /// Removes the kill switch of an interface.
+    Unlock {
+        /// The interface.
+        name: String,
+    },
+    /// Has rules and last routes put back, or no longer.
+    Keep {
+        /// The interface.
+        name: String,
+        /// Whether they are.
+        on: bool,
     },
     /// Deletes the rule that diverts to `table`.
     DeleteDivertRule {
@@ -161,6 +209,12 @@ impl Step {
                 ip(format!("{} rule add table main suppress_prefixlength 0", family.option()))
             }
             Self::SourceValidMark => Action::Setting { path: "net/ipv4/conf/all/src_valid_mark", value: "1" },
+            Self::Lock(lock) => Action::Lock(lock.clone()),
+            Self::Split(split) => Action::Run(split.add()),
+            Self::UserRule { family, user } => ip(user_rule("add", *family, *user)),
+            Self::InsideRule { family, mark, table } => ip(inside_rule("add", *family, *mark, *table)),
+            Self::Barrier { family, table } => ip(barrier("replace", *family, *table)),
+            Self::Keep { name } => Action::Keep { name: name.clone(), on: true },
             Self::Firewall(firewall) => Action::Run(firewall.add()),
         }
     }
@@ -168,11 +222,19 @@ impl Step {
     /// What undoes it; `None` when nothing does, or when it goes with the interface.
     #[must_use]
     pub fn undoes(&self) -> Option<Action> {
+        let ip = |arguments: String| Some(Action::Run(Invocation::new("ip", &arguments)));
         match self {
             Self::Start => Some(Action::StopTunnel),
             Self::Dns { record, .. } => Some(Action::Run(Invocation::new("resolvconf", &format!("-d {record} -f")))),
             Self::DivertRule { family, table } => Some(Action::DeleteDivertRule { family: *family, table: *table }),
             Self::MainRule { family, table } => Some(Action::DeleteMainRule { family: *family, table: *table }),
+            Self::Lock(Lock { stays: true, .. }) => None,
+            Self::Lock(lock) => Some(Action::Unlock { name: lock.interface.clone() }),
+            Self::Split(split) => Some(Action::Run(split.remove())),
+            Self::UserRule { family, user } => ip(user_rule("delete", *family, *user)),
+            Self::InsideRule { family, mark, table } => ip(inside_rule("delete", *family, *mark, *table)),
+            Self::Barrier { family, table } => ip(barrier("delete", *family, *table)),
+            Self::Keep { name } => Some(Action::Keep { name: name.clone(), on: false }),
             Self::Firewall(firewall) => Some(Action::Run(firewall.remove())),
             Self::Hook { .. } | Self::Address(_) | Self::LinkUp { .. } | Self::Route { .. } | Self::SourceValidMark => {
                 None
@@ -198,6 +260,12 @@ impl fmt::Display for Action {
             Self::StartTunnel => f.write_str("# create the interface and start the tunnel"),
             Self::StopTunnel => f.write_str("# delete the interface, which ends the tunnel"),
             Self::Setting { path, value } => write!(f, "echo {value} > /proc/sys/{path}"),
+            Self::Lock(lock) => guard::shown(lock).fmt(f),
+            Self::Unlock { name } => write!(f, "underpass unlock {name}"),
+            Self::Keep { on: true, .. } => {
+                f.write_str("# from here on, rules and last routes are put back when they are deleted")
+            }
+            Self::Keep { on: false, .. } => f.write_str("# from here on, rules and last routes may be deleted"),
             Self::DeleteDivertRule { family, table } => {
                 write!(f, "ip {} rule delete not fwmark {table} table {table}", family.option())
             }
