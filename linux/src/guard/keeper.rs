@@ -7,7 +7,7 @@
 use super::lock::{Lock, barrier};
 use super::record::{Records, directory};
 use super::watch::Watch;
-use super::{apply, listing, nft};
+use super::{apply, families, listing, nft};
 use crate::quick::invocation::Invocation;
 use crate::quick::machine::{find_program, output, run};
 use crate::quick::{Family, rules};
@@ -108,7 +108,7 @@ impl Keeper {
             self.locks = locks;
         }
         if own.diverts {
-            for (at, family) in Family::ALL.into_iter().enumerate() {
+            for (at, family) in families().enumerate() {
                 self.put_rules_back(&own, family, at)?;
             }
         }

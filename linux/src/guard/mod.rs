@@ -35,6 +35,7 @@ use crate::quick::invocation::Invocation;
 use crate::quick::machine::{find_program, output, run};
 use anyhow::{anyhow, bail};
 use record::Records;
+use std::path::Path;
 
 /// The lock of `interface`, if it has one.
 ///
@@ -94,7 +95,7 @@ pub fn apply(records: &Records) -> anyhow::Result<()> {
             "neither `nft` nor `iptables-restore` with `ip6tables-restore` is there to stop packets: install nftables"
         );
     }
-    for family in Family::ALL {
+    for family in families() {
         let (program, arguments) = iptables::list(family);
         let listing = output(program, &arguments).ok_or_else(|| anyhow!("`{program} -t mangle -S` failed"))?;
         let change = match locks.is_empty() {
@@ -126,5 +127,11 @@ fn listing() -> Vec<String> {
         let (program, arguments) = iptables::list(family);
         iptables::ours(&output(program, &arguments).unwrap_or_default())
     };
-    Family::ALL.into_iter().flat_map(list).collect()
+    families().flat_map(list).collect()
+}
+
+/// The families of addresses that this kernel has: IPv6 may be off since boot, and then even its rules and routes are.
+fn families() -> impl Iterator<Item = Family> {
+    let is_there = |family: &Family| *family == Family::V4 || Path::new("/proc/sys/net/ipv6").exists();
+    Family::ALL.into_iter().filter(is_there)
 }

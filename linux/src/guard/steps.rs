@@ -1,6 +1,6 @@
 //! What `up` does for the kill switch, and the warnings where there is none.
 use super::split::Split;
-use super::{Lock, lock_of, uplink, wish};
+use super::{Lock, families, lock_of, uplink, wish};
 use crate::quick::plan::has_default_route;
 use crate::quick::{Facts, Family, Step};
 use anyhow::bail;
@@ -54,9 +54,9 @@ pub fn barriers(config: &QuickConfig, facts: &Facts) -> Vec<Step> {
     if !has_default_route(config) || (facts.guard.is_none() && !is_for_some) {
         return Vec::new();
     }
-    let mut steps: Vec<Step> = Family::ALL.into_iter().map(|family| Step::Barrier { family, table }).collect();
+    let mut steps: Vec<Step> = families().map(|family| Step::Barrier { family, table }).collect();
     if let Some(split) = facts.split.as_ref().filter(|split| split.alone) {
-        steps.extend(Family::ALL.map(|family| Step::InsideRule { family, mark: split.inside(), table }));
+        steps.extend(families().map(|family| Step::InsideRule { family, mark: split.inside(), table }));
         return steps;
     }
     for family in missing(config) {
@@ -73,7 +73,7 @@ pub fn last(name: &str, config: &QuickConfig, facts: &Facts) -> Vec<Step> {
         return Vec::new();
     }
     let users = facts.split.iter().flat_map(|split| &split.users);
-    let rules = users.flat_map(|user| Family::ALL.map(|family| Step::UserRule { family, user: *user }));
+    let rules = users.flat_map(|user| families().map(|family| Step::UserRule { family, user: *user }));
     let keep = facts.guard.iter().map(|_| Step::Keep { name: name.into() });
     rules.chain(keep).collect()
 }
@@ -120,7 +120,7 @@ fn missing(config: &QuickConfig) -> Vec<Family> {
     }
     let allowed = || config.tunnel.peers.iter().flat_map(|peer| &peer.allowed_ips);
     let has = |family| allowed().any(|network| network.prefix_len() == 0 && Family::of(network) == family);
-    Family::ALL.into_iter().filter(|family| !has(*family)).collect()
+    families().filter(|family| !has(*family)).collect()
 }
 
 #[cfg(test)]

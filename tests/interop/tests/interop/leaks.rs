@@ -210,6 +210,47 @@ fn the_local_network_stays_if_it_is_private() {
     });
 }
 
+/// Two tunnels share the table: what one lets pass the other does not stop, and when one goes the other still locks.
+#[test]
+fn two_tunnels_lock_together() {
+    play(|stage| {
+        let leak = Leak::new(stage, "two", "KillSwitch = on", EVERYTHING, ENDPOINT)?;
+        let before = state(&leak.client)?;
+        let second = leak.folder.path("wgm.conf");
+        let text = std::fs::read_to_string(&leak.file)?.replace("10.9.0.1", "10.10.0.1").replace("fd09::1", "fd10::1");
+        std::fs::write(&second, text.replace(EVERYTHING, "10.10.0.0/24"))?;
+        leak.nothing_leaves_while_up(&["up", &leak.file])?;
+        leak.nothing_leaves("a second tunnel", || leak.underpass(&["up", &second]).map(drop))?;
+        let has_both = || {
+            let rules = leak.client.run("nft", &["list", "ruleset"])?;
+            Ok(rules.matches("oifname \"wgm\" accept").count() == rules.matches("oifname \"wgl\" accept").count())
+        };
+        eventually("every table lets both pass", PATIENCE, has_both)?;
+        leak.nothing_leaves("both carry", || carries(&leak))?;
+        leak.nothing_leaves("the second goes", || leak.underpass(&["down", &second]).map(drop))?;
+        leak.nothing_leaves("the first carries", || carries(&leak))?;
+        leak.nothing_leaves("down, still locked", || leak.underpass(&["down", "--keep-lock", &leak.file]).map(drop))?;
+        opens(&leak, &before)
+    });
+}
+
+/// A record that nobody can read stops `up`, which would not know what to keep, and opens nothing; `unlock` is the way out.
+#[test]
+fn a_record_that_cannot_be_read_opens_nothing() {
+    play(|stage| {
+        let leak = Leak::new(stage, "record", "KillSwitch = on", EVERYTHING, ENDPOINT)?;
+        let before = state(&leak.client)?;
+        leak.underpass(&["lock", &leak.file])?;
+        leak.client.inside(|| std::fs::write("/run/underpass/wgl.lock", "nonsense"))?;
+        leak.nothing_leaves("a record of nonsense", || {
+            let refused = leak.try_underpass(&["up", &leak.file], &[])?;
+            ensure!(refused.status.code() == Some(1) && refused.stderr.contains("holds no kill switch"), "{refused:?}");
+            leak.client.nft("flush ruleset\n")
+        })?;
+        opens(&leak, &before)
+    });
+}
+
 /// A name server that knows one name: every question is answered by this address.
 fn serve_names(
     machine: &Machine,
