@@ -37,7 +37,8 @@ fn look_up(interface: &str, host: &str, (v4, v6): (bool, bool)) -> Option<IpAddr
     servers.extend(uplink::name_servers(&lock.dns).into_iter().filter(|server| !lock.servers.contains(server)));
     let mut found = from_hosts(&fs::read_to_string("/etc/hosts").unwrap_or_default(), host);
     if found.is_empty() {
-        found = servers.iter().find_map(|server| ask(*server, host, lock.mark)).unwrap_or_default();
+        let at = |server: &IpAddr| SocketAddr::new(*server, PORT);
+        found = servers.iter().find_map(|server| ask(at(server), host, lock.mark)).unwrap_or_default();
     }
     found.retain(is_reached);
     let address = found.iter().find(|address| has_route(**address, lock.mark)).or(found.first()).copied();
@@ -68,7 +69,7 @@ fn from_hosts(text: &str, host: &str) -> Vec<IpAddr> {
 }
 
 /// The addresses that `server` knows of `host`, those of IPv6 first; `None` when it does not answer.
-fn ask(server: IpAddr, host: &str, mark: u32) -> Option<Vec<IpAddr>> {
+fn ask(server: SocketAddr, host: &str, mark: u32) -> Option<Vec<IpAddr>> {
     let mut known = None;
     for kind in [Kind::V6, Kind::V4] {
         let asked = (0..ROUNDS).find_map(|_| ask_once(server, host, kind, mark).ok().flatten());
@@ -82,11 +83,10 @@ fn ask(server: IpAddr, host: &str, mark: u32) -> Option<Vec<IpAddr>> {
     known.filter(|addresses| !addresses.is_empty())
 }
 
-fn ask_once(server: IpAddr, host: &str, kind: Kind, mark: u32) -> io::Result<Option<Vec<IpAddr>>> {
+fn ask_once(server: SocketAddr, host: &str, kind: Kind, mark: u32) -> io::Result<Option<Vec<IpAddr>>> {
     let mut id = [0; 2];
     getrandom::fill(&mut id).map_err(|_| io::ErrorKind::Other)?;
     let Some(question) = question(u16::from_be_bytes(id), host, kind) else { return Ok(None) };
-    let server = SocketAddr::new(server, PORT);
     let socket = marked(server, Type::DGRAM, mark)?;
     socket.connect(&server.into())?;
     socket.send(&question)?;
@@ -130,7 +130,9 @@ fn ask_by_stream(server: SocketAddr, question: &[u8], kind: Kind, mark: u32) -> 
 
 fn marked(to: SocketAddr, of_type: Type, mark: u32) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(to), of_type, None)?;
-    socket.set_mark(mark)?;
+    if mark != 0 {
+        socket.set_mark(mark)?;
+    }
     Ok(socket)
 }
 
@@ -143,6 +145,64 @@ fn has_route(address: IpAddr, mark: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{TcpListener, UdpSocket};
+    use std::thread;
+
+    /// What a server says to `question`: `flags`, and the one address that it knows if it is asked for one of IPv4.
+    fn reply(question: &[u8], flags: u8) -> Vec<u8> {
+        let mut reply = question.to_vec();
+        let is_v4 = reply[reply.len() - 3] == 1;
+        reply[2..8].copy_from_slice(&[0x80 | flags, 0x80, 0, 1, 0, is_v4.into()]);
+        if is_v4 {
+            reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 7]);
+        }
+        reply
+    }
+
+    /// A server that says something else first, and leaves the answer to TCP if `truncates`.
+    fn serve(truncates: bool) -> SocketAddr {
+        let datagrams = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let at = datagrams.local_addr().expect("bound");
+        if truncates {
+            let listener = TcpListener::bind(at).expect("the same port");
+            thread::spawn(move || {
+                for mut stream in listener.incoming().flatten() {
+                    let mut len = [0; 2];
+                    stream.read_exact(&mut len).expect("a length");
+                    let mut question = vec![0; u16::from_be_bytes(len).into()];
+                    stream.read_exact(&mut question).expect("a question");
+                    let reply = reply(&question, 1);
+                    let len = u16::try_from(reply.len()).expect("short").to_be_bytes();
+                    stream.write_all(&[&len[..], &reply].concat()).expect("an answer");
+                }
+            });
+        }
+        thread::spawn(move || {
+            let mut buf = [0; 512];
+            while let Ok((len, from)) = datagrams.recv_from(&mut buf) {
+                let mut other = reply(&buf[..len], 1);
+                other[0] ^= 1;
+                for said in [&b"nonsense"[..], &other, &reply(&buf[..len], if truncates { 3 } else { 1 })] {
+                    datagrams.send_to(said, from).expect("sent");
+                }
+            }
+        });
+        at
+    }
+
+    #[test]
+    fn a_name_server_is_asked_over_udp_and_over_tcp_where_that_is_too_small() {
+        for truncates in [false, true] {
+            let found = ask(serve(truncates), "vpn.example.com", 0);
+            assert_eq!(found, Some(vec![IpAddr::from([192, 0, 2, 7])]), "truncates: {truncates}");
+        }
+    }
+
+    #[test]
+    fn nobody_there_is_no_answer() {
+        let gone = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+        assert_eq!(ask(gone, "vpn.example.com", 0), None);
+    }
 
     #[test]
     fn names_of_this_machine_are_asked_of_nobody() {
