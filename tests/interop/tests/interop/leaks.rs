@@ -63,6 +63,10 @@ fn everything_goes_wrong(leak: &Leak, up: &[&str]) -> Result<()> {
     })?;
     leak.nothing_leaves("rules are back", || carries(leak))?;
     leak.nothing_leaves("the daemon killed", || leak.kill("underpass"))?;
+    for address in ["203.0.113.9", "2001:db8:f::9"] {
+        let found = client.try_run("ip", &["route", "get", address])?;
+        ensure!(!found.status.success(), "there is a way past the tunnel: {}", found.stdout);
+    }
     leak.nothing_leaves("more specific routes without a daemon", || add_routes(leak))?;
     delete_routes(leak)?;
     leak.nothing_leaves("up again", || leak.underpass(up).map(drop))?;
@@ -70,6 +74,14 @@ fn everything_goes_wrong(leak: &Leak, up: &[&str]) -> Result<()> {
     leak.nothing_leaves("the interface deleted", || client.ip("link del wgl"))?;
     leak.nothing_leaves("up a third time", || leak.underpass(up).map(drop))?;
     leak.nothing_leaves("the keeper killed", || leak.kill("underpass-keeper"))?;
+    for round in 1..=3 {
+        let restart = || {
+            leak.underpass(&["down", "--keep-lock", file])?;
+            leak.underpass(up).map(drop)
+        };
+        leak.nothing_leaves(&format!("restart {round}"), restart)?;
+    }
+    leak.nothing_leaves("restarted and carrying", || carries(leak))?;
     leak.nothing_leaves("down, still locked", || leak.underpass(&["down", "--keep-lock", file]).map(drop))?;
     leak.nothing_leaves("locked without a tunnel", || Ok(()))
 }
@@ -207,6 +219,36 @@ fn the_local_network_stays_if_it_is_private() {
         leak.underpass(&["down", &leak.file])?;
         ensure!(leak.during(|| Ok(()))? > 0, "`down` opens");
         Ok(())
+    });
+}
+
+/// A machine that is locked keeps its lease, and its neighbours find it.
+#[test]
+fn leases_and_neighbours_stay() {
+    play(|stage| {
+        let leak = Leak::new(stage, "lease", "KillSwitch = on", EVERYTHING, ENDPOINT)?;
+        leak.silence();
+        leak.underpass(&["lock", &leak.file])?;
+        let send = |from: &str, to: &str| -> Result<u64> {
+            let socket = leak.client.inside(|| UdpSocket::bind(from))?;
+            socket.set_broadcast(true)?;
+            leak.during(|| {
+                for _ in 0..5 {
+                    // What is not let pass is an error.
+                    let _ = socket.send_to(b"lease", to);
+                }
+                Ok(())
+            })
+        };
+        ensure!(send("192.0.2.1:68", "192.0.2.2:67")? == 5, "a lease is renewed");
+        ensure!(send("192.0.2.1:68", "255.255.255.255:67")? == 5, "a lease is asked for");
+        ensure!(send("192.0.2.1:6868", "192.0.2.2:67")? == 0 && send("192.0.2.1:68", "192.0.2.2:53")? == 0);
+        leak.world.ip("-6 neigh flush dev eth0")?;
+        let found = || {
+            leak.world.try_run("ping", &["-c", "1", "-W", "1", "2001:db8::1"])?;
+            Ok(leak.world.run("ip", &["-6", "neigh", "show", "2001:db8::1"])?.contains("lladdr"))
+        };
+        eventually("a neighbour of IPv6 is found", PATIENCE, found)
     });
 }
 
