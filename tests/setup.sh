@@ -136,8 +136,7 @@ if [ "$level" != build ]; then
     need ip iproute2 nft nftables ping iputils-ping wg wireguard-tools
 fi
 if [ "$level" = test ]; then
-    need iptables-restore iptables
-    need wireguard-go wireguard-go tshark tshark curl curl tayga tayga setpriv util-linux sysctl procps
+    need iptables iptables wireguard-go wireguard-go tshark tshark curl curl tayga tayga setpriv util-linux sysctl procps
     need valgrind valgrind cmake cmake pkg-config pkgconf c++ g++ clang clang objdump binutils mount mount
     need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/libc.so libc6-dev-arm64-cross \
         arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf /usr/arm-linux-gnueabihf/lib/libc.so libc6-dev-armhf-cross \

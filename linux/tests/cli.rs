@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use underpass_linux::demo::stage;
 
-/// RFC 7748 § 6.1, Alice.
+/// RFC 7748 § 6.1: Alice, and Bob.
 const PRIVATE: &str = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
+const PEER: &str = "3p7bfXt9vbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
 const PUBLIC: &str = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
 
 fn underpass(arguments: &[&str]) -> Command {
@@ -185,7 +186,7 @@ fn a_dry_run_shows_every_step_and_no_key() {
     let path = directory.path().join("wg-dry.conf");
     let text = format!(
         "[Interface]\nPrivateKey = {PRIVATE}\nAddress = 10.9.0.2/24\nMTU = 1400\nPostUp = echo {PRIVATE} %i\n\
-         PreDown = echo down %i\n[Peer]\nPublicKey = {PUBLIC}\nAllowedIPs = 192.0.2.0/24\n"
+         PreDown = echo down %i\n[Peer]\nPublicKey = {PEER}\nAllowedIPs = 192.0.2.0/24\n"
     );
     std::fs::write(&path, text).expect("writes");
     let path = path.to_str().expect("text");

@@ -49,6 +49,12 @@ pub enum Command {
         #[arg(value_name = "IFNAME")]
         interface: Option<String>,
     },
+    /// Take a tunnel down and bring it up again; a configuration that is wrong leaves it as it is
+    Restart(Tunnel),
+    /// Apply what has changed in the configuration of a running tunnel, without ending its sessions
+    Reload(Tunnel),
+    /// Write what a tunnel runs with to its configuration
+    Save(Tunnel),
     /// Show interfaces: their peers, endpoints, handshakes and transfer
     Show(Show),
     /// Check a configuration file, and say what is wrong and where
@@ -123,6 +129,14 @@ pub struct Down {
     /// Writes what would be done, as commands, and does nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+}
+
+/// A tunnel.
+#[derive(Args, Debug)]
+pub struct Tunnel {
+    /// The configuration: IFNAME for /etc/wireguard/IFNAME.conf, or a file named IFNAME.conf
+    #[arg(value_name = "FILE|IFNAME")]
+    pub config: String,
 }
 
 /// What to show.

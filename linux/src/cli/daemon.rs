@@ -4,7 +4,7 @@
 //! on its standard output that the interface and its control socket are ready, or why they are not. A configuration
 //! goes to it through its standard input: neither arguments nor environment ever hold a key.
 use super::environment::Environment;
-use super::{Outcome, serve, signals};
+use super::{Outcome, remains, serve, signals};
 use crate::engine::EngineConfig;
 use crate::guard;
 use crate::quick::file::read_all;
@@ -36,6 +36,9 @@ const FAILED: &str = "failed ";
 /// The tunnel cannot start, or broke down.
 pub fn run(name: &str, foreground: bool) -> Outcome {
     let environment = Environment::read()?;
+    if env::var_os(BACKGROUND_VARIABLE).is_none() {
+        remains::clear_before_start(name)?;
+    }
     match env::var(BACKGROUND_VARIABLE).as_deref() {
         Ok(super::guard::KEEPER) => return super::guard::keep(name),
         Ok(role) => return run_in_background(name, role == CONFIGURED, &environment),
@@ -57,6 +60,12 @@ pub struct Background {
 }
 
 impl Background {
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Whether its process has ended.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.process.try_wait(), Ok(None))

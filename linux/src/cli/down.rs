@@ -2,12 +2,13 @@
 use super::args::Down;
 use super::host::{ThisMachine, exists};
 use super::up::{read, require_root, show};
-use super::{Outcome, progress};
+use super::{Outcome, guard, remains, save};
 use crate::control::client::AskError;
 use crate::control::status::InterfaceStatus;
 use crate::control::{client, socket};
-use crate::guard;
-use crate::quick::{ConfigFile, Facts, Plan, Step, firewall, save, take_down};
+use crate::quick::file::name_of;
+use crate::quick::reconcile::{self, Standing};
+use crate::quick::{Action, Facts, Kept, Plan, Record, Shelf, Step, take_down};
 use anyhow::{anyhow, bail};
 use std::process::ExitCode;
 use underpass_core::config::QuickConfig;
@@ -18,62 +19,142 @@ use underpass_core::limits::DEFAULT_MTU;
 /// # Errors
 /// There is no such tunnel, or part of it could not be taken down.
 pub fn run(down: &Down) -> Outcome {
-    let (file, config) = read(&down.config)?;
-    let (before, after) = (Plan::pre_down(&file.name, &config), Plan::post_down(&file.name, &config));
+    let name = name_of(&down.config)?;
     if down.dry_run {
-        let steps = plan(&file.name, &config, None, down.keep_lock)?.steps;
-        let hooks = |steps: &[Step]| steps.iter().map(|step| step.does(&file.name)).collect::<Vec<_>>();
-        return show(
-            hooks(&before).into_iter().chain(steps.iter().rev().filter_map(Step::undoes)).chain(hooks(&after)),
-        );
+        return show(planned(&down.config, &name)?.into_iter());
     }
     require_root()?;
+    let shelf = Shelf::open()?;
+    let _lock = shelf.lock(&name)?;
+    let all = take_down_tunnel(&shelf, &down.config, &name)?;
+    if !down.keep_lock {
+        // At the very end: until here nothing has left.
+        guard::open(&name)?;
+    }
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Takes the tunnel `name` down: by its record, or, where there is none, by the file that `what` names. `false` when part of
+/// that failed.
+///
+/// # Errors
+/// There is no such tunnel, or it has to stay.
+pub fn take_down_tunnel(shelf: &Shelf, what: &str, name: &str) -> anyhow::Result<bool> {
+    match remains::look(shelf, name)? {
+        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, false),
+        Standing::Elsewhere => bail!("interface `{name}` runs in another network namespace"),
+        Standing::Replaced(kept) => Ok(forget(&kept)? & by_file(what)?),
+        Standing::Unknown => by_file(what),
+    }
+}
+
+/// Takes the tunnel `name` down by its record, and kills its program, which may hang, without asking it for anything. `false`
+/// when part of that failed.
+///
+/// # Errors
+/// There is no record of it.
+pub fn without_asking(shelf: &Shelf, name: &str) -> anyhow::Result<bool> {
+    match remains::look(shelf, name)? {
+        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, true),
+        _ => bail!("there is no record of interface `{name}`"),
+    }
+}
+
+/// Takes down what `kept` names; when `is_forced`, the tunnel's program is not asked for anything, but killed. `false` when
+/// part of that failed.
+///
+/// # Errors
+/// What runs cannot be saved: then it stays up.
+pub fn by_record(mut kept: Kept, is_forced: bool) -> anyhow::Result<bool> {
+    let record = kept.record();
+    let mut host = ThisMachine::new(&record.name, &record.file)?.ending(record.process, is_forced);
+    let mut save = |record: &Record| if is_forced { Ok(()) } else { save::before_down(record) };
+    reconcile::by_record(&mut kept, &mut host, &mut save)
+}
+
+/// Another interface has the name now. Of the one before, only its rules may be left.
+fn forget(kept: &Kept) -> anyhow::Result<bool> {
+    let record = kept.record();
+    let mark = ask(&record.name).map_or(0, |status| status.fwmark);
+    let mut steps = record.steps.clone();
+    steps.retain(|step| match step {
+        Step::DivertRule { table, .. } | Step::MainRule { table, .. } => *table != mark,
+        _ => false,
+    });
+    let all = take_down(&steps, &mut ThisMachine::new(&record.name, &record.file)?);
+    kept.remove()?;
+    Ok(all)
+}
+
+/// The state of interface `name`.
+///
+/// # Errors
+/// It is not there, or does not answer.
+pub fn ask(name: &str) -> anyhow::Result<InterfaceStatus> {
+    let answer = client::status(&socket::directory(), name)?;
+    InterfaceStatus::parse(name, &answer)
+        .map_err(|fault| anyhow!("interface `{name}` answers what makes no sense: {fault}"))
+}
+
+/// Takes down what wg-quick(8) brought up: it is found by the mark it chose, and by what the configuration says.
+fn by_file(what: &str) -> anyhow::Result<bool> {
+    let (file, config) = read(what)?;
     let answer = match client::status(&socket::directory(), &file.name) {
         Ok(answer) => answer,
-        Err(fault) => return take_down_remains(&file.name, &config, fault, down.keep_lock),
+        Err(fault) => return by_traces(&file.name, fault),
     };
     let status = InterfaceStatus::parse(&file.name, &answer)
         .map_err(|fault| anyhow!("interface `{}` answers what makes no sense: {fault}", file.name))?;
-    let mut plan = plan(&file.name, &config, Some(status.fwmark), down.keep_lock)?;
+    let mut plan = plan(&file.name, &config, status.fwmark);
     if status.fwmark == 0 {
         // Without a mark it has no rules: those that look like it belong to another.
         plan.steps.retain(|step| !matches!(step, Step::DivertRule { .. } | Step::MainRule { .. }));
     }
-    let mut host = ThisMachine::new(&file.name, None)?;
-    let mut all = host.run_hooks(&before);
+    let mut host = ThisMachine::new(&file.name, &file.path)?;
+    let mut all = host.run_hooks(&Plan::pre_down(&file.name, &config));
     if config.save_config {
-        save_config(&file, &config, &status)?;
+        save::before(&file.path, &config, &status)?;
     }
     all &= take_down(&plan.steps, &mut host);
-    all &= host.run_hooks(&after);
-    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // What another program put into the firewall than the one that would be used today.
+    all &= take_down(&reconcile::traces(&file.name), &mut host);
+    all &= host.run_hooks(&Plan::post_down(&file.name, &config));
+    Ok(all)
 }
 
-/// What `up` did: it is found by the mark it chose, and by what the configuration says.
-fn plan(name: &str, config: &QuickConfig, mark: Option<u32>, keep_lock: bool) -> anyhow::Result<Plan> {
-    // The MTU plays no part in taking down, and finding it out may take time.
+fn plan(name: &str, config: &QuickConfig, mark: u32) -> Plan {
+    // The MTU plays no part in taking down.
     let config = QuickConfig { mtu: Some(DEFAULT_MTU), ..config.clone() };
-    let lock = guard::lock_of(name)?.map(|lock| guard::Lock { stays: keep_lock, ..lock });
-    let mut facts = Facts::gather(name, &config, lock)?;
-    facts.go_by(mark.filter(|mark| *mark != 0).unwrap_or(facts.table));
-    Ok(Plan::up(name, &config, &facts))
-}
-
-fn save_config(file: &ConfigFile, config: &QuickConfig, status: &InterfaceStatus) -> anyhow::Result<()> {
-    progress(format_args!("[#] # save the running configuration to {}", file.path.display()));
-    // The only copy of what would be saved is the running tunnel: it stays.
-    save::save(file, config, status)
-        .map_err(|fault| anyhow!("the tunnel stays up, because what it runs with cannot be saved: {fault}"))
+    Plan::up(name, &config, &Facts::of_running(name, mark))
 }
 
 /// The tunnel's program died and took the interface with it, but not the rules around it: the firewall tells which.
-fn take_down_remains(name: &str, config: &QuickConfig, fault: AskError, keep_lock: bool) -> Outcome {
-    let mark = firewall::mark_left_behind(name).or(guard::lock_of(name)?.map(|lock| lock.mark));
-    if exists(name) || mark.is_none() {
+fn by_traces(name: &str, fault: AskError) -> anyhow::Result<bool> {
+    if exists(name) || reconcile::traces(name).is_empty() {
         return Err(fault.into());
     }
-    let mut steps = plan(name, config, mark, keep_lock)?.steps;
-    steps.retain(|step| *step != Step::Start);
-    take_down(&steps, &mut ThisMachine::new(name, None)?);
-    bail!("{fault}; the rules it left behind are removed")
+    remains::clear_traces(name)
+}
+
+/// What would be done.
+fn planned(what: &str, name: &str) -> anyhow::Result<Vec<Action>> {
+    let recorded = Shelf::find()?.map(|shelf| shelf.read(name)).transpose()?.flatten();
+    let (config, steps) = match recorded {
+        Some(record) => (record.config()?, [&[Step::Start], &record.steps[..]].concat()),
+        None => {
+            let (_, config) = read(what)?;
+            let mark = ask(name).map_or(0, |status| status.fwmark);
+            let mark = config.fwmark.filter(|_| mark == 0).unwrap_or(mark);
+            let mark = if mark == 0 { Facts::gather(name, &config, crate::guard::lock_of(name)?)?.table } else { mark };
+            let steps = plan(name, &config, mark).steps;
+            (config, steps)
+        }
+    };
+    let does = |steps: Vec<Step>| steps.into_iter().map(|step| step.does(name)).collect::<Vec<_>>();
+    let undoes = steps.iter().rev().filter_map(Step::undoes);
+    Ok(does(Plan::pre_down(name, &config))
+        .into_iter()
+        .chain(undoes)
+        .chain(does(Plan::post_down(name, &config)))
+        .collect())
 }

@@ -10,7 +10,7 @@ use crate::guard::wish::SystemFile;
 use crate::guard::{self, keeper, lock_of, steps};
 use crate::quick::facts::free_table;
 use crate::quick::invocation::Invocation;
-use crate::quick::machine::{delete_rule, output, run};
+use crate::quick::machine::{delete_rules, output, run};
 use crate::quick::{Family, rules};
 use anyhow::{anyhow, bail};
 use nix::unistd::{chdir, setsid};
@@ -91,14 +91,10 @@ fn remove_barriers(lock: &Lock) -> anyhow::Result<()> {
         if routes().contains("unreachable default") {
             run(&Invocation::new("ip", &barrier("delete", family, table)))?;
         }
-        let diverts = || {
-            let listing = output("ip", &[family.option(), "rule", "show"]).unwrap_or_default();
-            rules::divert_rule(&listing, table).is_some()
-        };
-        // A program that was killed may have left more than one pair.
-        while routes().trim().is_empty() && diverts() {
-            delete_rule(family, |listing| rules::main_rule(listing, table))?;
-            delete_rule(family, |listing| rules::divert_rule(listing, table))?;
+        if routes().trim().is_empty() {
+            delete_rules(family, "table main suppress_prefixlength 0", |listing| rules::main_rules(listing, table))?;
+            let selector = format!("not fwmark {table} table {table}");
+            delete_rules(family, &selector, |listing| rules::divert_rules(listing, table))?;
         }
     }
     Ok(())

@@ -13,6 +13,10 @@ pub mod guard;
 pub mod host;
 pub mod keys;
 pub mod reference;
+pub mod reload;
+pub mod remains;
+pub mod restart;
+pub mod save;
 pub mod serve;
 pub mod show;
 pub mod signals;
@@ -53,6 +57,9 @@ fn dispatch(arguments: Arguments) -> Outcome {
         (Some(Command::Down(down)), _) => down::run(&down),
         (Some(Command::Lock(lock)), _) => guard::lock(&lock),
         (Some(Command::Unlock { interface }), _) => guard::unlock(interface.as_deref()),
+        (Some(Command::Restart(tunnel)), _) => restart::run(&tunnel),
+        (Some(Command::Reload(tunnel)), _) => reload::run(&tunnel),
+        (Some(Command::Save(tunnel)), _) => save::run(&tunnel),
         (Some(Command::Show(show)), _) => show::run(&show),
         (Some(Command::Check { file }), _) => check::run(&file),
         (Some(Command::Genkey), _) => keys::genkey(),

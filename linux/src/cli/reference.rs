@@ -41,12 +41,12 @@ const SECTIONS: [Section; 4] = [
             ("UNDERPASS_WORKERS", "threads that seal and open beside the main one: auto (default), or 0 to 64"),
             ("UNDERPASS_OFFLOAD", "off: packets one by one, without segmentation offloads"),
             ("UNDERPASS_CONTROL_DIR", "where control sockets are, instead of /var/run/wireguard; wg does not know it"),
+            ("UNDERPASS_RUN_DIR", "where `up` notes what it does, and kill switches, instead of /run/underpass"),
             (
                 "UNDERPASS_STATE_DIR",
                 "where to keep the latest handshake timestamp, for machines whose clock starts anew with every boot; \
                  nothing is kept without it, or systemd's STATE_DIRECTORY",
             ),
-            ("UNDERPASS_RUN_DIR", "where kill switches are written down, instead of /run/underpass"),
             ("UNDERPASS_SYSTEM_FILE", "the file for the whole system, instead of /etc/underpass.conf"),
             ("WG_COLOR_MODE", "always, never or auto (default): colour on a terminal unless NO_COLOR is set"),
             ("WG_HIDE_KEYS", "never: `show` prints private and preshared keys"),
@@ -62,7 +62,8 @@ const SECTIONS: [Section; 4] = [
                 "KillSwitch = on, lan or off: of tunnels for everything whose own file says nothing of it; LockAtBoot = NAME, \
                  ...: what `lock --boot` locks",
             ),
-            ("/run/underpass/IFNAME.lock", "a kill switch: `down` and `unlock` remove it"),
+            ("/run/underpass/IFNAME.guard", "a kill switch: `down` and `unlock` remove it"),
+            ("/run/underpass/IFNAME.json", "what `up` did, for `down` to undo whatever the configuration says by then"),
             ("/var/run/wireguard/IFNAME.sock", "the control socket, for wg and `underpass show`"),
         ],
     },

@@ -1,9 +1,10 @@
 //! `underpass up`: a tunnel with all that belongs to it, from one configuration file.
 use super::args::Up;
-use super::host::{ThisMachine, exists};
-use super::{Outcome, check};
-use crate::guard;
-use crate::quick::{Action, ConfigFile, Facts, Plan, carry_out, mask};
+use super::host::ThisMachine;
+use super::{Outcome, check, remains};
+use crate::guard::{self, Lock};
+use crate::quick::record::Stage;
+use crate::quick::{Action, ConfigFile, Facts, Kept, Plan, Record, Shelf, carry_out, mask, take_down};
 use anyhow::bail;
 use nix::unistd::geteuid;
 use std::io::{self, Write};
@@ -15,14 +16,27 @@ use underpass_core::config::QuickConfig;
 /// # Errors
 /// The configuration is wrong, or a step failed; then everything is as it was before.
 pub fn run(up: &Up) -> Outcome {
-    let (file, mut config) = read(&up.config)?;
+    let (file, config) = read(&up.config)?;
     if !up.dry_run {
         require_root()?;
-        if exists(&file.name) {
-            bail!("interface `{}` exists already", file.name);
-        }
     }
     let lock = guard::steps::wanted(up.kill_switch, &file.name, &config)?;
+    if up.dry_run {
+        let plan = Plan::up(&file.name, &config, &Facts::gather(&file.name, &config, lock)?);
+        return show(plan.steps.iter().map(|step| step.does(&plan.name)));
+    }
+    let shelf = Shelf::open()?;
+    let _lock = shelf.lock(&file.name)?;
+    remains::clear(&shelf, &file.name)?;
+    bring_up(&shelf, &file, config, lock)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Brings up the tunnel of `file`, of which nothing is there, with the kill switch `lock`, and keeps a record of it on `shelf`.
+///
+/// # Errors
+/// A step failed; then everything is as it was before.
+pub fn bring_up(shelf: &Shelf, file: &ConfigFile, config: QuickConfig, lock: Option<Lock>) -> anyhow::Result<()> {
     let mut warnings = guard::steps::warnings(lock.as_ref(), &config);
     let facts = Facts::gather(&file.name, &config, lock)?;
     warnings.extend(guard::steps::split_warnings(&file.name, &config, &facts)?);
@@ -30,14 +44,23 @@ pub fn run(up: &Up) -> Outcome {
         let _ = writeln!(io::stderr(), "underpass: warning: {warning}");
     }
     let plan = Plan::up(&file.name, &config, &facts);
-    if up.dry_run {
-        return show(plan.steps.iter().map(|step| step.does(&plan.name)));
+    let mut kept = Kept::new(shelf.clone(), Record::new(&plan, file, &config)?);
+    kept.change(|_| ())?;
+    let mark = Some(plan.mark).filter(|mark| *mark != 0);
+    let config = QuickConfig { mtu: Some(plan.mtu), fwmark: mark, ..config };
+    let mut host = ThisMachine::new(&file.name, &file.path)?.starting(config, kept);
+    let mut outcome = carry_out(&plan, &mut host);
+    if outcome.is_ok() {
+        outcome = host.note(|record| record.stage = Stage::Up);
+        if outcome.is_err() {
+            take_down(&plan.steps, &mut host);
+        }
     }
-    config.mtu = Some(plan.mtu);
-    config.fwmark = Some(plan.mark).filter(|mark| *mark != 0);
-    let mut host = ThisMachine::new(&file.name, Some(config))?;
-    carry_out(&plan, &mut host)?;
-    Ok(ExitCode::SUCCESS)
+    // What could not be undone is still named, for `down` to try again.
+    if outcome.is_err() && !host.has_complained() {
+        shelf.remove(&file.name)?;
+    }
+    outcome
 }
 
 /// Reads and checks the configuration that `what` names, and says what is wrong with it.

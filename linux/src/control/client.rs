@@ -35,6 +35,14 @@ pub enum AskError {
         /// What happened.
         source: io::Error,
     },
+    /// It was asked for a change, and refuses.
+    #[error("interface `{name}` refuses the change: {source}")]
+    Refused {
+        /// The interface.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 impl AskError {
@@ -89,6 +97,23 @@ pub fn status(directory: &Path, name: &str) -> Result<Zeroizing<String>, AskErro
         return Err(AskError::Absent { name: name.into() });
     }
     ask(&socket::path(directory, name), b"get=1\n\n").map_err(|error| AskError::new(name, error))
+}
+
+/// Has interface `name` apply `lines`, the lines of a `set=1` request: all or nothing.
+///
+/// # Errors
+/// [`AskError`].
+pub fn change(directory: &Path, name: &str, lines: &str) -> Result<(), AskError> {
+    let request = Zeroizing::new(["set=1\n", lines, "\n"].concat());
+    let answer = ask(&socket::path(directory, name), request.as_bytes()).map_err(|error| AskError::new(name, error))?;
+    match answer.trim_end().strip_prefix("errno=").and_then(|errno| errno.parse::<i32>().ok()) {
+        Some(0) => Ok(()),
+        Some(errno) => {
+            let source = io::Error::from_raw_os_error(errno.saturating_abs());
+            Err(AskError::Refused { name: name.into(), source })
+        }
+        None => Err(AskError::new(name, io::ErrorKind::InvalidData.into())),
+    }
 }
 
 /// Sends `request` and reads to the empty line that ends the answer.

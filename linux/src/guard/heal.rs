@@ -148,7 +148,7 @@ mod tests {
     fn belongings(interface: &str) -> Belongings {
         let text = format!(
             "[Interface]\nPrivateKey = dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\nAddress = 10.9.0.2/24\n{interface}\n\
-             [Peer]\nPublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\nAllowedIPs = 0.0.0.0/0, 192.0.2.0/24\n"
+             [Peer]\nPublicKey = 3p7bfXt9vbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=\nAllowedIPs = 0.0.0.0/0, 192.0.2.0/24\n"
         );
         let names =
             |path: &str| if path.starts_with("/etc") { "255 local\n7 office # ours\n".into() } else { String::new() };

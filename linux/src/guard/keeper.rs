@@ -88,8 +88,8 @@ struct Keeper {
     locks: Vec<Lock>,
     listed: Vec<String>,
     table: OwnTable,
-    /// The places of the rules of each family, when they were last seen.
-    places: [Option<(u32, Option<u32>)>; 2],
+    /// The place of the rule of each family that diverts, when it was last seen.
+    places: [Option<u32>; 2],
 }
 
 impl Keeper {
@@ -123,16 +123,17 @@ impl Keeper {
         }
         let place = |place: Option<u32>| place.map(|place| format!(" priority {place}")).unwrap_or_default();
         let mut listing = rules_of(family)?;
-        if rules::divert_rule(&listing, table).is_none() {
-            ip(&format!("{}{}", lock.divert(family), place(self.places[at].map(|(divert, _)| divert))))?;
+        if rules::divert_rules(&listing, table).is_empty() {
+            ip(&format!("{}{}", lock.divert(family), place(self.places[at])))?;
             listing = rules_of(family)?;
         }
-        if rules::main_rule(&listing, table).is_none() {
-            let known = place(self.places[at].and_then(|(_, main)| main));
-            ip(&format!("{} rule add table main suppress_prefixlength 0{known}", family.option()))?;
-            listing = rules_of(family)?;
+        let divert = rules::divert_rules(&listing, table).first().copied();
+        if let Some(divert) = divert.filter(|_| rules::main_rules(&listing, table).is_empty()) {
+            // Just before its partner.
+            let before = place(Some(divert.saturating_sub(1)));
+            ip(&format!("{} rule add table main suppress_prefixlength 0{before}", family.option()))?;
         }
-        self.places[at] = rules::divert_rule(&listing, table).map(|divert| (divert, rules::main_rule(&listing, table)));
+        self.places[at] = divert;
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ const DIRECTORY: &str = "/run/underpass";
 /// Names another folder, for tests.
 const VARIABLE: &str = "UNDERPASS_RUN_DIR";
 /// How the name of a record ends.
-const SUFFIX: &str = ".lock";
+const SUFFIX: &str = ".guard";
 /// How the name of the file ends that says who keeps a lock.
 const KEEPER_SUFFIX: &str = ".keeper";
 /// No record is larger: a million networks take less.
@@ -246,8 +246,8 @@ mod tests {
         symlink(&inside, &link).expect("linked");
         assert!(at(link).expect_err("a link").to_string().contains("no directory, or a link"));
         fs::write(directory.path().join("secret"), "x").expect("written");
-        symlink(directory.path().join("secret"), inside.join("wg0.lock")).expect("linked");
-        symlink(directory.path().join("secret"), inside.join("wg1.lock.new")).expect("linked");
+        symlink(directory.path().join("secret"), inside.join("wg0.guard")).expect("linked");
+        symlink(directory.path().join("secret"), inside.join("wg1.guard.new")).expect("linked");
         let records = at(inside.clone()).expect("a folder");
         assert!(records.lock("wg0").is_err() && records.locks().is_err());
         records.keep(&Lock { interface: "wg1".into(), mark: 1, ..Lock::default() }).expect("written");
@@ -263,7 +263,7 @@ mod tests {
         for text in
             ["", "{", "[]", "{}", "{\"interface\": \"wg1\", \"mark\": 7}", "{\"interface\": \"wg0\", \"mark\": 0}"]
         {
-            fs::write(directory.path().join("wg0.lock"), text).expect("written");
+            fs::write(directory.path().join("wg0.guard"), text).expect("written");
             let message = records.lock("wg0").expect_err(text).to_string();
             assert!(message.contains("holds no kill switch"), "{message}");
         }

@@ -8,6 +8,7 @@ use crate::quick::invocation::Invocation;
 use crate::quick::machine::find_program;
 use anyhow::bail;
 use nix::unistd::User;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::path::Path;
 use underpass_core::config::QuickConfig;
@@ -21,7 +22,8 @@ const INSIDE: u32 = 1 << 30;
 const OUTSIDE: u32 = 1 << 29;
 
 /// Which programs go another way than all others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Split {
     /// The tunnel's interface.
     pub interface: String,

@@ -133,7 +133,7 @@ mod tests {
     fn config(allowed: &str) -> QuickConfig {
         let text = format!(
             "[Interface]\nPrivateKey = dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\nAddress = 10.9.0.2/24\n[Peer]\n\
-             PublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\nAllowedIPs = {allowed}\n"
+             PublicKey = 3p7bfXt9vbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=\nAllowedIPs = {allowed}\n"
         );
         parse(&text).config.expect("valid")
     }

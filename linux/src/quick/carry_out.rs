@@ -10,6 +10,22 @@ pub trait Host {
     /// What went wrong, for the user; then nothing was done.
     fn perform(&mut self, action: &Action) -> anyhow::Result<()>;
 
+    /// Hears that `step` comes next.
+    ///
+    /// # Errors
+    /// It must not: then it is not done.
+    fn begins(&mut self, _step: &Step) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// Hears that `step` is done.
+    ///
+    /// # Errors
+    /// It must not stay: then it is undone with the others.
+    fn has_done(&mut self, _step: &Step) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     /// Tells the user of a fault that stops nothing.
     fn complain(&mut self, fault: &anyhow::Error);
 
@@ -25,7 +41,12 @@ pub trait Host {
 /// The fault of the step that failed.
 pub fn carry_out(plan: &Plan, host: &mut dyn Host) -> anyhow::Result<()> {
     for (done, step) in plan.steps.iter().enumerate() {
-        if let Err(fault) = check(host).and_then(|()| host.perform(&step.does(&plan.name))) {
+        let outcome = check(host).and_then(|()| host.begins(step)).and_then(|()| host.perform(&step.does(&plan.name)));
+        let (done, outcome) = match outcome {
+            Ok(()) => (done + 1, host.has_done(step)),
+            failed => (done, failed),
+        };
+        if let Err(fault) = outcome {
             take_down(&plan.steps[..done], host);
             return Err(fault);
         }

@@ -3,6 +3,8 @@ use super::firewall::Program;
 use super::machine::{find_program, output};
 use super::mtu;
 use super::plan::has_default_route;
+use super::rules::is_used;
+use super::step::Family;
 use crate::guard::split::Split;
 use crate::guard::{self, Lock};
 use anyhow::bail;
@@ -65,12 +67,24 @@ impl Facts {
             guard: guard.clone().map(|lock| Lock { mark: table, ..lock }),
             split: if everything { Split::of(name, config, table).0 } else { None },
             firewall,
-            resolvconf_record: resolvconf_record(name, &fs::read_to_string(INTERFACE_ORDER).unwrap_or_default()),
+            resolvconf_record: record_of(name),
         })
     }
-}
 
-impl Facts {
+    /// What can be said of a tunnel that is to be taken down and has the mark `table`. What is missing is no hindrance.
+    #[must_use]
+    pub fn of_running(name: &str, table: u32) -> Self {
+        let has_nft = find_program("nft").is_some();
+        Self {
+            mtu: DEFAULT_MTU,
+            table,
+            firewall: if has_nft { Program::Nft } else { Program::Iptables },
+            resolvconf_record: record_of(name),
+            guard: None,
+            split: None,
+        }
+    }
+
     /// Goes by the mark of a tunnel that is up, which is the number of its table.
     pub fn go_by(&mut self, mark: u32) {
         self.table = mark;
@@ -79,12 +93,19 @@ impl Facts {
     }
 }
 
-/// The first table from 51820 on that has no routes and is none of `taken`.
+fn record_of(name: &str) -> String {
+    resolvconf_record(name, &fs::read_to_string(INTERFACE_ORDER).unwrap_or_default())
+}
+
+/// The first table from 51820 on that is none of `taken`, has no routes, and that no rule looks at: a tunnel whose program died
+/// leaves those.
 pub(crate) fn free_table(taken: &[u32]) -> u32 {
+    let rules = Family::ALL.map(|family| output("ip", &[family.option(), "rule", "show"]).unwrap_or_default());
     let is_free = |table: &u32| {
         !taken.contains(table)
-            && ["-4", "-6"].iter().all(|family| {
-                let routes = output("ip", &[family, "route", "show", "table", &table.to_string()]);
+            && !rules.iter().any(|listing| is_used(listing, *table))
+            && Family::ALL.iter().all(|family| {
+                let routes = output("ip", &[family.option(), "route", "show", "table", &table.to_string()]);
                 routes.is_none_or(|routes| routes.trim().is_empty())
             })
     };

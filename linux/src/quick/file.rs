@@ -32,8 +32,7 @@ impl ConfigFile {
     /// # Errors
     /// There is no such file, it cannot be read, or its name is no interface's.
     pub fn read(what: &str) -> anyhow::Result<Self> {
-        let path =
-            if is_interface_name(what) { Path::new(DIRECTORY).join(format!("{what}.conf")) } else { what.into() };
+        let path = path_of(what);
         let name = interface_of(&path)?;
         let text = read_text(&path)?;
         let path = path.canonicalize().map_err(|error| anyhow!("{}: {error}", path.display()))?;
@@ -41,6 +40,18 @@ impl ConfigFile {
         let is_exposed = mode(&path) & path.parent().map_or(0o7, mode) & 0o7 != 0;
         Ok(Self { name, path, text, is_exposed })
     }
+}
+
+/// The interface that `what` names: itself, or by the path of its configuration. Nothing is read.
+///
+/// # Errors
+/// It is no interface's name, nor that of a file for one.
+pub fn name_of(what: &str) -> anyhow::Result<String> {
+    interface_of(&path_of(what))
+}
+
+fn path_of(what: &str) -> PathBuf {
+    if is_interface_name(what) { Path::new(DIRECTORY).join(format!("{what}.conf")) } else { what.into() }
 }
 
 /// Reads the text at `path`.

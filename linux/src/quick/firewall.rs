@@ -5,12 +5,13 @@
 //! is dropped. The answers to the tunnel's own datagrams get the mark of the datagrams back, so that the reverse path
 //! check finds the route they took.
 use super::invocation::Invocation;
-use super::machine::output;
+use super::machine::{find_program, output, run};
 use super::step::Family;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// Which firewall program the machine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Program {
     /// nft(8)
     Nft,
@@ -19,7 +20,8 @@ pub enum Program {
 }
 
 /// The rules of one tunnel in one address family.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Firewall {
     /// What applies them.
     pub program: Program,
@@ -114,20 +116,94 @@ impl Firewall {
     }
 }
 
-/// The mark in the rules of interface `name`, if there are any: they stay when a tunnel's program dies.
-#[must_use]
-pub fn mark_left_behind(name: &str) -> Option<u32> {
-    Family::ALL.into_iter().find_map(|family| {
-        let rules = Firewall { program: Program::Nft, name: name.into(), family, addresses: Vec::new(), mark: 0 };
-        let listing = output("nft", &["list", "table", rules.word(), &rules.table_name()])?;
-        mark_in(&listing)
-    })
+impl Firewall {
+    /// Adds them to this machine, in the place of those that are there.
+    ///
+    /// # Errors
+    /// The firewall program cannot be run, or refuses.
+    pub fn add_to_machine(&self) -> anyhow::Result<()> {
+        if self.is_there() {
+            self.remove_from_machine()?;
+        }
+        run(&self.add())
+    }
+
+    /// Removes them from this machine, as far as they are there.
+    ///
+    /// # Errors
+    /// The firewall program cannot be run, or refuses.
+    pub fn remove_from_machine(&self) -> anyhow::Result<()> {
+        match self.program {
+            Program::Nft => run(&self.remove()),
+            // What the addresses are now does not matter: the comment tells which rules there are.
+            Program::Iptables => match removal(&self.saved().unwrap_or_default(), &self.name) {
+                Some(rules) => run(&Invocation { input: Some(rules), ..self.remove() }),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Whether any of them is there.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        match self.program {
+            Program::Nft => {
+                let table = format!("table {}", self.table());
+                output("nft", &["list", "tables"]).is_some_and(|tables| tables.lines().any(|line| line == table))
+            }
+            Program::Iptables => self.saved().is_some_and(|saved| removal(&saved, &self.name).is_some()),
+        }
+    }
+
+    /// All rules of the family, as iptables-save(8) has them.
+    fn saved(&self) -> Option<String> {
+        output(if self.family == Family::V4 { "iptables-save" } else { "ip6tables-save" }, &[])
+    }
 }
 
-/// The mark that a rule of ours in `listing` (the output of `nft list table`) looks for.
+/// What removes the rules of interface `name` in `saved` (the output of iptables-save), if there are any.
+fn removal(saved: &str, name: &str) -> Option<String> {
+    let comment = format!("-m comment --comment \"wg-quick(8) rule for {name}\"");
+    let mut rules = String::new();
+    let mut found = false;
+    for line in saved.lines() {
+        if let Some(rule) = line.strip_prefix("-A ").filter(|rule| rule.contains(&comment)) {
+            rules.push_str(&format!("-D {rule}\n"));
+            found = true;
+        } else if line.starts_with('*') || line == "COMMIT" {
+            rules.push_str(&format!("{line}\n"));
+        }
+    }
+    found.then_some(rules)
+}
+
+/// The rules of interface `name` that are there, by whatever program and with the mark in them: they stay when a tunnel's
+/// program dies.
+#[must_use]
+pub fn left_behind(name: &str) -> Vec<Firewall> {
+    let mut found = Vec::new();
+    for program in [Program::Nft, Program::Iptables] {
+        for family in Family::ALL {
+            let mut rules = Firewall { program, name: name.into(), family, addresses: Vec::new(), mark: 0 };
+            if find_program(if program == Program::Nft { "nft" } else { "iptables-save" }).is_some() && rules.is_there()
+            {
+                let listing = match program {
+                    Program::Nft => output("nft", &["list", "table", rules.word(), &rules.table_name()]),
+                    Program::Iptables => rules.saved().and_then(|saved| removal(&saved, name)),
+                };
+                rules.mark = listing.as_deref().and_then(mark_in).unwrap_or(0);
+                found.push(rules);
+            }
+        }
+    }
+    found
+}
+
+/// The mark that a rule of ours in `listing` (the output of `nft list table`, or of iptables-save) looks for.
 fn mark_in(listing: &str) -> Option<u32> {
-    let (_, mark) = listing.lines().find(|line| line.contains("ct mark set"))?.split_once(" mark ")?;
-    let mark = mark.split_whitespace().next()?;
+    let rule = listing.lines().find(|line| line.contains("ct mark set") || line.contains("--save-mark"))?;
+    let (_, mark) = rule.split_once(" --mark ").or_else(|| rule.split_once(" mark "))?;
+    let mark = mark.split_whitespace().next()?.split('/').next()?;
     mark.strip_prefix("0x").map_or_else(|| mark.parse().ok(), |digits| u32::from_str_radix(digits, 16).ok())
 }
 
@@ -183,5 +259,18 @@ table ip wg-quick-wg0 {
         assert_eq!(add.matches("-I ").count(), 3);
         assert_eq!(add.replace("-I ", "-D "), remove);
         assert!(add.contains("! -i wg0 -d 10.0.0.2 "), "{add}");
+    }
+
+    #[test]
+    fn iptables_rules_are_found_by_their_comment() {
+        let saved = "*mangle\n:PREROUTING ACCEPT [0:0]\n\
+            -A PREROUTING -p udp -m comment --comment \"wg-quick(8) rule for wg0\" -j CONNMARK --restore-mark\n\
+            -A POSTROUTING -p udp -m mark --mark 0xca6c -m comment --comment \"wg-quick(8) rule for wg0\" -j CONNMARK --save-mark\n\
+            -A PREROUTING -p udp -m comment --comment \"wg-quick(8) rule for wg00\" -j CONNMARK --restore-mark\n\
+            -A INPUT -j ACCEPT\nCOMMIT\n";
+        let removal = removal(saved, "wg0").expect("rules");
+        assert_eq!((removal.lines().count(), removal.matches("-D ").count()), (4, 2), "{removal}");
+        assert_eq!(mark_in(&removal), Some(51820));
+        assert_eq!(super::removal(saved, "wg"), None);
     }
 }

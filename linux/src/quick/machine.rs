@@ -1,9 +1,12 @@
 //! Runs programs on this machine.
 use super::invocation::Invocation;
 use super::mask;
+use super::process;
 use super::step::Family;
 use anyhow::{anyhow, bail};
 use std::env;
+use std::ffi::OsStr;
+use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -68,17 +71,22 @@ pub fn run(invocation: &Invocation) -> anyhow::Result<()> {
     }
 }
 
-/// Runs a command of the configuration by bash, as wg-quick(8) does, or by sh where there is no bash. Once
+/// Runs a command of the configuration by bash, as wg-quick(8) does: it ends at the first part that fails, also within a
+/// pipe, and has `variables` in its environment. Where there is no bash it is run by sh, without an eye for pipes. Once
 /// `interrupted` turns true it is ended.
 ///
 /// # Errors
 /// It could not be run or failed.
-pub fn shell(script: &str, interrupted: &AtomicBool) -> anyhow::Result<()> {
-    let shell = find_program("bash").unwrap_or_else(|| Path::new("/bin/sh").into());
+pub fn shell(script: &str, variables: &[(&str, &OsStr)], interrupted: &AtomicBool) -> anyhow::Result<()> {
+    const BASH: &[&str] = &["-O", "extglob", "-e", "-o", "pipefail", "-c"];
+    let (shell, options) =
+        find_program("bash").map_or_else(|| (PathBuf::from("/bin/sh"), &["-e", "-c"][..]), |bash| (bash, BASH));
     let was_interrupted = interrupted.load(Ordering::Relaxed);
     let mut child = Command::new(&shell)
-        .arg("-c")
+        .args(options)
         .arg(script)
+        .env("LC_ALL", "C")
+        .envs(variables.iter().copied())
         .spawn()
         .map_err(|error| anyhow!("{} cannot be run: {error}", shell.display()))?;
     let mut pause = Duration::from_millis(1);
@@ -87,7 +95,7 @@ pub fn shell(script: &str, interrupted: &AtomicBool) -> anyhow::Result<()> {
             break status;
         }
         if !was_interrupted && interrupted.load(Ordering::Relaxed) {
-            let _ = child.kill();
+            process::kill_family(child.id());
             child.wait()?;
             bail!("interrupted during: {}", mask::command(script));
         }
@@ -100,17 +108,30 @@ pub fn shell(script: &str, interrupted: &AtomicBool) -> anyhow::Result<()> {
     }
 }
 
-/// Deletes the routing rule whose priority `find` picks from the list of rules.
+/// Deletes the routing rules of the form `selector` whose priorities `find` picks from the list of rules.
 ///
 /// # Errors
-/// The list cannot be had, or the rule cannot be deleted; a rule that is not there is no error.
-pub fn delete_rule(family: Family, find: impl FnOnce(&str) -> Option<u32>) -> anyhow::Result<()> {
-    let listing = output("ip", &[family.option(), "rule", "show"])
-        .ok_or_else(|| anyhow!("`ip {} rule show` failed", family.option()))?;
-    match find(&listing) {
-        Some(priority) => run(&Invocation::new("ip", &format!("{} rule delete priority {priority}", family.option()))),
-        None => Ok(()),
+/// The list cannot be had, or a rule cannot be deleted; that none is there is no error.
+pub fn delete_rules(family: Family, selector: &str, find: impl FnOnce(&str) -> Vec<u32>) -> anyhow::Result<()> {
+    let family = family.option();
+    let listing = output("ip", &[family, "rule", "show"]).ok_or_else(|| anyhow!("`ip {family} rule show` failed"))?;
+    for priority in find(&listing) {
+        run(&Invocation::new("ip", &format!("{family} rule delete priority {priority} {selector}")))?;
     }
+    Ok(())
+}
+
+/// Writes `value` to the setting of the kernel at `path` below /proc/sys, if it is not there already.
+///
+/// # Errors
+/// It cannot be written.
+pub fn set(path: &str, value: &str) -> anyhow::Result<()> {
+    let file = Path::new("/proc/sys").join(path);
+    // What is right already need not be written: in a container it often cannot be.
+    if fs::read_to_string(&file).is_ok_and(|now| now.trim_end() == value) {
+        return Ok(());
+    }
+    fs::write(&file, value).map_err(|error| anyhow!("cannot write {}: {error}", file.display()))
 }
 
 #[cfg(test)]

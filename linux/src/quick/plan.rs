@@ -5,7 +5,11 @@ use super::step::{Family, Phase, Step};
 use crate::guard;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
+use underpass_core::PrivateKey;
 use underpass_core::config::{QuickConfig, Table};
+
+/// The least MTU of an IPv6 link (RFC 8200 § 5).
+const IPV6_MIN_MTU: u16 = 1280;
 
 /// What to do to bring a tunnel up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +35,10 @@ impl Plan {
         let mut steps = guard::steps::first(facts);
         steps.extend(hooks(name, Phase::PreUp, &config.pre_up));
         steps.push(Step::Start);
-        steps.extend(config.addresses.iter().copied().map(Step::Address));
+        // Below its least MTU Linux has no IPv6 on an interface, and takes no address.
+        let has_ipv6 = mtu >= IPV6_MIN_MTU;
+        let addresses = config.addresses.iter().filter(|address| has_ipv6 || Family::of(address) == Family::V4);
+        steps.extend(addresses.copied().map(Step::Address));
         steps.push(Step::LinkUp { mtu });
         if !config.dns.is_empty() {
             let (servers, search) = (config.dns.clone(), config.search_domains.clone());
@@ -69,9 +76,11 @@ fn hooks(name: &str, phase: Phase, commands: &[String]) -> Vec<Step> {
     commands.iter().map(|command| Step::Hook { phase, command: command.replace("%i", name) }).collect()
 }
 
-/// The allowed IPs of all peers, each once, the most specific first.
+/// The allowed IPs of all peers, each once, the most specific first. A peer with our own key is none.
 fn networks(config: &QuickConfig) -> impl Iterator<Item = IpNet> {
-    let allowed = config.tunnel.peers.iter().flat_map(|peer| &peer.allowed_ips);
+    let own = config.tunnel.private_key.as_ref().map(PrivateKey::public_key);
+    let peers = config.tunnel.peers.iter().filter(|peer| Some(peer.public_key) != own);
+    let allowed = peers.flat_map(|peer| &peer.allowed_ips);
     let mut networks: Vec<IpNet> = allowed.map(IpNet::trunc).collect::<BTreeSet<_>>().into_iter().collect();
     networks.sort_by_key(|network| std::cmp::Reverse(network.prefix_len()));
     networks.into_iter()

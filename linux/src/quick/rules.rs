@@ -1,29 +1,41 @@
 //! Reads the list of routing rules, to delete the very rules that belong to one tunnel.
 
-/// The priority of the rule in `listing` (the output of `ip rule show`) that sends what lacks the mark `table` to the
-/// table of that number.
+/// The priorities of the rules in `listing` (the output of `ip rule show`) that send what lacks the mark `table` to the
+/// table of that number: one, or several where an earlier tunnel left its own.
 #[must_use]
-pub fn divert_rule(listing: &str, table: u32) -> Option<u32> {
-    let end = format!("not from all fwmark {table:#x} lookup {table}");
-    priorities(listing, |rule| rule == end).next()
+pub fn divert_rules(listing: &str, table: u32) -> Vec<u32> {
+    let wanted = divert(table);
+    rules(listing).filter(|(_, rule)| *rule == wanted).map(|(priority, _)| priority).collect()
 }
 
-/// The priority of the rule for the main table that was added after the one that diverts to `table`: the nearest before
-/// it. Every tunnel with a default route has such a pair, and pairs may be taken down in any order.
+/// The priorities of the rules for the main table that belong to those that divert to `table`: each was added just after
+/// its partner, and stands just before it. Pairs may be taken down in any order.
 #[must_use]
-pub fn main_rule(listing: &str, table: u32) -> Option<u32> {
-    let divert = divert_rule(listing, table)?;
-    priorities(listing, |rule| rule == "from all lookup main suppress_prefixlength 0")
-        .filter(|priority| *priority < divert)
-        .max()
+pub fn main_rules(listing: &str, table: u32) -> Vec<u32> {
+    let wanted = divert(table);
+    let rules: Vec<_> = rules(listing).collect();
+    let pairs = rules.windows(2).filter(|pair| pair[0].1 == MAIN && pair[1].1 == wanted);
+    pairs.map(|pair| pair[0].0).collect()
 }
 
-fn priorities(listing: &str, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = u32> {
-    listing.lines().filter_map(move |line| {
+/// Whether any rule in `listing` looks at `table`.
+#[must_use]
+pub fn is_used(listing: &str, table: u32) -> bool {
+    let lookup = format!("lookup {table}");
+    rules(listing).any(|(_, rule)| rule.ends_with(&lookup))
+}
+
+const MAIN: &str = "from all lookup main suppress_prefixlength 0";
+
+fn divert(table: u32) -> String {
+    format!("not from all fwmark {table:#x} lookup {table}")
+}
+
+/// Priorities and rules, in the order in which the kernel asks them.
+fn rules(listing: &str) -> impl Iterator<Item = (u32, String)> {
+    listing.lines().filter_map(|line| {
         let (priority, rule) = line.split_once(':')?;
-        let rule = rule.split_whitespace().collect::<Vec<_>>().join(" ");
-        let priority = priority.trim().parse().ok()?;
-        wanted(&rule).then_some(priority)
+        Some((priority.trim().parse().ok()?, rule.split_whitespace().collect::<Vec<_>>().join(" ")))
     })
 }
 
@@ -43,15 +55,32 @@ mod tests {
 
     #[test]
     fn each_tunnel_finds_its_own_pair() {
-        assert_eq!((divert_rule(TWO_TUNNELS, 51820), main_rule(TWO_TUNNELS, 51820)), (Some(32765), Some(32764)));
-        assert_eq!((divert_rule(TWO_TUNNELS, 51821), main_rule(TWO_TUNNELS, 51821)), (Some(32763), Some(32762)));
+        let pair = |table| (divert_rules(TWO_TUNNELS, table), main_rules(TWO_TUNNELS, table));
+        assert_eq!(pair(51820), (vec![32765], vec![32764]));
+        assert_eq!(pair(51821), (vec![32763], vec![32762]));
+        assert!(is_used(TWO_TUNNELS, 51821) && !is_used(TWO_TUNNELS, 51822));
     }
 
     #[test]
     fn what_is_not_there_is_not_found() {
-        assert_eq!(divert_rule(TWO_TUNNELS, 51822), None);
-        assert_eq!(main_rule(TWO_TUNNELS, 51822), None);
-        assert_eq!(divert_rule("", 51820), None);
-        assert_eq!(divert_rule("nonsense\n:\n", 51820), None);
+        for listing in [TWO_TUNNELS, "", "nonsense\n:\n"] {
+            assert_eq!((divert_rules(listing, 51822), main_rules(listing, 51822)), (vec![], vec![]));
+        }
+    }
+
+    /// A tunnel that was interrupted between its two rules must not take those of another.
+    #[test]
+    fn half_a_pair_takes_nothing_of_another() {
+        let halved: String =
+            TWO_TUNNELS.lines().filter(|line| !line.starts_with("32764")).collect::<Vec<_>>().join("\n");
+        assert_eq!((divert_rules(&halved, 51820), main_rules(&halved, 51820)), (vec![32765], vec![]));
+        assert_eq!(main_rules(&halved, 51821), [32762]);
+    }
+
+    #[test]
+    fn what_was_added_twice_is_found_twice() {
+        let twice = TWO_TUNNELS.replace("ca6d", "ca6c").replace("51821", "51820");
+        assert_eq!(divert_rules(&twice, 51820), [32763, 32765]);
+        assert_eq!(main_rules(&twice, 51820), [32762, 32764]);
     }
 }

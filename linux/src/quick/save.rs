@@ -1,43 +1,42 @@
 //! SaveConfig: writes what a running tunnel is configured with back to its file.
-use super::file::ConfigFile;
-use super::machine::output;
+use super::seen::Seen;
+use super::shelf::replace;
 use crate::control::status::{InterfaceStatus, PeerStatus};
 use anyhow::anyhow;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use underpass_core::PublicKey;
 use underpass_core::config::{Endpoint, NewPeer, QuickConfig, write};
 
-/// Writes to `file`, which holds `config`, what the tunnel runs with.
+/// Writes to the file at `path` what the tunnel `status` runs with; what neither the tunnel nor its interface knows is as in
+/// `config`.
 ///
 /// # Errors
 /// The file cannot be written; then it is as it was.
-pub fn save(file: &ConfigFile, config: &QuickConfig, status: &InterfaceStatus) -> anyhow::Result<()> {
-    let addresses = output("ip", &["-o", "address", "show", "dev", &file.name]).unwrap_or_default();
-    let text = write(&running(config, status, &addresses));
-    replace(&file.path, text.as_bytes()).map_err(|error| anyhow!("{}: {error}", file.path.display()))
+pub fn save(path: &Path, config: &QuickConfig, status: &InterfaceStatus) -> anyhow::Result<()> {
+    let seen = Seen::of(&status.name);
+    let text = write(&running(config, status, seen.addresses(), seen.mtu()));
+    replace(path, text.as_bytes()).map_err(|error| anyhow!("{}: {error}", path.display()))
 }
 
 /// `config` with what is different while it runs.
-fn running(config: &QuickConfig, status: &InterfaceStatus, addresses: &str) -> QuickConfig {
+fn running(config: &QuickConfig, status: &InterfaceStatus, addresses: &[IpNet], mtu: Option<u32>) -> QuickConfig {
     let mut saved = config.clone();
     saved.tunnel.private_key.clone_from(&status.private_key);
     saved.listen_port = Some(status.listen_port).filter(|port| *port != 0);
-    // A mark that was chosen for a default route is chosen again.
-    if config.fwmark.is_some() || !super::plan::has_default_route(config) {
-        saved.fwmark = Some(status.fwmark).filter(|mark| *mark != 0);
-    }
-    saved.addresses = parse_addresses(addresses);
+    // Without one in the file it is worked out at every start.
+    saved.mtu = config.mtu.map(|configured| mtu.and_then(|mtu| mtu.try_into().ok()).unwrap_or(configured));
+    saved.addresses = addresses.to_vec();
     saved.addresses.retain(|address| !is_link_local(address) || config.addresses.contains(address));
     let configured: BTreeMap<&PublicKey, &NewPeer> =
         config.tunnel.peers.iter().map(|peer| (&peer.public_key, peer)).collect();
     let peer = |status: &PeerStatus| running_peer(configured.get(&status.public_key).copied(), status);
     saved.tunnel.peers = status.peers.iter().map(peer).collect();
+    // A mark that was chosen for a default route is chosen again.
+    if config.fwmark.is_some() || !super::plan::has_default_route(&saved) {
+        saved.fwmark = Some(status.fwmark).filter(|mark| *mark != 0);
+    }
     saved
 }
 
@@ -60,40 +59,15 @@ fn is_link_local(address: &IpNet) -> bool {
     matches!(address, IpNet::V6(address) if address.addr().is_unicast_link_local())
 }
 
-/// The addresses in `listing` (the output of `ip -o address show`).
-fn parse_addresses(listing: &str) -> Vec<IpNet> {
-    let address = |line: &str| {
-        let mut words = line.split_whitespace().skip_while(|word| *word != "inet" && *word != "inet6").skip(1);
-        let address = words.next()?;
-        // Without a length behind it: a peer's, or a single one.
-        address.parse().ok().or_else(|| address.parse::<IpAddr>().map(IpNet::from).ok())
-    };
-    listing.lines().filter_map(address).collect()
-}
-
-/// Puts `content` in the place of the file at `path`, whole or not at all, readable by its owner only.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let _ = fs::remove_file(&temporary);
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().inspect_err(|_| drop(fs::remove_file(&temporary)))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::seen::parse_addresses;
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
     use underpass_core::config::parse;
 
     const CONFIG: &str = "\
 [Interface]
-PrivateKey = dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=
+PrivateKey = FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE=
 Address = 10.0.0.1/24
 PostUp = echo %i
 SaveConfig = true
@@ -105,7 +79,7 @@ Endpoint = vpn.example.com:51820
 ";
 
     const ANSWER: &str = "\
-private_key=77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a
+private_key=1690b2870b3d731c16a15e3110bb5f26f8c937ecd05513c84a59515a07a8a551
 listen_port=40000
 fwmark=51820
 public_key=8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a
@@ -125,11 +99,13 @@ errno=0
         let config = parse(CONFIG).config.expect("valid");
         let status = InterfaceStatus::parse("wg0", ANSWER).expect("valid");
         let addresses = "4: wg0    inet 10.0.0.2/24 scope global wg0\\\n4: wg0    inet6 fe80::1/64 scope link \\\n";
-        let saved = running(&config, &status, addresses);
+        let saved = running(&config, &status, &parse_addresses(addresses), Some(1400));
         let text = write(&saved);
         assert_eq!(parse(&text).config.as_ref(), Some(&saved), "it can be read again");
         assert_eq!(saved.addresses, ["10.0.0.2/24".parse::<IpNet>().expect("network")]);
-        assert_eq!((saved.listen_port, saved.fwmark), (Some(40000), None));
+        assert_eq!((saved.listen_port, saved.fwmark, saved.mtu), (Some(40000), None, None));
+        let configured = QuickConfig { mtu: Some(1420), ..config.clone() };
+        assert_eq!(running(&configured, &status, &[], Some(1400)).mtu, Some(1400));
         assert_eq!(saved.post_up, ["echo %i"]);
         let [first, second] = &saved.tunnel.peers[..] else { panic!("two peers") };
         assert!(matches!(&first.endpoint, Some(Endpoint::Name { host, .. }) if host == "vpn.example.com"));
@@ -151,20 +127,8 @@ errno=0
             keys.clone().map(|key| NewPeer { endpoint: named.clone(), ..NewPeer::new(key) }).collect();
         let answer: String = keys.map(|key| format!("public_key={}\n", key.to_hex())).collect();
         let status = InterfaceStatus::parse("wg0", &(answer + "errno=0\n\n")).expect("valid");
-        let saved = running(&config, &status, "");
+        let saved = running(&config, &status, &[], None);
         assert_eq!(saved.tunnel.peers.len(), 200_000);
         assert!(saved.tunnel.peers.iter().all(|peer| peer.endpoint == named));
-    }
-
-    #[test]
-    fn the_file_is_replaced_whole_and_private() {
-        let directory = tempfile::tempdir().expect("temporary directory");
-        let path = directory.path().join("wg0.conf");
-        fs::write(&path, "old").expect("writes");
-        replace(&path, b"new").expect("replaces");
-        assert_eq!(fs::read(&path).expect("reads"), b"new");
-        assert_eq!(fs::metadata(&path).expect("meta").permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(directory.path()).expect("directory").count(), 1);
-        assert!(replace(&directory.path().join("none/wg0.conf"), b"x").is_err());
     }
 }

@@ -1,14 +1,17 @@
 //! One step of a plan: what does it, and what undoes it.
 use super::firewall::Firewall;
 use super::invocation::Invocation;
+use super::machine::output;
+use super::seen::Seen;
 use crate::guard::split::{Split, inside_rule, user_rule};
 use crate::guard::{self, Lock, lock::barrier};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 
 /// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4.
     V4,
@@ -49,10 +52,12 @@ pub enum Phase {
     PostDown,
 }
 
-/// One step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One step. Those that outlive the interface are written down, see [`Record`](super::Record).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Step {
     /// A command of the configuration.
+    #[serde(skip)]
     Hook {
         /// Which.
         phase: Phase,
@@ -62,8 +67,10 @@ pub enum Step {
     /// Creates the interface and starts the tunnel on it.
     Start,
     /// Gives the interface an address.
+    #[serde(skip)]
     Address(IpNet),
     /// Sets the MTU and sets the interface up.
+    #[serde(skip)]
     LinkUp {
         /// In bytes.
         mtu: u16,
@@ -78,6 +85,7 @@ pub enum Step {
         search: Vec<String>,
     },
     /// Sends a network through the tunnel.
+    #[serde(skip)]
     Route {
         /// The network.
         network: IpNet,
@@ -99,8 +107,10 @@ pub enum Step {
         table: u32,
     },
     /// Lets the kernel's reverse path check see the mark of the tunnel's datagrams. Stays: other tunnels may need it.
+    #[serde(skip)]
     SourceValidMark,
-    /// Lets nothing leave but through the tunnel.
+    /// Lets nothing leave but through the tunnel. It has a record of its own, and outlives the tunnel.
+    #[serde(skip)]
     Lock(Lock),
     /// Tells programs apart that go another way than all others.
     Split(Split),
@@ -137,6 +147,27 @@ pub enum Step {
     Firewall(Firewall),
 }
 
+/// A route or a rule that a list of the machine shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    list: Invocation,
+    /// What its line has.
+    line: String,
+    /// What deletes it.
+    pub delete: Invocation,
+}
+
+impl Listed {
+    /// Whether it is there.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        let words: Vec<&str> = self.list.arguments.iter().map(String::as_str).collect();
+        let listing = output(self.list.program, &words).unwrap_or_default();
+        let one_space = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        listing.lines().any(|line| one_space(line).contains(&self.line))
+    }
+}
+
 /// What is done to the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -144,6 +175,12 @@ pub enum Action {
     Shell(String),
     /// Runs a program.
     Run(Invocation),
+    /// Runs a program, if the machine still has it: without it, what it kept is gone too.
+    RunIfThere(Invocation),
+    /// Adds the rules of a tunnel to the firewall, in the place of those that are there.
+    AddFirewall(Firewall),
+    /// Removes the rules of a tunnel from the firewall, as far as they are there.
+    RemoveFirewall(Firewall),
     /// Creates the interface and starts the tunnel.
     StartTunnel,
     /// Deletes the interface, which ends the tunnel, and waits until it has ended.
@@ -169,6 +206,8 @@ pub enum Action {
         /// Whether they are.
         on: bool,
     },
+    /// Deletes a route or a rule, if it is there.
+    DeleteListed(Listed),
     /// Deletes the rule that diverts to `table`.
     DeleteDivertRule {
         /// IPv4 or IPv6.
@@ -215,29 +254,110 @@ impl Step {
             Self::InsideRule { family, mark, table } => ip(inside_rule("add", *family, *mark, *table)),
             Self::Barrier { family, table } => ip(barrier("replace", *family, *table)),
             Self::Keep { name } => Action::Keep { name: name.clone(), on: true },
-            Self::Firewall(firewall) => Action::Run(firewall.add()),
+            Self::Firewall(firewall) => Action::AddFirewall(firewall.clone()),
         }
     }
 
-    /// What undoes it; `None` when nothing does, or when it goes with the interface.
+    /// What undoes it, however little of it is there; `None` when nothing does, or when it goes with the interface.
     #[must_use]
     pub fn undoes(&self) -> Option<Action> {
-        let ip = |arguments: String| Some(Action::Run(Invocation::new("ip", &arguments)));
         match self {
             Self::Start => Some(Action::StopTunnel),
-            Self::Dns { record, .. } => Some(Action::Run(Invocation::new("resolvconf", &format!("-d {record} -f")))),
+            Self::Dns { record, .. } => {
+                Some(Action::RunIfThere(Invocation::new("resolvconf", &format!("-d {record} -f"))))
+            }
             Self::DivertRule { family, table } => Some(Action::DeleteDivertRule { family: *family, table: *table }),
             Self::MainRule { family, table } => Some(Action::DeleteMainRule { family: *family, table: *table }),
             Self::Lock(Lock { stays: true, .. }) => None,
             Self::Lock(lock) => Some(Action::Unlock { name: lock.interface.clone() }),
-            Self::Split(split) => Some(Action::Run(split.remove())),
-            Self::UserRule { family, user } => ip(user_rule("delete", *family, *user)),
-            Self::InsideRule { family, mark, table } => ip(inside_rule("delete", *family, *mark, *table)),
-            Self::Barrier { family, table } => ip(barrier("delete", *family, *table)),
+            Self::Split(split) => Some(Action::RunIfThere(split.remove())),
+            Self::UserRule { .. } | Self::InsideRule { .. } | Self::Barrier { .. } => {
+                self.deletes().map(Action::DeleteListed)
+            }
             Self::Keep { name } => Some(Action::Keep { name: name.clone(), on: false }),
-            Self::Firewall(firewall) => Some(Action::Run(firewall.remove())),
+            Self::Firewall(firewall) => Some(Action::RemoveFirewall(firewall.clone())),
             Self::Hook { .. } | Self::Address(_) | Self::LinkUp { .. } | Self::Route { .. } | Self::SourceValidMark => {
                 None
+            }
+        }
+    }
+
+    /// Where to look for a route or a rule that has no better way to be told, and what deletes it.
+    fn deletes(&self) -> Option<Listed> {
+        let listed = |family: Family, list: &str, line: String, delete: String| Listed {
+            list: Invocation::new("ip", &format!("{} {list}", family.option())),
+            line,
+            delete: Invocation::new("ip", &delete),
+        };
+        match self {
+            Self::UserRule { family, user } => {
+                let line = format!("uidrange {user}-{user} lookup main");
+                Some(listed(*family, "rule show", line, user_rule("delete", *family, *user)))
+            }
+            Self::InsideRule { family, mark, table } => {
+                let line = format!("from all fwmark {mark:#x} lookup {table}");
+                Some(listed(*family, "rule show", line, inside_rule("delete", *family, *mark, *table)))
+            }
+            Self::Barrier { family, table } => {
+                let list = format!("route show table {table}");
+                Some(listed(*family, &list, "unreachable default".into(), barrier("delete", *family, *table)))
+            }
+            _ => None,
+        }
+    }
+
+    /// What undoes it while the interface `name` stays.
+    #[must_use]
+    pub fn withdraws(&self, name: &str) -> Option<Action> {
+        let ip = |arguments: String| Some(Action::Run(Invocation::new("ip", &arguments)));
+        match self {
+            Self::Start => None,
+            Self::Address(address) => {
+                ip(format!("{} address delete {address} dev {name}", Family::of(address).option()))
+            }
+            Self::Route { network, table } => {
+                let table = table.as_ref().map(|table| format!(" table {table}")).unwrap_or_default();
+                ip(format!("{} route delete {network} dev {name}{table}", Family::of(network).option()))
+            }
+            _ => self.undoes(),
+        }
+    }
+
+    /// Whether it outlives the interface, and has to be undone one by one.
+    #[must_use]
+    pub fn outlives(&self) -> bool {
+        !matches!(self, Self::Start | Self::Lock(_)) && self.undoes().is_some()
+    }
+
+    /// Whether doing it puts it in the place of `other`, so that the other need not be undone.
+    #[must_use]
+    pub fn replaces(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::LinkUp { .. }, Self::LinkUp { .. }) => true,
+            (Self::Dns { record, .. }, Self::Dns { record: other, .. }) => record == other,
+            (Self::Firewall(own), Self::Firewall(other)) => (own.program, own.family) == (other.program, other.family),
+            _ => false,
+        }
+    }
+
+    /// Whether its traces are on the machine.
+    #[must_use]
+    pub fn is_there(&self, seen: &Seen) -> bool {
+        match self {
+            Self::Hook { .. } => false,
+            Self::Start => seen.has_interface(),
+            Self::Address(address) => seen.addresses().contains(address),
+            Self::LinkUp { mtu } => seen.mtu() == Some((*mtu).into()),
+            Self::Dns { record, .. } => seen.has_resolvconf_record(record),
+            Self::Route { network, table } => seen.has_route(network, table.as_deref()),
+            Self::DivertRule { family, table } => seen.has_divert_rule(*family, *table),
+            Self::MainRule { family, table } => seen.has_main_rule(*family, *table),
+            Self::SourceValidMark => false,
+            Self::Firewall(firewall) => firewall.is_there(),
+            // Whether somebody keeps them is not seen from here; to say it again changes nothing.
+            Self::Lock(_) | Self::Keep { .. } | Self::Split(_) => false,
+            Self::UserRule { .. } | Self::InsideRule { .. } | Self::Barrier { .. } => {
+                self.deletes().is_some_and(|listed| listed.is_there())
             }
         }
     }
@@ -256,10 +376,13 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shell(command) => f.write_str(command),
-            Self::Run(invocation) => invocation.fmt(f),
+            Self::Run(invocation) | Self::RunIfThere(invocation) => invocation.fmt(f),
+            Self::AddFirewall(firewall) => firewall.add().fmt(f),
+            Self::RemoveFirewall(firewall) => firewall.remove().fmt(f),
             Self::StartTunnel => f.write_str("# create the interface and start the tunnel"),
             Self::StopTunnel => f.write_str("# delete the interface, which ends the tunnel"),
             Self::Setting { path, value } => write!(f, "echo {value} > /proc/sys/{path}"),
+            Self::DeleteListed(listed) => listed.delete.fmt(f),
             Self::Lock(lock) => guard::shown(lock).fmt(f),
             Self::Unlock { name } => write!(f, "underpass unlock {name}"),
             Self::Keep { on: true, .. } => {

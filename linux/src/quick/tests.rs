@@ -7,7 +7,7 @@ use underpass_core::config::{QuickConfig, parse};
 
 fn config(interface: &str, peers: &[&str]) -> QuickConfig {
     let keys = ["hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=", "3p7bfXt9vbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08="];
-    let key = "PrivateKey = dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
+    let key = "PrivateKey = FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE=";
     let mut text = format!("[Interface]\n{key}\n{interface}\n");
     for (key, peer) in keys.iter().zip(peers) {
         text.push_str(&format!("[Peer]\nPublicKey = {key}\n{peer}\n"));

@@ -75,10 +75,7 @@ fn everything_goes_wrong(leak: &Leak, up: &[&str]) -> Result<()> {
     leak.nothing_leaves("up a third time", || leak.underpass(up).map(drop))?;
     leak.nothing_leaves("the keeper killed", || leak.kill("underpass-keeper"))?;
     for round in 1..=3 {
-        let restart = || {
-            leak.underpass(&["down", "--keep-lock", file])?;
-            leak.underpass(up).map(drop)
-        };
+        let restart = || leak.underpass(&["restart", file]).map(drop);
         leak.nothing_leaves(&format!("restart {round}"), restart)?;
     }
     leak.nothing_leaves("restarted and carrying", || carries(leak))?;
@@ -283,7 +280,7 @@ fn a_record_that_cannot_be_read_opens_nothing() {
         let leak = Leak::new(stage, "record", "KillSwitch = on", EVERYTHING, ENDPOINT)?;
         let before = state(&leak.client)?;
         leak.underpass(&["lock", &leak.file])?;
-        leak.client.inside(|| std::fs::write("/run/underpass/wgl.lock", "nonsense"))?;
+        leak.client.inside(|| std::fs::write("/run/underpass/wgl.guard", "nonsense"))?;
         leak.nothing_leaves("a record of nonsense", || {
             let refused = leak.try_underpass(&["up", &leak.file], &[])?;
             ensure!(refused.status.code() == Some(1) && refused.stderr.contains("holds no kill switch"), "{refused:?}");

@@ -1,0 +1,125 @@
+//! `underpass reload`: leads a running tunnel to what its file says now, without ending its sessions.
+use super::args::Tunnel;
+use super::host::ThisMachine;
+use super::up::{read, require_root};
+use super::{Outcome, down, progress, remains};
+use crate::control::status::InterfaceStatus;
+use crate::control::{client, socket};
+use crate::guard;
+use crate::quick::change::{self, Change};
+use crate::quick::reconcile::{self, Standing};
+use crate::quick::{Action, Facts, Host, Kept, Plan, Record, Shelf, Step};
+use anyhow::bail;
+use std::io::{self, Write};
+use std::net::ToSocketAddrs;
+use std::process::ExitCode;
+use underpass_core::config::{NewPeer, QuickConfig};
+
+/// Applies what has changed in a tunnel's file. Commands of the configuration are not run.
+///
+/// # Errors
+/// The configuration is wrong, the tunnel does not run, or refuses: then nothing has changed. Part of the change that could
+/// not be made is told by the exit status.
+pub fn run(tunnel: &Tunnel) -> Outcome {
+    let (file, config) = read(&tunnel.config)?;
+    require_root()?;
+    let shelf = Shelf::open()?;
+    let _lock = shelf.lock(&file.name)?;
+    let mut kept = match remains::look(&shelf, &file.name)? {
+        Standing::Up(kept) => kept,
+        _ => bail!("interface `{}` is not up, or was not brought up by `underpass up`", file.name),
+    };
+    let status = down::ask(&file.name)?;
+    let (old, new) = plans(kept.record(), &config, &status)?;
+    let change = Change::between(&old, &new);
+    // Whatever ends this half-way: all that may be there is named.
+    let old_and_new = union(&kept.record().steps, &new);
+    kept.change(|record| record.steps = old_and_new)?;
+    let request = change::request(&status, &config, new.mark, places);
+    if !request.is_empty() {
+        progress(format_args!("[#] # change the running tunnel"));
+        if let Err(fault) = client::change(&socket::directory(), &file.name, &request) {
+            let steps = old.into_iter().filter(Step::outlives).collect();
+            kept.change(|record| record.steps = steps)?;
+            return Err(fault.into());
+        }
+    }
+    let mut host = ThisMachine::new(&file.name, &file.path)?;
+    let all = carry_out(&change, &new, &mut host);
+    finish(&mut kept, &config, &new, all)?;
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The steps that made what runs, and the plan for what the file says now, with the mark that was chosen before.
+fn plans(record: &Record, config: &QuickConfig, status: &InterfaceStatus) -> anyhow::Result<(Vec<Step>, Plan)> {
+    let mut facts = Facts::gather(&record.name, config, guard::lock_of(&record.name)?)?;
+    if record.mark != 0 && config.fwmark.is_none() {
+        facts.go_by(record.mark);
+    }
+    let program = record.steps.iter().find_map(|step| match step {
+        Step::Firewall(firewall) => Some(firewall.program),
+        _ => None,
+    });
+    facts.firewall = program.unwrap_or(facts.firewall);
+    let mut running = record.config()?;
+    running.tunnel.peers = status
+        .peers
+        .iter()
+        .map(|peer| NewPeer { allowed_ips: peer.allowed_ips.clone(), ..NewPeer::new(peer.public_key) })
+        .collect();
+    let table = if record.mark == 0 { facts.table } else { record.mark };
+    let before = Plan::up(&record.name, &running, &Facts { table, ..facts.clone() });
+    let mut old: Vec<Step> = before.steps.into_iter().filter(|step| !step.outlives()).collect();
+    old.extend(record.steps.iter().cloned());
+    Ok((old, Plan::up(&record.name, config, &facts)))
+}
+
+fn union(old: &[Step], new: &Plan) -> Vec<Step> {
+    let newer = new.steps.iter().filter(|step| step.outlives() && !old.contains(step));
+    old.iter().chain(newer).cloned().collect()
+}
+
+/// Goes through `change`, and then sees that all of `new` is there: some of what was removed took more along.
+fn carry_out(change: &Change, new: &Plan, host: &mut ThisMachine) -> bool {
+    let mut all = true;
+    let added = change.added.iter().map(|step| step.does(&new.name));
+    let removed = change.removed.iter().rev().filter_map(|step| step.withdraws(&new.name));
+    for action in added.chain(removed).collect::<Vec<Action>>() {
+        if let Err(fault) = host.perform(&action) {
+            host.complain(&fault);
+            all = false;
+        }
+    }
+    let expected: Vec<Step> = new.steps.iter().filter(|step| !matches!(step, Step::Dns { .. })).cloned().collect();
+    all & reconcile::ensure(&new.name, &expected, host)
+}
+
+/// Notes what is there now. The commands stay those of `up`: what it ran is undone by them.
+fn finish(kept: &mut Kept, config: &QuickConfig, new: &Plan, all: bool) -> anyhow::Result<()> {
+    let before = kept.record().config()?;
+    let config = QuickConfig {
+        pre_up: before.pre_up,
+        post_up: before.post_up,
+        pre_down: before.pre_down,
+        post_down: before.post_down,
+        ..config.clone()
+    };
+    let everything = kept.record().steps.clone();
+    kept.change(|record| {
+        record.describe(new, &config);
+        if !all {
+            record.steps = everything;
+        }
+    })
+}
+
+/// Where a name is, for a peer that is not known yet or has another one now.
+fn places(host: &str, port: u16) -> Vec<std::net::SocketAddr> {
+    match (host, port).to_socket_addrs() {
+        Ok(places) => places.collect(),
+        Err(_) => {
+            let _ = writeln!(io::stderr(), "underpass: warning: the name of an endpoint could not be resolved");
+            Vec::new()
+        }
+    }
+}
