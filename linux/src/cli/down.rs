@@ -140,7 +140,7 @@ fn by_traces(name: &str, fault: AskError) -> anyhow::Result<bool> {
 fn planned(what: &str, name: &str) -> anyhow::Result<Vec<Action>> {
     let recorded = Shelf::find()?.map(|shelf| shelf.read(name)).transpose()?.flatten();
     let (config, steps) = match recorded {
-        Some(record) => (record.config()?, [&[Step::Start], &record.steps[..]].concat()),
+        Some(record) => (record.config()?, record.steps),
         None => {
             let (_, config) = read(what)?;
             let mark = ask(name).map_or(0, |status| status.fwmark);

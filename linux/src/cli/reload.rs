@@ -39,7 +39,7 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
     if !request.is_empty() {
         progress(format_args!("[#] # change the running tunnel"));
         if let Err(fault) = client::change(&socket::directory(), &file.name, &request) {
-            let steps = old.into_iter().filter(Step::outlives).collect();
+            let steps = old.into_iter().filter(Step::leaves_something).collect();
             kept.change(|record| record.steps = steps)?;
             return Err(fault.into());
         }
@@ -69,13 +69,13 @@ fn plans(record: &Record, config: &QuickConfig, status: &InterfaceStatus) -> any
         .collect();
     let table = if record.mark == 0 { facts.table } else { record.mark };
     let before = Plan::up(&record.name, &running, &Facts { table, ..facts.clone() });
-    let mut old: Vec<Step> = before.steps.into_iter().filter(|step| !step.outlives()).collect();
+    let mut old: Vec<Step> = before.steps.into_iter().filter(|step| !step.leaves_something()).collect();
     old.extend(record.steps.iter().cloned());
     Ok((old, Plan::up(&record.name, config, &facts)))
 }
 
 fn union(old: &[Step], new: &Plan) -> Vec<Step> {
-    let newer = new.steps.iter().filter(|step| step.outlives() && !old.contains(step));
+    let newer = new.steps.iter().filter(|step| step.leaves_something() && !old.contains(step));
     old.iter().chain(newer).cloned().collect()
 }
 

@@ -1,6 +1,6 @@
 //! From what is on the machine to what should be there: the one way that `up`, `down`, `reload` and the start of a tunnel's
 //! own program share. Doing it twice is as good as once.
-use super::carry_out::{Host, take_down};
+use super::carry_out::Host;
 use super::firewall;
 use super::plan::Plan;
 use super::record::{Record, Stage};
@@ -78,8 +78,7 @@ pub fn by_record(
         note(kept, host, |record| (record.is_ending, record.hooks_ended) = (false, 0));
         return Err(fault);
     }
-    let steps = [&[Step::Start], &record.steps[..]].concat();
-    let is_clear = take_down(&steps, host);
+    let is_clear = take_away(&record, host);
     all &= run_hooks(kept, host, &hooks, before.min(hooks.len())..hooks.len());
     if is_clear && let Err(fault) = kept.remove() {
         host.complain(&fault);
@@ -87,6 +86,21 @@ pub fn by_record(
     }
     // Commands that undo what was not done yet, or is undone already, may fail.
     Ok(is_clear && (all || !is_up))
+}
+
+/// Undoes what is there of the steps in `record`, the last one first, whatever fails; `false` when something stays.
+fn take_away(record: &Record, host: &mut dyn Host) -> bool {
+    let mut all = true;
+    for step in record.steps.iter().rev() {
+        let Some(action) = step.undoes() else { continue };
+        if let Err(fault) = host.perform(&action)
+            && (*step == Step::Start || step.is_there(&Seen::of(&record.name)))
+        {
+            host.complain(&fault);
+            all = false;
+        }
+    }
+    all
 }
 
 /// Whether the commands PreDown and PostDown are to be run: not when `up` came to none of its own, nor when someone else has
@@ -145,8 +159,9 @@ pub fn ensure(name: &str, steps: &[Step], host: &mut dyn Host) -> bool {
     let seen = Seen::of(name);
     let mut all = true;
     for step in steps {
-        let can_go_missing = matches!(step, Step::Address(_) | Step::Route { .. }) || step.outlives();
+        let can_go_missing = matches!(step, Step::Address(_) | Step::Route { .. }) || step.leaves_something();
         if can_go_missing
+            && *step != Step::Start
             && !step.is_there(&seen)
             && let Err(fault) = host.perform(&step.does(name))
         {

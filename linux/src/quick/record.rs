@@ -53,7 +53,7 @@ pub struct Record {
     pub index: Option<u32>,
     /// The mark of the tunnel's datagrams, 0 for none.
     pub mark: u32,
-    /// The steps that outlive the interface, in order.
+    /// The steps that leave something behind, in order.
     pub steps: Vec<Step>,
     /// The `[Interface]` section without keys.
     interface: String,
@@ -87,7 +87,7 @@ impl Record {
     /// Takes over what `plan` leaves behind, and what `config` says of the interface.
     pub fn describe(&mut self, plan: &Plan, config: &QuickConfig) {
         self.mark = plan.mark;
-        self.steps = plan.steps.iter().filter(|step| step.outlives()).cloned().collect();
+        self.steps = plan.steps.iter().filter(|step| step.leaves_something()).cloned().collect();
         let bare = QuickConfig { tunnel: TunnelConfig::default(), amnezia: Vec::new(), ..config.clone() };
         self.interface = write(&bare).to_string();
     }
@@ -197,7 +197,12 @@ pub(crate) mod tests {
         let record = record("wg0");
         let text = record.to_text().expect("text");
         assert_eq!(Record::parse("wg0", &text).expect("valid"), record);
-        assert_eq!(record.steps.len(), 7, "name servers, two pairs of rules, two guards: {:?}", record.steps);
+        assert_eq!(
+            record.steps.len(),
+            8,
+            "the start, name servers, two pairs of rules, two guards: {:?}",
+            record.steps
+        );
         let config = record.config().expect("valid");
         assert_eq!((config.post_up[0].as_str(), config.save_config), ("up \"%i\" \\\\ é", true));
         assert!(record.is_of_here().expect("here") && !record.is_of_earlier_boot().expect("here"));

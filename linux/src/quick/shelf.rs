@@ -7,6 +7,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Where records are.
 pub const DIRECTORY: &str = "/run/underpass";
@@ -14,6 +16,11 @@ pub const DIRECTORY: &str = "/run/underpass";
 pub const DIRECTORY_VARIABLE: &str = "UNDERPASS_RUN_DIR";
 /// No record is larger: a tunnel with a thousand addresses and hooks takes a tenth of it.
 const LARGEST: u64 = 1024 * 1024;
+
+/// How long to wait for a lock: of one who was killed while starting a program, that program has it until it runs.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often to look whether it is free.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// The directory of records: [`DIRECTORY`], unless the environment names another.
 #[must_use]
@@ -68,12 +75,17 @@ impl Shelf {
     pub fn lock(&self, name: &str) -> anyhow::Result<Lock> {
         let path = self.directory.join(format!("{name}.lock"));
         let failed = |error: io::Error| anyhow!("cannot lock {}: {error}", path.display());
+        let until = Instant::now() + PATIENCE;
         loop {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(false).mode(0o600).custom_flags(O_NOFOLLOW);
             let file = options.open(&path).map_err(failed)?;
             match file.try_lock() {
                 Ok(()) => {}
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    thread::sleep(GLANCE);
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => bail!("another underpass is at work on interface `{name}`"),
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }

@@ -52,7 +52,7 @@ pub enum Phase {
     PostDown,
 }
 
-/// One step. Those that outlive the interface are written down, see [`Record`](super::Record).
+/// One step. Those that leave something behind are written down, see [`Record`](super::Record).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Step {
@@ -323,10 +323,11 @@ impl Step {
         }
     }
 
-    /// Whether it outlives the interface, and has to be undone one by one.
+    /// Whether it leaves something behind that has to be undone: it belongs into the record.
     #[must_use]
-    pub fn outlives(&self) -> bool {
-        !matches!(self, Self::Start | Self::Lock(_)) && self.undoes().is_some()
+    pub fn leaves_something(&self) -> bool {
+        // The kill switch has a record of its own.
+        !matches!(self, Self::Lock(_)) && self.undoes().is_some()
     }
 
     /// Whether doing it puts it in the place of `other`, so that the other need not be undone.

@@ -46,6 +46,8 @@ pub struct Leak {
     /// The folder of it, and of records.
     pub folder: Folder,
     floods: Vec<Flood>,
+    /// Whether nothing left the last time that it was counted.
+    is_calm: AtomicBool,
 }
 
 impl Leak {
@@ -92,7 +94,7 @@ impl Leak {
         );
         std::fs::write(&file, text)?;
         let floods = vec![Flood::start(&client, &EVERYWHERE)?, Flood::start(&behind, &FROM_BEHIND)?];
-        Ok(Self { client, behind, world, server, file, folder, floods })
+        Ok(Self { client, behind, world, server, file, folder, floods, is_calm: AtomicBool::new(false) })
     }
 
     /// Runs `underpass` with `arguments` on the client.
@@ -122,6 +124,7 @@ impl Leak {
     /// # Errors
     /// Those of `act`, and when the senders do not send.
     pub fn during(&self, act: impl FnOnce() -> Result<()>) -> Result<u64> {
+        self.is_calm.store(false, Ordering::Relaxed);
         let before: Vec<u64> = self.floods.iter().map(Flood::rounds).collect();
         self.world.run("nft", &["reset", "counters", "table", "inet", "leak"])?;
         act()?;
@@ -164,11 +167,14 @@ impl Leak {
 
     /// Waits until what left before has arrived.
     fn settle(&self) -> Result<()> {
-        let mut before = None;
+        // A machine with much else to do takes its time to receive what was sent; where nothing left before, nothing is under way.
+        let looks = if self.is_calm.load(Ordering::Relaxed) { 1 } else { 8 };
+        let (mut before, mut same) = (None, 0);
         crate::eventually("nothing more arrives", crate::PATIENCE, || {
             std::thread::sleep(AFTER / 4);
             let now = Some(self.count()?);
-            Ok(std::mem::replace(&mut before, now) == now)
+            same = if std::mem::replace(&mut before, now) == now { same + 1 } else { 0 };
+            Ok(same >= looks)
         })
     }
 
@@ -180,6 +186,7 @@ impl Leak {
         self.settle().with_context(|| format!("before: {phase}"))?;
         let count = self.during(act).with_context(|| phase.to_owned())?;
         println!("{phase}: {count} packets in cleartext");
+        self.is_calm.store(count == 0, Ordering::Relaxed);
         ensure!(count == 0, "{phase}: {count} packets left in cleartext\n{}", self.firewall());
         Ok(())
     }
@@ -209,8 +216,15 @@ impl Leak {
     }
 
     /// Has those who send end, for stories that have senders of their own.
-    pub fn silence(&self) {
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn silence(&self) -> Result<()> {
         self.floods.iter().for_each(Flood::end);
+        let are_silent =
+            || Ok(self.floods.iter().all(|flood| flood.thread.as_ref().is_none_or(JoinHandle::is_finished)));
+        crate::eventually("nobody sends", crate::PATIENCE, are_silent)?;
+        self.settle()
     }
 
     /// What the client's firewall has, for messages.

@@ -224,7 +224,7 @@ fn the_local_network_stays_if_it_is_private() {
 fn leases_and_neighbours_stay() {
     play(|stage| {
         let leak = Leak::new(stage, "lease", "KillSwitch = on", EVERYTHING, ENDPOINT)?;
-        leak.silence();
+        leak.silence()?;
         leak.underpass(&["lock", &leak.file])?;
         let send = |from: &str, to: &str| -> Result<u64> {
             let socket = leak.client.inside(|| UdpSocket::bind(from))?;

@@ -79,7 +79,7 @@ fn alone(stage: &Stage, name: &str, keys: &str, send: impl Fn(&Leak) -> Result<u
     let leak = Leak::new(stage, name, keys, EVERYTHING, ENDPOINT)?;
     leak.underpass(&["up", &leak.file])?;
     ensure!(leak.during(|| Ok(()))? > 0, "all others stay outside");
-    leak.silence();
+    leak.silence()?;
     let inside = |leak: &Leak| -> Result<u64> {
         let shown = leak.client.run("wg", &["show", "wgl", "transfer"])?;
         shown.split_whitespace().last().and_then(|sent| sent.parse().ok()).context("no count")
@@ -130,7 +130,7 @@ fn a_control_group_is_alone_inside() {
         );
         let group = Group::new(&leak.client, "in")?;
         leak.underpass(&["up", &leak.file])?;
-        leak.silence();
+        leak.silence()?;
         let sender = group.send(&leak.client)?;
         leak.nothing_leaves("up", || Ok(()))?;
         leak.kill("underpass")?;
