@@ -26,7 +26,7 @@ pub fn run(down: &Down) -> Outcome {
     require_root()?;
     let shelf = Shelf::open()?;
     let _lock = shelf.lock(&name)?;
-    let all = take_down_tunnel(&shelf, &down.config, &name)?;
+    let all = take_down_tunnel(&shelf, &down.config, &name, false)?;
     if !down.keep_lock {
         // At the very end: until here nothing has left.
         guard::open(&name)?;
@@ -35,13 +35,13 @@ pub fn run(down: &Down) -> Outcome {
 }
 
 /// Takes the tunnel `name` down: by its record, or, where there is none, by the file that `what` names. `false` when part of
-/// that failed.
+/// that failed. Where another `up` follows at once, what it will replace stays.
 ///
 /// # Errors
 /// There is no such tunnel, or it has to stay.
-pub fn take_down_tunnel(shelf: &Shelf, what: &str, name: &str) -> anyhow::Result<bool> {
+pub fn take_down_tunnel(shelf: &Shelf, what: &str, name: &str, another_follows: bool) -> anyhow::Result<bool> {
     match remains::look(shelf, name)? {
-        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, false),
+        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, false, another_follows),
         Standing::Elsewhere => bail!("interface `{name}` runs in another network namespace"),
         Standing::Replaced(kept) => Ok(forget(&kept)? & by_file(what)?),
         Standing::Unknown => by_file(what),
@@ -55,7 +55,7 @@ pub fn take_down_tunnel(shelf: &Shelf, what: &str, name: &str) -> anyhow::Result
 /// There is no record of it.
 pub fn without_asking(shelf: &Shelf, name: &str) -> anyhow::Result<bool> {
     match remains::look(shelf, name)? {
-        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, true),
+        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, true, false),
         _ => bail!("there is no record of interface `{name}`"),
     }
 }
@@ -65,11 +65,11 @@ pub fn without_asking(shelf: &Shelf, name: &str) -> anyhow::Result<bool> {
 ///
 /// # Errors
 /// What runs cannot be saved: then it stays up.
-pub fn by_record(mut kept: Kept, is_forced: bool) -> anyhow::Result<bool> {
+pub fn by_record(mut kept: Kept, is_forced: bool, another_follows: bool) -> anyhow::Result<bool> {
     let record = kept.record();
     let mut host = ThisMachine::new(&record.name, &record.file)?.ending(record.process, is_forced);
     let mut save = |record: &Record| if is_forced { Ok(()) } else { save::before_down(record) };
-    reconcile::by_record(&mut kept, &mut host, &mut save)
+    reconcile::by_record(&mut kept, &mut host, another_follows, &mut save)
 }
 
 /// Another interface has the name now. Of the one before, only its rules may be left.

@@ -2,7 +2,7 @@
 use super::down;
 use super::host::{ThisMachine, exists};
 use crate::quick::reconcile::{self, Standing};
-use crate::quick::{Host, Kept, Shelf, file, shelf, take_down};
+use crate::quick::{Host, Shelf, Step, file, shelf, take_down};
 use anyhow::bail;
 use nix::unistd::geteuid;
 use std::io::{self, Write};
@@ -20,18 +20,20 @@ pub fn look(shelf: &Shelf, name: &str) -> anyhow::Result<Standing> {
     })
 }
 
-/// Makes way for a new tunnel `name`: takes away what an earlier one left behind.
+/// Makes way for a new tunnel `name`: takes away what an earlier one left behind, but for the steps that it returns. Those the
+/// new one shall replace, or undo.
 ///
 /// # Errors
 /// There is an interface of that name, or something of an earlier one stays.
-pub fn clear(shelf: &Shelf, name: &str) -> anyhow::Result<()> {
+pub fn clear(shelf: &Shelf, name: &str) -> anyhow::Result<Vec<Step>> {
     let is_clear = match look(shelf, name)? {
         Standing::Elsewhere => bail!("interface `{name}` runs in another network namespace"),
-        Standing::Remains(kept) => clear_recorded(kept)?,
+        Standing::Remains(kept) => down::by_record(kept, false, true)?,
         _ if exists(name) => bail!("interface `{name}` exists already"),
         _ => clear_traces(name)?,
     };
-    stays(name, is_clear)
+    stays(name, is_clear)?;
+    Ok(shelf.read(name)?.map(|record| record.steps).unwrap_or_default())
 }
 
 /// The same before a tunnel that is not configured by us: only where there is a record.
@@ -46,7 +48,7 @@ pub fn clear_before_start(name: &str) -> anyhow::Result<()> {
     // Where `up` is at work, it sees to that.
     let Ok(_lock) = shelf.lock(name) else { return Ok(()) };
     match look(&shelf, name)? {
-        Standing::Remains(kept) => stays(name, clear_recorded(kept)?),
+        Standing::Remains(kept) => stays(name, down::by_record(kept, false, false)?),
         _ => Ok(()),
     }
 }
@@ -56,13 +58,6 @@ fn stays(name: &str, is_clear: bool) -> anyhow::Result<()> {
         true => Ok(()),
         false => bail!("what an earlier `{name}` left behind cannot be taken away"),
     }
-}
-
-fn clear_recorded(kept: Kept) -> anyhow::Result<bool> {
-    let name = kept.record().name.clone();
-    down::by_record(kept, false)?;
-    // Commands of the configuration may have failed; what counts is what is left.
-    Ok(matches!(look(&Shelf::open()?, &name)?, Standing::Unknown))
 }
 
 /// Takes away what can be told without a record; `false` when something stays.

@@ -19,15 +19,15 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
     let _lock = shelf.lock(&file.name)?;
     if exists(&file.name) {
         Facts::gather(&file.name, &config, guard::lock_of(&file.name)?)?;
-        if !down::take_down_tunnel(&shelf, &tunnel.config, &file.name)? {
+        if !down::take_down_tunnel(&shelf, &tunnel.config, &file.name, true)? {
             bail!("interface `{}` could not be taken down as a whole", file.name);
         }
     }
-    remains::clear(&shelf, &file.name)?;
+    let left = remains::clear(&shelf, &file.name)?;
     // What ran may have been saved to it.
     let (file, config) = if config.save_config { read(&tunnel.config)? } else { (file, config) };
     // The kill switch stays all the while.
     let lock = guard::steps::wanted(None, &file.name, &config)?;
-    bring_up(&shelf, &file, config, lock)?;
+    bring_up(&shelf, &file, config, lock, left)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,8 +3,9 @@ use super::args::Up;
 use super::host::ThisMachine;
 use super::{Outcome, check, remains};
 use crate::guard::{self, Lock};
+use crate::quick::reconcile;
 use crate::quick::record::Stage;
-use crate::quick::{Action, ConfigFile, Facts, Kept, Plan, Record, Shelf, carry_out, mask, take_down};
+use crate::quick::{Action, ConfigFile, Facts, Kept, Plan, Record, Shelf, Step, carry_out, mask, take_down};
 use anyhow::bail;
 use nix::unistd::geteuid;
 use std::io::{self, Write};
@@ -27,16 +28,23 @@ pub fn run(up: &Up) -> Outcome {
     }
     let shelf = Shelf::open()?;
     let _lock = shelf.lock(&file.name)?;
-    remains::clear(&shelf, &file.name)?;
-    bring_up(&shelf, &file, config, lock)?;
+    let left = remains::clear(&shelf, &file.name)?;
+    bring_up(&shelf, &file, config, lock, left)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Brings up the tunnel of `file`, of which nothing is there, with the kill switch `lock`, and keeps a record of it on `shelf`.
+/// Brings up the tunnel of `file`, of which nothing is there but what the steps `left` did, with the kill switch
+/// `lock`, and keeps a record of it on `shelf`.
 ///
 /// # Errors
 /// A step failed; then everything is as it was before.
-pub fn bring_up(shelf: &Shelf, file: &ConfigFile, config: QuickConfig, lock: Option<Lock>) -> anyhow::Result<()> {
+pub fn bring_up(
+    shelf: &Shelf,
+    file: &ConfigFile,
+    config: QuickConfig,
+    lock: Option<Lock>,
+    left: Vec<Step>,
+) -> anyhow::Result<()> {
     let mut warnings = guard::steps::warnings(lock.as_ref(), &config);
     let facts = Facts::gather(&file.name, &config, lock)?;
     warnings.extend(guard::steps::split_warnings(&file.name, &config, &facts)?);
@@ -44,21 +52,32 @@ pub fn bring_up(shelf: &Shelf, file: &ConfigFile, config: QuickConfig, lock: Opt
         let _ = writeln!(io::stderr(), "underpass: warning: {warning}");
     }
     let plan = Plan::up(&file.name, &config, &facts);
-    let mut kept = Kept::new(shelf.clone(), Record::new(&plan, file, &config)?);
-    kept.change(|_| ())?;
+    let record = Record::new(&plan, file, &config)?;
+    let planned = record.steps.clone();
+    let mut kept = Kept::new(shelf.clone(), record);
+    kept.change(|record| record.steps = [&left[..], &planned[..]].concat())?;
     let mark = Some(plan.mark).filter(|mark| *mark != 0);
     let config = QuickConfig { mtu: Some(plan.mtu), fwmark: mark, ..config };
     let mut host = ThisMachine::new(&file.name, &file.path)?.starting(config, kept);
     let mut outcome = carry_out(&plan, &mut host);
     if outcome.is_ok() {
-        outcome = host.note(|record| record.stage = Stage::Up);
+        let is_replaced = |step: &Step| planned.iter().any(|newer| newer.replaces(step));
+        let idle: Vec<Step> = left.iter().filter(|step| !is_replaced(step)).cloned().collect();
+        let is_clear = reconcile::take_away(&file.name, &idle, &mut host);
+        outcome = host.note(|record| {
+            record.stage = Stage::Up;
+            record.steps = if is_clear { planned } else { [&idle[..], &planned[..]].concat() };
+        });
         if outcome.is_err() {
             take_down(&plan.steps, &mut host);
         }
     }
     // What could not be undone is still named, for `down` to try again.
     if outcome.is_err() && !host.has_complained() {
-        shelf.remove(&file.name)?;
+        match left.is_empty() {
+            true => shelf.remove(&file.name)?,
+            false => host.note(|record| record.leave(left))?,
+        }
     }
     outcome
 }

@@ -38,7 +38,9 @@ pub fn look(shelf: &Shelf, name: &str) -> anyhow::Result<Standing> {
         shelf.remove(name)?;
         return Ok(Standing::Unknown);
     }
-    let is_up = record.stage == Stage::Up && !record.is_ending;
+    // The interface of a program that was killed stays for a moment.
+    let is_served = record.process.is_none_or(|process| process.runs());
+    let is_up = record.stage == Stage::Up && !record.is_ending && is_served;
     let (now, then) = (index_of(name), record.index);
     let kept = Kept::new(shelf.clone(), record);
     Ok(match (now, then) {
@@ -50,13 +52,15 @@ pub fn look(shelf: &Shelf, name: &str) -> anyhow::Result<Standing> {
 
 /// Takes down what the record says, as far as it is there, with the commands of the configuration as they were at `up`;
 /// `save` writes back what runs, where that is wanted. What fails is told, and the rest done all the same; `false` when
-/// something did. The record goes when nothing is left that it names.
+/// something did. The record goes when nothing is left that it names. Where another `up` follows at once, the steps stay that
+/// its own will replace (see [`Step::replaces`]), and the record names those: nothing is open or undone in between.
 ///
 /// # Errors
 /// What runs cannot be saved: then it stays up.
 pub fn by_record(
     kept: &mut Kept,
     host: &mut dyn Host,
+    another_follows: bool,
     save: &mut dyn FnMut(&Record) -> anyhow::Result<()>,
 ) -> anyhow::Result<bool> {
     let record = kept.record().clone();
@@ -78,9 +82,16 @@ pub fn by_record(
         note(kept, host, |record| (record.is_ending, record.hooks_ended) = (false, 0));
         return Err(fault);
     }
-    let is_clear = take_away(&record, host);
+    let (left, gone): (Vec<Step>, Vec<Step>) =
+        record.steps.iter().cloned().partition(|step| another_follows && step.replaces(step));
+    let is_clear = take_away(&record.name, &gone, host);
     all &= run_hooks(kept, host, &hooks, before.min(hooks.len())..hooks.len());
-    if is_clear && let Err(fault) = kept.remove() {
+    let noted = match (is_clear, left.is_empty()) {
+        (true, true) => kept.remove(),
+        (true, false) => kept.change(|record| record.leave(left)),
+        (false, _) => Ok(()),
+    };
+    if let Err(fault) = noted {
         host.complain(&fault);
         all = false;
     }
@@ -88,13 +99,13 @@ pub fn by_record(
     Ok(is_clear && (all || !is_up))
 }
 
-/// Undoes what is there of the steps in `record`, the last one first, whatever fails; `false` when something stays.
-fn take_away(record: &Record, host: &mut dyn Host) -> bool {
+/// Undoes what is there of `steps` for the interface `name`, the last one first, whatever fails; `false` when something stays.
+pub fn take_away(name: &str, steps: &[Step], host: &mut dyn Host) -> bool {
     let mut all = true;
-    for step in record.steps.iter().rev() {
+    for step in steps.iter().rev() {
         let Some(action) = step.undoes() else { continue };
         if let Err(fault) = host.perform(&action)
-            && (*step == Step::Start || step.is_there(&Seen::of(&record.name)))
+            && (*step == Step::Start || step.is_there(&Seen::of(name)))
         {
             host.complain(&fault);
             all = false;

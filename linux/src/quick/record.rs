@@ -92,6 +92,13 @@ impl Record {
         self.interface = write(&bare).to_string();
     }
 
+    /// From here on, all that is there of the tunnel is what `left` did.
+    pub fn leave(&mut self, left: Vec<Step>) {
+        (self.stage, self.has_run_hooks, self.is_ending, self.hooks_ended) = (Stage::Starting, false, false, 0);
+        (self.process, self.index) = (None, None);
+        self.steps = left;
+    }
+
     /// What the file said when the tunnel was brought up, without keys and peers.
     ///
     /// # Errors

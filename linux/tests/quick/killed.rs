@@ -6,7 +6,7 @@ use crate::premises::Victim::{Caller, Daemon};
 use crate::premises::{Firewall, Moment, PATIENCE, Premises, UNDERPASS, Victim, well};
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A file with one of each: name servers, everything through the tunnel, commands whose traces can be seen.
 fn everything(premises: &Premises) -> Result<String> {
@@ -43,7 +43,7 @@ fn at_every_call(firewall: Firewall, verb: &str, victim: Victim, moment: Moment,
         let has_struck = premises.has_struck();
         premises.spare()?;
         premises.comes_to_rest(1).with_context(context)?;
-        if matches!(then, Then::UpAndDown) && !up_again(&premises, &file, &up, has_struck).with_context(context)? {
+        if matches!(then, Then::UpAndDown) && !up_again(&premises, &file, &up).with_context(context)? {
             ensure!(killed.status.success(), "{}: {killed:?}", context());
         }
         let down = premises.underpass(&["down", &file])?;
@@ -60,12 +60,19 @@ fn at_every_call(firewall: Firewall, verb: &str, victim: Victim, moment: Moment,
 }
 
 /// Brings it up once more, unless it is up; `false` then.
-fn up_again(premises: &Premises, file: &str, up: &str, has_struck: bool) -> Result<bool> {
-    let again = premises.underpass(&["up", file])?;
-    let is_up = again.stderr.contains("exists already");
-    ensure!(again.status.success() || is_up, "{again:?}, struck: {has_struck}");
-    premises.comes_to(up)?;
-    Ok(!is_up)
+fn up_again(premises: &Premises, file: &str, up: &str) -> Result<bool> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let again = premises.underpass(&["up", file])?;
+        let is_up = again.stderr.contains("exists already");
+        ensure!(again.status.success() || is_up, "{again:?}");
+        // The interface of a program that was killed stays for a moment.
+        if is_up && premises.snapshot()? != up && Instant::now() < until {
+            continue;
+        }
+        premises.comes_to(up)?;
+        return Ok(!is_up);
+    }
 }
 
 #[test]

@@ -109,6 +109,37 @@ fn a_program_that_was_killed_is_followed_by_up() -> Result<()> {
     premises.is_clean()
 }
 
+/// What the next `up` will do anew stays until it does: nobody is without name servers and guard in between.
+#[test]
+fn what_stays_for_the_next_up_goes_with_it_or_with_down() -> Result<()> {
+    let premises = Premises::new(Nft)?;
+    let rich = format!("{ADDRESS}DNS = 10.9.0.53");
+    let file = premises.config(ADDRESS, "AllowedIPs = 10.9.0.0/24")?;
+    well(&premises.underpass(&["up", &file])?)?;
+    let split = premises.settled()?;
+    well(&premises.underpass(&["down", &file])?)?;
+
+    premises.config(&rich, ALL)?;
+    well(&premises.underpass(&["up", &file])?)?;
+    kill_program(&premises)?;
+    premises.config(&format!("{rich}\nPreUp = false"), ALL)?;
+    ensure!(premises.underpass(&["up", &file])?.status.code() == Some(1));
+    let between = premises.snapshot()?;
+    ensure!(between.contains("nameserver") && between.contains("wg-quick-wgt0"), "{between}");
+    premises.config(ADDRESS, "AllowedIPs = 10.9.0.0/24")?;
+    well(&premises.underpass(&["up", &file])?)?;
+    premises.comes_to(&split)?;
+
+    premises.config(&rich, ALL)?;
+    well(&premises.underpass(&["restart", &file])?)?;
+    premises.config(&format!("{rich}\nPreUp = false"), ALL)?;
+    ensure!(premises.underpass(&["restart", &file])?.status.code() == Some(1));
+    let between = premises.snapshot()?;
+    ensure!(between.contains("nameserver") && between.contains("wg-quick-wgt0"), "{between}");
+    well(&premises.underpass(&["down", &file])?)?;
+    premises.is_clean()
+}
+
 /// A tunnel without a mark, of whose name servers only the record tells, is found by the next program of the same interface.
 #[test]
 fn the_start_of_another_program_clears_away_too() -> Result<()> {
