@@ -10,6 +10,7 @@ pub mod demo;
 pub mod dns;
 pub mod engine;
 pub mod error;
+pub mod guard;
 pub mod notify;
 pub mod quick;
 pub mod tun;

@@ -5,7 +5,7 @@ use crate::records::{InterfaceConfiguration, PeerConfiguration};
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use underpass_core::config::{self, AmneziaSetting, MAX_DIAGNOSTICS, Parsed, QuickConfig};
+use underpass_core::config::{self, MAX_DIAGNOSTICS, Parsed, QuickConfig};
 use zeroize::Zeroizing;
 
 /// Bytes of the longest text that is read.
@@ -48,7 +48,7 @@ impl Configuration {
     /// one public key for two peers); `Prefix`, `Mtu`, `LowOrderKey`.
     #[uniffi::constructor]
     pub fn build(interface: InterfaceConfiguration, peers: Vec<PeerConfiguration>) -> Result<Arc<Self>, TunnelError> {
-        Self::from_records(&interface, &peers, Vec::new())
+        Self::from_records(&interface, &peers, &QuickConfig::default())
     }
 
     /// The same configuration with other records. Settings that no record holds (those of AmneziaWG) stay.
@@ -60,7 +60,7 @@ impl Configuration {
         interface: InterfaceConfiguration,
         peers: Vec<PeerConfiguration>,
     ) -> Result<Arc<Self>, TunnelError> {
-        Self::from_records(&interface, &peers, self.said.amnezia.clone())
+        Self::from_records(&interface, &peers, &self.said)
     }
 
     /// What its `[Interface]` section says. In Kotlin and Swift it is `interfaceSection`: `interface` is a word of Kotlin's.
@@ -115,10 +115,11 @@ impl Configuration {
     fn from_records(
         interface: &InterfaceConfiguration,
         peers: &[PeerConfiguration],
-        amnezia: Vec<AmneziaSetting>,
+        without_record: &QuickConfig,
     ) -> Result<Arc<Self>, TunnelError> {
         let mut wanted = interface.to_core()?;
-        wanted.amnezia = amnezia;
+        wanted.amnezia = without_record.amnezia.clone();
+        wanted.linux = without_record.linux.clone();
         // Reserved at once, so that no reallocation leaves a copy of a key behind.
         wanted.tunnel.peers.reserve_exact(peers.len());
         let mut keys = HashSet::new();

@@ -4,7 +4,7 @@ use crate::error::TunnelError;
 use crate::keys::{PresharedKey, PrivateKey, PublicKey};
 use std::fmt;
 use std::sync::Arc;
-use underpass_core::config::{QuickConfig, Table};
+use underpass_core::config::{LinuxSettings, QuickConfig, Table};
 use underpass_core::limits::{DEFAULT_MTU, MIN_MTU};
 use underpass_core::{NewPeer, TunnelConfig};
 
@@ -155,6 +155,7 @@ impl InterfaceConfiguration {
             post_down: self.post_down.clone(),
             save_config: self.save_config,
             amnezia: Vec::new(),
+            linux: LinuxSettings::default(),
         })
     }
 }

@@ -95,8 +95,12 @@ fn records_make_a_configuration_and_edit_one() {
     assert_eq!(built.interface(), interface);
     assert_eq!(built.peers(), [PeerConfiguration { allowed_ips: vec![network("10.7.0.0/16")], ..peer.clone() }]);
 
-    let edited = Configuration::parse(text()).expect("the text is good").edited(interface, vec![peer]);
-    assert!(edited.expect("the records are good").to_text().contains("Jc = 4"), "what no record holds stays");
+    let text = text().replace("Jc = 4", "Jc = 4\nKillSwitch = lan\nExcludeUser = alice");
+    let edited = Configuration::parse(text).expect("the text is good").edited(interface, vec![peer]);
+    let written = edited.expect("the records are good").to_text();
+    for line in ["Jc = 4\n", "KillSwitch = lan\n", "ExcludeUser = alice\n"] {
+        assert!(written.contains(line), "what no record holds stays: {line}");
+    }
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) struct InterfaceDraft {
     dns_at: Option<Position>,
     included_at: Option<Position>,
     excluded_at: Option<Position>,
+    kept_out_at: Option<Position>,
+    alone_at: Option<Position>,
 }
 
 impl InterfaceDraft {
@@ -52,6 +54,11 @@ impl InterfaceDraft {
             Setting::PreDown => command(&mut config.pre_down, value, found),
             Setting::PostDown => command(&mut config.post_down, value, found),
             Setting::SaveConfig => config.save_config = found.keep(at, value::boolean(value.text)).unwrap_or_default(),
+            Setting::KillSwitch
+            | Setting::ExcludeUser
+            | Setting::ExcludeCgroup
+            | Setting::OnlyUser
+            | Setting::OnlyCgroup => self.linux(row.setting, value, found),
             Setting::IncludedApplications => {
                 self.included_at.get_or_insert(at);
                 applications(&mut config.included_applications, value, found);
@@ -77,6 +84,38 @@ impl InterfaceDraft {
             | Setting::Endpoint
             | Setting::PersistentKeepalive => {}
         }
+    }
+
+    /// What only the host for Linux carries out.
+    fn linux(&mut self, key: Setting, value: Span<'_>, found: &mut Findings) {
+        found.report(value.at, Reason::LinuxOnly);
+        let linux = &mut self.config.linux;
+        let list = match key {
+            Setting::KillSwitch => {
+                linux.kill_switch = found.keep(value.at, value::kill_switch(value.text));
+                return;
+            }
+            Setting::ExcludeUser => &mut linux.exclude_users,
+            Setting::ExcludeCgroup => &mut linux.exclude_cgroups,
+            Setting::OnlyUser => &mut linux.only_users,
+            _ => &mut linux.only_cgroups,
+        };
+        let is_user = matches!(key, Setting::ExcludeUser | Setting::OnlyUser);
+        let is_out = matches!(key, Setting::ExcludeUser | Setting::ExcludeCgroup);
+        let mut any = false;
+        for item in listed(value, found) {
+            any = true;
+            let checked = if is_user { value::user(item.text) } else { value::cgroup(item.text) };
+            if found.keep(item.at, checked).is_some() {
+                let name = found.copy(item.text);
+                found.push(list, name);
+            }
+        }
+        if !any && !is_out {
+            // Without a name, everybody would use the tunnel.
+            found.report(value.at, Reason::EmptyValue);
+        }
+        if is_out { &mut self.kept_out_at } else { &mut self.alone_at }.get_or_insert(value.at);
     }
 
     /// Name servers and search domains in one list: what looks like an address is one.
@@ -152,6 +191,10 @@ impl InterfaceDraft {
             };
             found.key = Some(settings::name(key));
             found.report(later, Reason::BothApplicationLists { other_line: first.line });
+        }
+        if let (Some(out), Some(alone)) = (self.kept_out_at, self.alone_at) {
+            found.key = None;
+            found.report(out.max(alone), Reason::BothSplits { other_line: out.min(alone).line });
         }
         let small = self.config.mtu.is_some_and(|mtu| mtu < IPV6_MIN_MTU);
         if let (true, Some(at)) = (small && self.config.addresses.iter().any(|a| a.addr().is_ipv6()), self.mtu_at) {

@@ -30,6 +30,6 @@ pub use change::{AllowedIp, Change, Endpoint, NewPeer, PeerAction, PeerChange, T
 pub use diagnostic::{Diagnostic, Section, Severity};
 pub use layout::{Layout, Padding};
 pub use parser::{MAX_DIAGNOSTICS, Parsed, parse, parse_with};
-pub use quick::{AmneziaSetting, QuickConfig, Table};
+pub use quick::{AmneziaSetting, KillSwitch, LinuxSettings, QuickConfig, Table};
 pub use reason::Reason;
 pub use writer::{write, write_to};

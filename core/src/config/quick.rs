@@ -40,12 +40,52 @@ pub struct QuickConfig {
     pub post_down: Vec<String>,
     /// Whether the running configuration is written back when the interface goes down.
     pub save_config: bool,
+    /// What the host for Linux does, and no other.
+    pub linux: LinuxSettings,
     /// Applications that use the tunnel; empty: all. Not both lists are filled.
     pub included_applications: Vec<String>,
     /// Applications that do not use the tunnel.
     pub excluded_applications: Vec<String>,
     /// AmneziaWG's settings as written, each key once.
     pub amnezia: Vec<AmneziaSetting>,
+}
+
+/// Settings that the host for Linux alone carries out. Other hosts keep them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinuxSettings {
+    /// The kill switch; `None`: the text does not say.
+    pub kill_switch: Option<KillSwitch>,
+    /// Users, by name or number, whose programs stay outside the tunnel.
+    pub exclude_users: Vec<String>,
+    /// Control groups, by their path, whose programs stay outside the tunnel.
+    pub exclude_cgroups: Vec<String>,
+    /// Users whose programs alone use the tunnel; with [`only_cgroups`](Self::only_cgroups) empty too: all.
+    pub only_users: Vec<String>,
+    /// Control groups whose programs alone use the tunnel.
+    pub only_cgroups: Vec<String>,
+}
+
+/// What may leave the machine beside the tunnel's own datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillSwitch {
+    /// Anything.
+    Off,
+    /// Only what goes through the tunnel.
+    On,
+    /// What goes through the tunnel, and what stays in the private local network.
+    Lan,
+}
+
+impl KillSwitch {
+    /// The word for it in a configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Lan => "lan",
+        }
+    }
 }
 
 /// The routing table to which routes are added.

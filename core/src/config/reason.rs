@@ -42,6 +42,17 @@ pub enum Reason {
     Keepalive,
     /// Neither `true` nor `false`.
     Boolean,
+    /// Neither `on`, `off` nor `lan`.
+    KillSwitch,
+    /// Neither a user's name nor a number.
+    User,
+    /// No path of a control group.
+    Cgroup,
+    /// Programs are either kept out of the tunnel or let in alone.
+    BothSplits {
+        /// The line of the other list.
+        other_line: u32,
+    },
     /// Neither `auto`, `off`, a number nor a table's name.
     Table,
     /// Not an IP address.
@@ -129,6 +140,8 @@ pub enum Reason {
     ZeroMtu,
     /// IPv6 needs an MTU of 1280 at least (RFC 8200 § 5).
     MtuBelowIpv6,
+    /// Only the host for Linux carries it out.
+    LinuxOnly,
     /// A setting of AmneziaWG, which does not work yet: the disguise is missing, and a peer that insists on it will not
     /// answer.
     Amnezia,
@@ -155,6 +168,7 @@ impl Reason {
             | Self::UnbracketedIpv6
             | Self::ZeroMtu
             | Self::MtuBelowIpv6
+            | Self::LinuxOnly
             | Self::Amnezia => Severity::Warning,
             _ => Severity::Error,
         }
@@ -180,6 +194,12 @@ impl fmt::Display for Reason {
             Self::FwMark => f.write_str("expected a number up to 0xffffffff, or `off`"),
             Self::Keepalive => f.write_str("expected seconds up to 65535, or `off`"),
             Self::Boolean => f.write_str("expected `true` or `false`"),
+            Self::KillSwitch => f.write_str("expected `on`, `off` or `lan`"),
+            Self::User => f.write_str("neither the name nor the number of a user"),
+            Self::Cgroup => f.write_str("not the path of a control group"),
+            Self::BothSplits { other_line } => {
+                write!(f, "programs are either kept out or let in alone; the other list is on line {other_line}")
+            }
             Self::Table => f.write_str("expected `auto`, `off`, a number or the name of a table"),
             Self::Address => f.write_str("not an IP address"),
             Self::PrefixLength { max } => write!(f, "expected a prefix length from 0 to {max}"),
@@ -225,6 +245,7 @@ impl fmt::Display for Reason {
             }
             Self::ZeroMtu => f.write_str("0 is taken for not given"),
             Self::MtuBelowIpv6 => f.write_str("IPv6 needs at least 1280"),
+            Self::LinuxOnly => f.write_str("only on Linux: nothing here carries it out"),
             Self::Amnezia => f.write_str(
                 "AmneziaWG's settings do not work yet: datagrams can be told to be WireGuard's, and a peer that insists will not answer",
             ),

@@ -20,6 +20,16 @@ pub enum Setting {
     PreDown,
     PostDown,
     SaveConfig,
+    /// What may leave the machine while the tunnel is up, or down.
+    KillSwitch,
+    /// Users whose programs stay outside the tunnel.
+    ExcludeUser,
+    /// Control groups whose programs stay outside the tunnel.
+    ExcludeCgroup,
+    /// Users whose programs alone use the tunnel.
+    OnlyUser,
+    /// Control groups whose programs alone use the tunnel.
+    OnlyCgroup,
     IncludedApplications,
     ExcludedApplications,
     /// Any of AmneziaWG's keys; the row's name says which.
@@ -91,6 +101,11 @@ pub const SETTINGS: &[Row] = &[
     row("PreDown",              Interface, Setting::PreDown,              Adds,       Ignored),
     row("PostDown",             Interface, Setting::PostDown,             Adds,       Ignored),
     row("SaveConfig",           Interface, Setting::SaveConfig,           LastCounts, Error),
+    row("KillSwitch",           Interface, Setting::KillSwitch,           Refused,    Error),
+    row("ExcludeUser",          Interface, Setting::ExcludeUser,          Adds,       Ignored),
+    row("ExcludeCgroup",        Interface, Setting::ExcludeCgroup,        Adds,       Ignored),
+    row("OnlyUser",             Interface, Setting::OnlyUser,             Adds,       Error),
+    row("OnlyCgroup",           Interface, Setting::OnlyCgroup,           Adds,       Error),
     row("IncludedApplications", Interface, Setting::IncludedApplications, Adds,       Ignored),
     row("ExcludedApplications", Interface, Setting::ExcludedApplications, Adds,       Ignored),
     amnezia("Jc"), amnezia("Jmin"), amnezia("Jmax"),

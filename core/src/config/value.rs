@@ -1,6 +1,6 @@
 //! The forms of values, each read from a piece of text without white space around it.
 use crate::config::change::{AllowedIp, Endpoint};
-use crate::config::quick::Table;
+use crate::config::quick::{KillSwitch, Table};
 use crate::config::reason::Reason;
 use crate::memory::{NoMemory, copy_text};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -57,6 +57,27 @@ pub(super) fn boolean(text: &str) -> Result<bool, Reason> {
         t if t.eq_ignore_ascii_case("false") => Ok(false),
         _ => Err(Reason::Boolean),
     }
+}
+
+/// `on`, `off` or `lan`.
+pub(super) fn kill_switch(text: &str) -> Result<KillSwitch, Reason> {
+    let known = [KillSwitch::Off, KillSwitch::On, KillSwitch::Lan];
+    known.into_iter().find(|one| text.eq_ignore_ascii_case(one.word())).ok_or(Reason::KillSwitch)
+}
+
+/// The name or the number of a user.
+pub(super) fn user(text: &str) -> Result<(), Reason> {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-$@".contains(&byte);
+    let is_name = !text.starts_with('-') && text.len() <= NAME_LEN && text.bytes().all(letter);
+    if is_name { Ok(()) } else { Err(Reason::User) }
+}
+
+/// The path of a control group below the root of their file system.
+pub(super) fn cgroup(text: &str) -> Result<(), Reason> {
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    let parts = || text.trim_matches('/').split('/');
+    let leads_down = parts().all(|part| !matches!(part, "" | "." | ".."));
+    if is_visible && leads_down { Ok(()) } else { Err(Reason::Cgroup) }
 }
 
 /// Which routing table a text means.

@@ -61,6 +61,18 @@ fn write_interface(config: &QuickConfig, out: &mut impl Write) -> fmt::Result {
     if config.save_config {
         line(out, Setting::SaveConfig, true)?;
     }
+    let linux = &config.linux;
+    if let Some(switch) = linux.kill_switch {
+        line(out, Setting::KillSwitch, switch.word())?;
+    }
+    for (key, names) in [
+        (Setting::ExcludeUser, &linux.exclude_users),
+        (Setting::ExcludeCgroup, &linux.exclude_cgroups),
+        (Setting::OnlyUser, &linux.only_users),
+        (Setting::OnlyCgroup, &linux.only_cgroups),
+    ] {
+        list(out, key, names.iter().map(|name| Plain(name)))?;
+    }
     list(out, Setting::IncludedApplications, config.included_applications.iter().map(|name| Plain(name)))?;
     list(out, Setting::ExcludedApplications, config.excluded_applications.iter().map(|name| Plain(name)))?;
     config.amnezia.iter().try_for_each(|setting| writeln!(out, "{} = {}", setting.key, Value(&setting.value)))

@@ -1,6 +1,7 @@
 //! The command line.
 use super::reference;
 use super::show::fields::Field;
+use crate::guard::Wish;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -41,6 +42,14 @@ pub enum Command {
     Up(Up),
     /// Take a tunnel down that `up` or wg-quick brought up
     Down(Down),
+    /// Let nothing leave the machine but through a tunnel, before that is up and without it
+    Lock(Lock),
+    /// Remove the kill switch, of one tunnel or of all
+    Unlock {
+        /// The interface; without one, every kill switch is removed
+        #[arg(value_name = "IFNAME")]
+        interface: Option<String>,
+    },
     /// Take a tunnel down and bring it up again; a configuration that is wrong leaves it as it is
     Restart(Tunnel),
     /// Apply what has changed in the configuration of a running tunnel, without ending its sessions
@@ -101,6 +110,10 @@ pub struct Up {
     #[arg(value_name = "FILE|IFNAME")]
     pub config: String,
 
+    /// Lets nothing leave but through the tunnel, until `down` or `unlock`
+    #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "on", require_equals = true)]
+    pub kill_switch: Option<Wish>,
+
     /// Writes what would be done, as commands, and does nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -114,6 +127,22 @@ pub struct Up {
     pub no_wait: bool,
 }
 
+/// What to lock.
+#[derive(Args, Debug)]
+pub struct Lock {
+    /// The tunnels that may be used: IFNAME for /etc/wireguard/IFNAME.conf, or files named IFNAME.conf
+    #[arg(value_name = "FILE|IFNAME", required_unless_present = "boot")]
+    pub configs: Vec<String>,
+
+    /// Locks the tunnels that `LockAtBoot` in /etc/underpass.conf names
+    #[arg(long, conflicts_with = "configs")]
+    pub boot: bool,
+
+    /// Lets the private local network pass, whatever the configuration says
+    #[arg(long)]
+    pub lan: bool,
+}
+
 /// What to take down.
 #[derive(Args, Debug)]
 pub struct Down {
@@ -124,6 +153,10 @@ pub struct Down {
     /// Kills the tunnel's program first, which need not answer, and clears away what is left of it
     #[arg(long, conflicts_with = "dry_run")]
     pub force: bool,
+
+    /// Leaves the kill switch: nothing leaves the machine until the tunnel is up again
+    #[arg(long)]
+    pub keep_lock: bool,
 
     /// Writes what would be done, as commands, and does nothing
     #[arg(short = 'n', long)]

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use underpass_core::config::{Diagnostic, Parsed, Severity, parse};
+use underpass_core::config::{Diagnostic, Parsed, Reason, Severity, parse};
 
 /// Checks the file at `path`; `-` is standard input.
 ///
@@ -21,10 +21,18 @@ pub fn run(path: &Path) -> Outcome {
     } else {
         (path.display().to_string(), file::read_text(path)?)
     };
-    let parsed = parse(&text);
+    let parsed = parse_here(&text);
     report(&name, &text, &parsed);
     progress(format_args!("{name}: {}", summary(&parsed)));
     Ok(if parsed.config.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads `text`. What is said of keys that only Linux knows is not said here.
+#[must_use]
+pub fn parse_here(text: &str) -> Parsed {
+    let mut parsed = parse(text);
+    parsed.diagnostics.retain(|one| one.reason != Reason::LinuxOnly);
+    parsed
 }
 
 /// Writes all that is to be said about `text` to standard error.

@@ -9,6 +9,7 @@ use super::{Outcome, remains, serve, signals};
 use crate::confine::{close_inherited, confine};
 use crate::control::socket;
 use crate::engine::EngineConfig;
+use crate::guard;
 use crate::notify;
 use crate::quick::file::read_all;
 use anyhow::{anyhow, bail};
@@ -25,7 +26,7 @@ use underpass_core::config::{QuickConfig, parse, write};
 const NULL: &str = "/dev/null";
 
 /// Tells a process that it is the one in the background: [`PLAIN`], or [`CONFIGURED`].
-const BACKGROUND_VARIABLE: &str = "UNDERPASS_BACKGROUND";
+pub(super) const BACKGROUND_VARIABLE: &str = "UNDERPASS_BACKGROUND";
 /// The tunnel is configured through its control socket.
 const PLAIN: &str = "plain";
 /// A configuration comes through standard input.
@@ -46,6 +47,7 @@ pub fn run(name: &str, foreground: bool) -> Outcome {
         remains::clear_before_start(name)?;
     }
     match env::var(BACKGROUND_VARIABLE).as_deref() {
+        Ok(super::guard::KEEPER) => super::guard::keep(name),
         Ok(role) => run_in_background(name, role == CONFIGURED, &environment),
         Err(_) if foreground || environment.foreground => run_in_foreground(name, &environment),
         Err(_) => {
@@ -115,7 +117,7 @@ pub fn start(name: &str, config: Option<&QuickConfig>) -> anyhow::Result<Backgro
 }
 
 /// This program. When it was replaced since it started, the kernel still knows it by another path.
-fn own_program() -> PathBuf {
+pub(super) fn own_program() -> PathBuf {
     env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into())
 }
 
@@ -176,18 +178,30 @@ fn detach() -> anyhow::Result<File> {
     // Fails only when we lead a process group already, as under a debugger: then there is nothing to leave.
     let _ = setsid();
     chdir("/").map_err(|error| anyhow!("cannot leave the current directory: {error}"))?;
+    open_null()
+}
+
+/// What takes the place of the standard streams.
+///
+/// # Errors
+/// There is none.
+pub(super) fn open_null() -> anyhow::Result<File> {
     OpenOptions::new().read(true).write(true).open(NULL).map_err(|error| anyhow!("cannot open {NULL}: {error}"))
 }
 
 fn read_config(name: &str) -> anyhow::Result<EngineConfig> {
     let text = read_all(io::stdin().lock(), 64 * 1024)?;
     let config = parse(&text).config.ok_or_else(|| anyhow!("the configuration that was handed on is not valid"))?;
+    if let Err(error) = guard::heal::start(name, &config) {
+        tracing::warn!("routes will not come back when the interface is set down: {error}");
+    }
     let defaults = EngineConfig::new(name);
     Ok(EngineConfig {
         mtu: config.mtu.unwrap_or(defaults.mtu),
         listen_port: config.listen_port.unwrap_or(0),
         fwmark: config.fwmark.unwrap_or(0),
         tunnel: config.tunnel,
+        names: guard::names::of(name),
         ..defaults
     })
 }
@@ -197,6 +211,11 @@ fn report_ready(name: &str, null: &File, keep_stderr: bool) -> anyhow::Result<()
     // When nobody listens any more, nobody wants the tunnel either.
     writeln!(io::stdout(), "{READY}{name}")?;
     io::stdout().flush()?;
+    let_go(null, keep_stderr)
+}
+
+/// Lets go of the standard streams: `null` takes their places.
+pub(super) fn let_go(null: &File, keep_stderr: bool) -> anyhow::Result<()> {
     dup2_stdin(null)?;
     dup2_stdout(null)?;
     if !keep_stderr {

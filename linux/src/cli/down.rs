@@ -2,7 +2,7 @@
 use super::args::Down;
 use super::host::{ThisMachine, exists};
 use super::up::{read, require_root, show};
-use super::{Outcome, force, remains, save};
+use super::{Outcome, force, guard, remains, save};
 use crate::control::client::AskError;
 use crate::control::status::InterfaceStatus;
 use crate::control::{client, socket};
@@ -30,6 +30,10 @@ pub fn run(down: &Down) -> Outcome {
         true => end_by_force(&shelf, &down.config, &name)?,
         false => take_down_tunnel(&shelf, &down.config, &name, false)?,
     };
+    if !down.keep_lock {
+        // At the very end: until here nothing has left.
+        guard::open(&name)?;
+    }
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -180,7 +184,7 @@ fn planned(what: &str, name: &str) -> anyhow::Result<Vec<Action>> {
             let (_, config) = read(what)?;
             let mark = ask(name).map_or(0, |status| status.fwmark);
             let mark = config.fwmark.filter(|_| mark == 0).unwrap_or(mark);
-            let mark = if mark == 0 { Facts::gather(name, &config)?.table } else { mark };
+            let mark = if mark == 0 { Facts::gather(name, &config, crate::guard::lock_of(name)?)?.table } else { mark };
             let steps = plan(name, &config, mark).steps;
             (config, steps)
         }

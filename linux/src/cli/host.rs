@@ -1,6 +1,6 @@
 //! This machine, as the plans of `up` and `down` see it.
 use super::daemon::{self, Background};
-use super::{progress, signals};
+use super::{guard, progress, signals};
 use crate::control::{client, socket};
 use crate::quick::invocation::Invocation;
 use crate::quick::process::Process;
@@ -159,6 +159,8 @@ impl Host for ThisMachine {
         match action {
             Action::Shell(command) => self.shell(command),
             Action::Run(invocation) => machine::run(invocation),
+            Action::RunIfThere(invocation) if machine::find_program(invocation.program).is_none() => Ok(()),
+            Action::RunIfThere(invocation) => machine::run(invocation),
             Action::AddFirewall(firewall) => firewall.add_to_machine(),
             Action::RemoveFirewall(firewall) => firewall.remove_from_machine(),
             Action::SetDns(dns) => dns.set(),
@@ -166,6 +168,11 @@ impl Host for ThisMachine {
             Action::StartTunnel => self.start(),
             Action::StopTunnel => self.stop(),
             Action::Setting { path, value } => machine::set(path, value),
+            Action::DeleteListed(listed) if !listed.is_there() => Ok(()),
+            Action::DeleteListed(listed) => machine::run(&listed.delete),
+            Action::Lock(lock) => guard::close(lock),
+            Action::Unlock { name } => guard::open(name),
+            Action::Keep { name, on } => guard::put_back(name, *on),
             Action::DeleteDivertRule { family, table } => {
                 let selector = format!("not fwmark {table} table {table}");
                 machine::delete_rules(*family, &selector, |listing| rules::divert_rules(listing, *table))

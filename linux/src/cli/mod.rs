@@ -11,6 +11,7 @@ pub mod down;
 pub mod environment;
 pub mod floor;
 pub mod force;
+pub mod guard;
 pub mod host;
 pub mod import;
 pub mod keys;
@@ -74,6 +75,8 @@ fn dispatch(arguments: Arguments) -> Outcome {
     match (arguments.command, arguments.interface) {
         (Some(Command::Up(up)), _) => up::run(&up),
         (Some(Command::Down(down)), _) => down::run(&down),
+        (Some(Command::Lock(lock)), _) => guard::lock(&lock),
+        (Some(Command::Unlock { interface }), _) => guard::unlock(interface.as_deref()),
         (Some(Command::Restart(tunnel)), _) => restart::run(&tunnel),
         (Some(Command::Reload(tunnel)), _) => reload::run(&tunnel),
         (Some(Command::Save(tunnel)), _) => save::run(&tunnel),

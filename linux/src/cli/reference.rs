@@ -53,12 +53,13 @@ const SECTIONS: [Section; 4] = [
                  nothing",
             ),
             ("UNDERPASS_CONTROL_DIR", "where control sockets are, instead of /var/run/wireguard; wg does not know it"),
-            ("UNDERPASS_RUN_DIR", "where `up` notes what it does, instead of /run/underpass"),
+            ("UNDERPASS_RUN_DIR", "where `up` notes what it does, and kill switches, instead of /run/underpass"),
             (
                 "UNDERPASS_STATE_DIR",
                 "where to keep the latest handshake timestamp, for machines whose clock starts anew with every boot; \
                  nothing is kept without it, or systemd's STATE_DIRECTORY",
             ),
+            ("UNDERPASS_SYSTEM_FILE", "the file for the whole system, instead of /etc/underpass.conf"),
             ("NOTIFY_SOCKET", "the service manager to tell when all is done, as sd_notify(3) says"),
             ("WG_COLOR_MODE", "always, never or auto (default): colour on a terminal unless NO_COLOR is set"),
             ("WG_HIDE_KEYS", "never: `show` prints private and preshared keys"),
@@ -69,6 +70,12 @@ const SECTIONS: [Section; 4] = [
         title: "Files",
         terms: &[
             ("/etc/wireguard/NAME.conf", "what `up NAME` and `down NAME` read"),
+            (
+                "/etc/underpass.conf",
+                "KillSwitch = on, lan or off: of tunnels for everything whose own file says nothing of it; LockAtBoot = NAME, \
+                 ...: what `lock --boot` locks",
+            ),
+            ("/run/underpass/IFNAME.guard", "a kill switch: `down` and `unlock` remove it"),
             ("/run/underpass/IFNAME.json", "what `up` did, for `down` to undo whatever the configuration says by then"),
             ("/var/run/wireguard/IFNAME.sock", "the control socket, for wg and `underpass show`"),
             ("/run/underpass", "what `up` did, so that `down` can take it back; for root alone"),

@@ -5,6 +5,7 @@ use super::up::{read, require_root};
 use super::{Outcome, down, progress, remains};
 use crate::control::status::InterfaceStatus;
 use crate::control::{client, socket};
+use crate::guard;
 use crate::quick::change::{self, Change};
 use crate::quick::reconcile::{self, Standing};
 use crate::quick::{Action, Facts, Host, Kept, Plan, Record, Shelf, Step};
@@ -51,9 +52,9 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
 
 /// The steps that made what runs, and the plan for what the file says now, with the mark that was chosen before.
 fn plans(record: &Record, config: &QuickConfig, status: &InterfaceStatus) -> anyhow::Result<(Vec<Step>, Plan)> {
-    let mut facts = Facts::gather(&record.name, config)?;
+    let mut facts = Facts::gather(&record.name, config, guard::lock_of(&record.name)?)?;
     if record.mark != 0 && config.fwmark.is_none() {
-        facts.table = record.mark;
+        facts.go_by(record.mark);
     }
     let program = record.steps.iter().find_map(|step| match step {
         Step::Firewall(firewall) => Some(firewall.program),

@@ -3,6 +3,7 @@ use super::args::Up;
 use super::host::ThisMachine;
 use super::wait::Wait;
 use super::{Outcome, check, remains};
+use crate::guard::{self, Lock};
 use crate::notify;
 use crate::quick::reconcile;
 use crate::quick::record::Stage;
@@ -11,7 +12,7 @@ use anyhow::bail;
 use nix::unistd::geteuid;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use underpass_core::config::{QuickConfig, parse};
+use underpass_core::config::QuickConfig;
 
 /// Brings a tunnel up, or says how.
 ///
@@ -19,29 +20,43 @@ use underpass_core::config::{QuickConfig, parse};
 /// The configuration is wrong, or a step failed; then everything is as it was before.
 pub fn run(up: &Up) -> Outcome {
     let (file, config) = read(&up.config)?;
+    if !up.dry_run {
+        require_root()?;
+    }
+    let switch = guard::steps::wanted(up.kill_switch, &file.name, &config)?;
     if up.dry_run {
-        let plan = Plan::up(&file.name, &config, &Facts::gather(&file.name, &config)?);
+        let plan = Plan::up(&file.name, &config, &Facts::gather(&file.name, &config, switch)?);
         return show(plan.steps.iter().map(|step| step.does(&plan.name)));
     }
-    require_root()?;
     let shelf = Shelf::open()?;
     let lock = shelf.lock(&file.name)?;
     let left = remains::clear(&shelf, &file.name)?;
     let wait = Wait::new(up, &config);
-    bring_up(&shelf, &file, config, left)?;
+    bring_up(&shelf, &file, config, switch, left)?;
     notify::ready();
     drop(lock);
     wait.until_connected(&file.name);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Brings up the tunnel of `file`, of which nothing is there but what the steps `left` did, and keeps a record of it on
-/// `shelf`.
+/// Brings up the tunnel of `file`, of which nothing is there but what the steps `left` did, with the kill switch
+/// `lock`, and keeps a record of it on `shelf`.
 ///
 /// # Errors
 /// A step failed; then everything is as it was before.
-pub fn bring_up(shelf: &Shelf, file: &ConfigFile, config: QuickConfig, left: Vec<Step>) -> anyhow::Result<()> {
-    let facts = Facts::gather(&file.name, &config)?;
+pub fn bring_up(
+    shelf: &Shelf,
+    file: &ConfigFile,
+    config: QuickConfig,
+    lock: Option<Lock>,
+    left: Vec<Step>,
+) -> anyhow::Result<()> {
+    let mut warnings = guard::steps::warnings(lock.as_ref(), &config);
+    let facts = Facts::gather(&file.name, &config, lock)?;
+    warnings.extend(guard::steps::split_warnings(&file.name, &config, &facts)?);
+    for warning in warnings {
+        let _ = writeln!(io::stderr(), "underpass: warning: {warning}");
+    }
     let plan = Plan::up(&file.name, &config, &facts);
     let record = Record::new(&plan, file, &config)?;
     let planned = record.steps.clone();
@@ -82,7 +97,7 @@ pub fn read(what: &str) -> anyhow::Result<(ConfigFile, QuickConfig)> {
     if file.is_exposed {
         let _ = writeln!(io::stderr(), "underpass: warning: other users can use {}", file.path.display());
     }
-    let parsed = parse(&file.text);
+    let parsed = check::parse_here(&file.text);
     let shown = file.path.display().to_string();
     check::report(&shown, &file.text, &parsed);
     let summary = check::summary(&parsed);

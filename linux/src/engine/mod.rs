@@ -19,6 +19,7 @@ mod shared;
 mod yard;
 
 use self::crew::Crew;
+pub use self::resolve::Names;
 use self::run::Loop;
 use self::shared::{Order, Shared};
 use crate::clock;
@@ -48,6 +49,8 @@ pub struct EngineConfig {
     pub fwmark: u32,
     /// The tunnel's first configuration; its MTU is taken from `mtu` above.
     pub tunnel: TunnelConfig,
+    /// Who turns names of endpoints into addresses.
+    pub names: Names,
     /// Threads that seal and open beside the loop's own.
     pub crypt_workers: Workers,
     /// Whether packets cross the virtual interface, and datagrams the sockets, in bundles (TSO, USO, GSO, GRO) where
@@ -66,6 +69,7 @@ impl EngineConfig {
             listen_port: 0,
             fwmark: 0,
             tunnel,
+            names: Names::default(),
             crypt_workers: Workers::Auto,
             offload: true,
         }
@@ -155,7 +159,7 @@ impl Engine {
         let shared = Arc::new(Shared::new(tunnel, wake));
         let of_crew = Arc::clone(&shared);
         let crew = Crew::new(config.crypt_workers, move |died| of_crew.order(Order::Fail(died)))?;
-        let carrier = Loop::new(Arc::clone(&shared), device, sockets, crew, config.offload)?;
+        let carrier = Loop::new(Arc::clone(&shared), device, sockets, crew, config.offload, config.names)?;
         let for_end = Arc::clone(&shared);
         // The loop owns the interface: it is gone when the loop has ended.
         let over = move |ended: Result<Ended, Died>| {

@@ -2,6 +2,7 @@
 use super::shared::{Order, Shared};
 use crate::watched::{self, Died};
 use std::collections::HashSet;
+use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
 use underpass_core::PeerId;
@@ -9,13 +10,46 @@ use underpass_core::PeerId;
 /// Names looked up at once; the tunnel asks again for those that found no place.
 const AT_ONCE: usize = 16;
 
+/// What finds the address behind a name and a port, of IPv4 and IPv6 as far as each is reached.
+type LookUp = dyn Fn(&str, u16, (bool, bool)) -> Option<SocketAddr> + Send + Sync;
+
+/// Who turns names of endpoints into addresses: the system, unless somebody else is named.
+#[derive(Clone)]
+pub struct Names(Arc<LookUp>);
+
+impl Names {
+    /// `look_up` does. It may take its time.
+    pub fn new(look_up: impl Fn(&str, u16, (bool, bool)) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(look_up))
+    }
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self::new(|host, port, reach| first_reachable((host, port), reach))
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
+
 /// Looks names up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Resolver {
+    names: Names,
     under_way: Arc<Mutex<HashSet<PeerId>>>,
 }
 
 impl Resolver {
+    /// Looks them up at `names`.
+    #[must_use]
+    pub fn new(names: Names) -> Self {
+        Self { names, under_way: Arc::default() }
+    }
+
     /// Looks up `host` for `peer` and tells the tunnel. Of several addresses the system's preference is followed, as
     /// far as `reach` (IPv4, IPv6) allows. Failure is silent: the tunnel asks again.
     pub fn resolve(&self, shared: &Arc<Shared>, peer: PeerId, host: String, port: u16, reach: (bool, bool)) {
@@ -37,8 +71,9 @@ impl Resolver {
             }
         };
         let shared = Arc::clone(shared);
+        let names = self.names.clone();
         let look_up = move || {
-            let found = first_reachable((host.as_str(), port), reach);
+            let found = (names.0)(&host, port, reach);
             match found {
                 Some(remote) => {
                     tracing::debug!(host, %remote, "resolved");

@@ -6,7 +6,7 @@ use super::crew::Crew;
 use super::haul::Haul;
 use super::namespace::{Abroad, Correspondent, Link, Whereabouts};
 use super::network::NetworkWatch;
-use super::resolve::Resolver;
+use super::resolve::{Names, Resolver};
 use super::shared::{Order, Shared};
 use super::yard::{Means, Yard};
 use super::{Ended, HostEvent};
@@ -67,6 +67,7 @@ impl Loop {
         sockets: Sockets,
         crew: Crew,
         offload: bool,
+        names: Names,
     ) -> Result<Self, HostError> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(unwatched)?;
         let alarm = Alarm::new()?;
@@ -82,7 +83,7 @@ impl Loop {
         shared.publish(sockets.port(), sockets.mark());
         let yard = Yard::new(shared.tunnel().layout());
         let (haul, is_up) = (Haul::new(&device), device.is_up().unwrap_or(false));
-        let resolver = Resolver::default();
+        let resolver = Resolver::new(names);
         let whereabouts = Whereabouts::at_home(&device).ok();
         Ok(Self {
             shared,

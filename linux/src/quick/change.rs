@@ -180,7 +180,14 @@ mod tests {
 
     #[test]
     fn steps_are_added_and_removed_and_some_replaced() {
-        let facts = Facts { mtu: 1420, table: 51820, firewall: Program::Nft, resolvers: vec![Resolver::File] };
+        let facts = Facts {
+            mtu: 1420,
+            table: 51820,
+            firewall: Program::Nft,
+            resolvers: vec![Resolver::File],
+            guard: None,
+            split: None,
+        };
         let plan = |interface: &str, allowed: &str| {
             let allowed = format!("AllowedIPs = {allowed}");
             Plan::up("wg0", &config(interface, &allowed, ""), &facts)

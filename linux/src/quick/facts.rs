@@ -6,7 +6,10 @@ use super::rules::is_used;
 use super::step::Family;
 use super::{mtu, names};
 use crate::dns::{self, Places, Resolver};
+use crate::guard::split::Split;
+use crate::guard::{self, Lock};
 use anyhow::bail;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use underpass_core::config::{Endpoint, QuickConfig};
 use underpass_core::limits::DEFAULT_MTU;
@@ -25,14 +28,19 @@ pub struct Facts {
     pub firewall: Program,
     /// Who is told of the tunnel's name servers.
     pub resolvers: Vec<Resolver>,
+    /// The kill switch, if there is to be one.
+    pub guard: Option<Lock>,
+    /// The programs that go another way than all others.
+    pub split: Option<Split>,
 }
 
 impl Facts {
-    /// Looks at this machine, as far as bringing `config` up as interface `name` depends on it.
+    /// Looks at this machine, as far as bringing `config` up as interface `name` depends on it. `guard` is the kill switch that
+    /// it is to have; with one, no name is asked for.
     ///
     /// # Errors
     /// A program that is needed is not there.
-    pub fn gather(name: &str, config: &QuickConfig) -> anyhow::Result<Self> {
+    pub fn gather(name: &str, config: &QuickConfig, guard: Option<Lock>) -> anyhow::Result<Self> {
         if find_program("ip").is_none() {
             bail!("the program `ip` is missing: install iproute2");
         }
@@ -44,13 +52,17 @@ impl Facts {
             }
             _ => Program::Nft,
         };
+        let recorded = guard.as_ref().map(|lock| lock.mark).filter(|mark| *mark != 0);
+        let table = match config.fwmark.filter(|mark| *mark != 0).or(recorded) {
+            Some(mark) => mark,
+            None if everything || guard.is_some() => free_table(&guard::other_marks(name)),
+            None => FIRST_TABLE,
+        };
         Ok(Self {
-            mtu: if config.mtu.is_some() { DEFAULT_MTU } else { mtu::of_tunnel(path_mtus(config)) },
-            table: match config.fwmark {
-                Some(mark) if mark != 0 => mark,
-                _ if everything => free_table(),
-                _ => FIRST_TABLE,
-            },
+            mtu: if config.mtu.is_some() { DEFAULT_MTU } else { mtu::of_tunnel(path_mtus(config, guard.as_ref())) },
+            table,
+            guard: guard.clone().map(|lock| Lock { mark: table, ..lock }),
+            split: if everything { Split::of(name, config, table).0 } else { None },
             firewall,
             resolvers: if config.dns.is_empty() { vec![] } else { dns::find(name, &Places::default())? },
         })
@@ -65,15 +77,26 @@ impl Facts {
             table,
             firewall: if has_nft { Program::Nft } else { Program::Iptables },
             resolvers: dns::find(name, &Places::default()).unwrap_or_default(),
+            guard: None,
+            split: None,
         }
+    }
+
+    /// Goes by the mark of a tunnel that is up, which is the number of its table.
+    pub fn go_by(&mut self, mark: u32) {
+        self.table = mark;
+        self.split.iter_mut().for_each(|split| split.mark = mark);
+        self.guard.iter_mut().for_each(|lock| lock.mark = mark);
     }
 }
 
-/// The first table from 51820 on that has no routes and no rule that looks at it: a tunnel whose program died leaves those.
-fn free_table() -> u32 {
+/// The first table from 51820 on that is none of `taken`, has no routes, and that no rule looks at: a tunnel whose program died
+/// leaves those.
+pub(crate) fn free_table(taken: &[u32]) -> u32 {
     let rules = Family::ALL.map(|family| output("ip", &[family.option(), "rule", "show"]).unwrap_or_default());
     let is_free = |table: &u32| {
-        !rules.iter().any(|listing| is_used(listing, *table))
+        !taken.contains(table)
+            && !rules.iter().any(|listing| is_used(listing, *table))
             && Family::ALL.iter().all(|family| {
                 let routes = output("ip", &[family.option(), "route", "show", "table", &table.to_string()]);
                 routes.is_none_or(|routes| routes.trim().is_empty())
@@ -83,13 +106,18 @@ fn free_table() -> u32 {
 }
 
 /// The MTU of the path to each endpoint, or of the default route when there is none.
-fn path_mtus(config: &QuickConfig) -> Vec<u32> {
+fn path_mtus(config: &QuickConfig, guard: Option<&Lock>) -> Vec<u32> {
     let endpoints = || config.tunnel.peers.iter().filter_map(|peer| peer.endpoint.as_ref());
-    // A name that does not resolve yet has no say in the MTU; the tunnel tries again later.
-    let found = names::look_up(endpoints().filter_map(name_of), names::PATIENCE);
-    let address_of = |endpoint: &Endpoint| match endpoint {
-        Endpoint::Address(address) => Some(address.ip()),
-        Endpoint::Name { host, port } => found.get(&(host.clone(), *port))?.first().map(SocketAddr::ip),
+    // A name that does not resolve yet has no say in the MTU; the tunnel tries again later. Under a kill switch nobody is asked:
+    // names are where they were when they were last resolved.
+    let found = match guard {
+        Some(_) => BTreeMap::new(),
+        None => names::look_up(endpoints().filter_map(name_of), names::PATIENCE),
+    };
+    let address_of = |endpoint: &Endpoint| match (endpoint, guard) {
+        (Endpoint::Address(address), _) => Some(address.ip()),
+        (Endpoint::Name { host, .. }, Some(lock)) => lock.addresses.get(host).copied(),
+        (Endpoint::Name { host, port }, None) => found.get(&(host.clone(), *port))?.first().map(SocketAddr::ip),
     };
     let mut mtus: Vec<u32> = endpoints()
         .filter_map(address_of)

@@ -3,6 +3,7 @@ use super::facts::Facts;
 use super::firewall::Firewall;
 use super::step::{Family, Phase, Step};
 use crate::dns::Dns;
+use crate::guard;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use underpass_core::PrivateKey;
@@ -29,8 +30,11 @@ impl Plan {
     #[must_use]
     pub fn up(name: &str, config: &QuickConfig, facts: &Facts) -> Self {
         let mtu = config.mtu.unwrap_or(facts.mtu);
-        let mark = if has_default_route(config) { facts.table } else { config.fwmark.unwrap_or(0) };
-        let mut steps = hooks(name, Phase::PreUp, &config.pre_up);
+        let mark =
+            if has_default_route(config) || facts.guard.is_some() { facts.table } else { config.fwmark.unwrap_or(0) };
+        // Before anything else, so that nothing leaves meanwhile.
+        let mut steps = guard::steps::first(facts);
+        steps.extend(hooks(name, Phase::PreUp, &config.pre_up));
         steps.push(Step::Start);
         // Below its least MTU Linux has no IPv6 on an interface, and takes no address.
         let has_ipv6 = mtu >= IPV6_MIN_MTU;
@@ -40,9 +44,11 @@ impl Plan {
         if !config.dns.is_empty() {
             steps.push(Step::Dns(dns(name, config, facts)));
         }
+        steps.extend(guard::steps::barriers(config, facts));
         for network in networks(config) {
             route(&mut steps, name, network, config, facts);
         }
+        steps.extend(guard::steps::last(name, config, facts));
         steps.extend(hooks(name, Phase::PostUp, &config.post_up));
         Self { name: name.into(), mtu, mark, steps }
     }
@@ -113,8 +119,10 @@ fn is_connected(address: &IpNet, network: &IpNet) -> bool {
 fn default_route(steps: &mut Vec<Step>, name: &str, network: IpNet, config: &QuickConfig, facts: &Facts) {
     let (family, table) = (Family::of(&network), facts.table);
     steps.push(Step::Route { network, table: Some(table.to_string()) });
-    steps.push(Step::DivertRule { family, table });
-    steps.push(Step::MainRule { family, table });
+    if !guard::steps::is_for_some(facts) {
+        steps.push(Step::DivertRule { family, table });
+        steps.push(Step::MainRule { family, table });
+    }
     if family == Family::V4 {
         steps.push(Step::SourceValidMark);
     }

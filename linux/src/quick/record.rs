@@ -188,6 +188,8 @@ pub(crate) mod tests {
             table: 51820,
             firewall: Program::Nft,
             resolvers: vec![Resolver::Resolvconf { record: "tun.wg0".into() }],
+            guard: None,
+            split: None,
         };
         let file = ConfigFile {
             name: name.into(),

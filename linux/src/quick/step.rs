@@ -1,8 +1,11 @@
 //! One step of a plan: what does it, and what undoes it.
 use super::firewall::Firewall;
 use super::invocation::Invocation;
+use super::machine::output;
 use super::seen::Seen;
 use crate::dns::Dns;
+use crate::guard::split::{Split, inside_rule, user_rule};
+use crate::guard::{self, Lock, lock::barrier};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -99,9 +102,63 @@ pub enum Step {
     /// Lets the kernel's reverse path check see the mark of the tunnel's datagrams. Stays: other tunnels may need it.
     #[serde(skip)]
     SourceValidMark,
+    /// Lets nothing leave but through the tunnel. It has a record of its own, and outlives the tunnel.
+    #[serde(skip)]
+    Lock(Lock),
+    /// Tells programs apart that go another way than all others.
+    Split(Split),
+    /// Routes what a user sends as if there were no tunnel.
+    UserRule {
+        /// IPv4 or IPv6.
+        family: Family,
+        /// The user's number.
+        user: u32,
+    },
+    /// Sends what is marked to the tunnel's table.
+    InsideRule {
+        /// IPv4 or IPv6.
+        family: Family,
+        /// The mark.
+        mark: u32,
+        /// The table.
+        table: u32,
+    },
+    /// Ends the tunnel's table with a route to nowhere.
+    Barrier {
+        /// IPv4 or IPv6.
+        family: Family,
+        /// The table.
+        table: u32,
+    },
+    /// Has rules and last routes put back by whoever keeps the kill switch.
+    Keep {
+        /// The interface.
+        name: String,
+    },
     /// Drops packets to the tunnel's addresses that do not come out of it (CVE-2019-14899), and carries the mark of the
     /// tunnel's datagrams over to the answers.
     Firewall(Firewall),
+}
+
+/// A route or a rule that a list of the machine shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    list: Invocation,
+    /// What its line has.
+    line: String,
+    /// What deletes it.
+    pub delete: Invocation,
+}
+
+impl Listed {
+    /// Whether it is there.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        let words: Vec<&str> = self.list.arguments.iter().map(String::as_str).collect();
+        let listing = output(self.list.program, &words).unwrap_or_default();
+        let one_space = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        listing.lines().any(|line| one_space(line).contains(&self.line))
+    }
 }
 
 /// What is done to the machine.
@@ -126,10 +183,28 @@ pub enum Action {
         /// What to write.
         value: &'static str,
     },
+    /// Runs a program, if the machine still has it: without it, what it kept is gone too.
+    RunIfThere(Invocation),
     /// Tells the machine's resolvers of name servers.
     SetDns(Dns),
     /// Takes that back.
     UnsetDns(Dns),
+    /// Sets the kill switch.
+    Lock(Lock),
+    /// Removes the kill switch of an interface.
+    Unlock {
+        /// The interface.
+        name: String,
+    },
+    /// Has rules and last routes put back, or no longer.
+    Keep {
+        /// The interface.
+        name: String,
+        /// Whether they are.
+        on: bool,
+    },
+    /// Deletes a route or a rule, if it is there.
+    DeleteListed(Listed),
     /// Deletes the rule that diverts to `table`.
     DeleteDivertRule {
         /// IPv4 or IPv6.
@@ -168,6 +243,12 @@ impl Step {
                 ip(format!("{} rule add table main suppress_prefixlength 0", family.option()))
             }
             Self::SourceValidMark => Action::Setting { path: "net/ipv4/conf/all/src_valid_mark", value: "1" },
+            Self::Lock(lock) => Action::Lock(lock.clone()),
+            Self::Split(split) => Action::Run(split.add()),
+            Self::UserRule { family, user } => ip(user_rule("add", *family, *user)),
+            Self::InsideRule { family, mark, table } => ip(inside_rule("add", *family, *mark, *table)),
+            Self::Barrier { family, table } => ip(barrier("replace", *family, *table)),
+            Self::Keep { name } => Action::Keep { name: name.clone(), on: true },
             Self::Firewall(firewall) => Action::AddFirewall(firewall.clone()),
         }
     }
@@ -180,10 +261,41 @@ impl Step {
             Self::Dns(dns) => Some(Action::UnsetDns(dns.clone())),
             Self::DivertRule { family, table } => Some(Action::DeleteDivertRule { family: *family, table: *table }),
             Self::MainRule { family, table } => Some(Action::DeleteMainRule { family: *family, table: *table }),
+            Self::Lock(Lock { stays: true, .. }) => None,
+            Self::Lock(lock) => Some(Action::Unlock { name: lock.interface.clone() }),
+            Self::Split(split) => Some(Action::RunIfThere(split.remove())),
+            Self::UserRule { .. } | Self::InsideRule { .. } | Self::Barrier { .. } => {
+                self.deletes().map(Action::DeleteListed)
+            }
+            Self::Keep { name } => Some(Action::Keep { name: name.clone(), on: false }),
             Self::Firewall(firewall) => Some(Action::RemoveFirewall(firewall.clone())),
             Self::Hook { .. } | Self::Address(_) | Self::LinkUp { .. } | Self::Route { .. } | Self::SourceValidMark => {
                 None
             }
+        }
+    }
+
+    /// Where to look for a route or a rule that has no better way to be told, and what deletes it.
+    fn deletes(&self) -> Option<Listed> {
+        let listed = |family: Family, list: &str, line: String, delete: String| Listed {
+            list: Invocation::new("ip", &format!("{} {list}", family.option())),
+            line,
+            delete: Invocation::new("ip", &delete),
+        };
+        match self {
+            Self::UserRule { family, user } => {
+                let line = format!("uidrange {user}-{user} lookup main");
+                Some(listed(*family, "rule show", line, user_rule("delete", *family, *user)))
+            }
+            Self::InsideRule { family, mark, table } => {
+                let line = format!("from all fwmark {mark:#x} lookup {table}");
+                Some(listed(*family, "rule show", line, inside_rule("delete", *family, *mark, *table)))
+            }
+            Self::Barrier { family, table } => {
+                let list = format!("route show table {table}");
+                Some(listed(*family, &list, "unreachable default".into(), barrier("delete", *family, *table)))
+            }
+            _ => None,
         }
     }
 
@@ -207,7 +319,8 @@ impl Step {
     /// Whether it leaves something behind that has to be undone: it belongs into the record.
     #[must_use]
     pub fn leaves_something(&self) -> bool {
-        self.undoes().is_some()
+        // The kill switch has a record of its own.
+        !matches!(self, Self::Lock(_)) && self.undoes().is_some()
     }
 
     /// Whether doing it puts it in the place of `other`, so that the other need not be undone.
@@ -236,6 +349,11 @@ impl Step {
             Self::MainRule { family, table } => seen.has_main_rule(*family, *table),
             Self::SourceValidMark => false,
             Self::Firewall(firewall) => firewall.is_there(),
+            // Whether somebody keeps them is not seen from here; to say it again changes nothing.
+            Self::Lock(_) | Self::Keep { .. } | Self::Split(_) => false,
+            Self::UserRule { .. } | Self::InsideRule { .. } | Self::Barrier { .. } => {
+                self.deletes().is_some_and(|listed| listed.is_there())
+            }
         }
     }
 }
@@ -245,7 +363,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shell(command) => f.write_str(command),
-            Self::Run(invocation) => invocation.fmt(f),
+            Self::Run(invocation) | Self::RunIfThere(invocation) => invocation.fmt(f),
             Self::AddFirewall(firewall) => firewall.add().fmt(f),
             Self::RemoveFirewall(firewall) => firewall.remove().fmt(f),
             Self::SetDns(dns) => dns.fmt(f),
@@ -253,6 +371,13 @@ impl fmt::Display for Action {
             Self::StartTunnel => f.write_str("# create the interface and start the tunnel"),
             Self::StopTunnel => f.write_str("# delete the interface, which ends the tunnel"),
             Self::Setting { path, value } => write!(f, "echo {value} > /proc/sys/{path}"),
+            Self::DeleteListed(listed) => listed.delete.fmt(f),
+            Self::Lock(lock) => guard::shown(lock).fmt(f),
+            Self::Unlock { name } => write!(f, "underpass unlock {name}"),
+            Self::Keep { on: true, .. } => {
+                f.write_str("# from here on, rules and last routes are put back when they are deleted")
+            }
+            Self::Keep { on: false, .. } => f.write_str("# from here on, rules and last routes may be deleted"),
             Self::DeleteDivertRule { family, table } => {
                 write!(f, "ip {} rule delete not fwmark {table} table {table}", family.option())
             }

@@ -2,6 +2,7 @@
 use super::firewall::Program;
 use super::{Action, Facts, Host, Plan, Step, carry_out, take_down};
 use crate::dns::Resolver;
+use crate::guard::Lock;
 use anyhow::bail;
 use std::net::IpAddr;
 use underpass_core::config::{QuickConfig, parse};
@@ -23,6 +24,8 @@ fn facts() -> Facts {
         table: 51820,
         firewall: Program::Nft,
         resolvers: vec![Resolver::Resolvconf { record: "tun.wg0".into() }],
+        guard: None,
+        split: None,
     }
 }
 
@@ -139,6 +142,32 @@ fn a_tunnel_for_part_answers_for_its_domains() {
             .collect();
         assert_eq!(asked, [everything], "case {number}");
     }
+}
+
+#[test]
+fn the_kill_switch_is_the_first_to_come_and_the_last_to_go() {
+    let lock = Lock { interface: "wg0".into(), mark: 51820, ..Lock::default() };
+    let facts = Facts { guard: Some(lock.clone()), ..facts() };
+    let interface = "Address = 10.0.0.2/32\nPreUp = pre\nPostUp = post";
+    let plan = Plan::up("wg0", &config(interface, &["AllowedIPs = 0.0.0.0/0"]), &facts);
+    let (does, undoes) = shown(&plan);
+    assert_eq!(plan.steps.first(), Some(&Step::Lock(lock)));
+    assert_eq!(does[..3], ["nft -f - <<'END'", "pre", "# create the interface and start the tunnel"]);
+    let barrier = |family| format!("ip -{family} route replace unreachable default metric 4294967295 table 51820");
+    let at = |line: &str| does.iter().position(|done| done == line).unwrap_or_else(|| panic!("no {line}: {does:?}"));
+    for family in [4, 6] {
+        assert!(at(&barrier(family)) < at(&format!("ip -{family} rule add not fwmark 51820 table 51820")), "{does:?}");
+    }
+    assert_eq!(undoes.first().map(String::as_str), Some("# from here on, rules and last routes may be deleted"));
+    assert_eq!(undoes.last().map(String::as_str), Some("underpass unlock wg0"));
+}
+
+#[test]
+fn a_kill_switch_from_before_stays_when_up_fails() {
+    let lock = Lock { interface: "wg0".into(), mark: 7, stays: true, ..Lock::default() };
+    let facts = Facts { guard: Some(lock), table: 7, ..facts() };
+    let plan = Plan::up("wg0", &config("", &["AllowedIPs = 10.0.0.0/8"]), &facts);
+    assert_eq!((plan.mark, shown(&plan).1), (7, vec!["# delete the interface, which ends the tunnel".into()]));
 }
 
 #[test]

@@ -104,6 +104,11 @@ fn interface() {
         ("Table = 4294967296", &["2:9: error: Table in [Interface]: expected `auto`, `off`, a number or the name of a table"]),
         // 25
         ("SaveConfig = yes", &["2:14: error: SaveConfig in [Interface]: expected `true` or `false`"]),
+        ("KillSwitch = yes", &["2:14: error: KillSwitch in [Interface]: expected `on`, `off` or `lan`"]),
+        ("ExcludeUser = a b", &["2:15: error: ExcludeUser in [Interface]: neither the name nor the number of a user"]),
+        ("OnlyCgroup = a/../b", &["2:14: error: OnlyCgroup in [Interface]: not the path of a control group"]),
+        ("OnlyUser = ,", &["2:12: error: OnlyUser in [Interface]: has no value"]),
+        ("ExcludeUser = a\nOnlyCgroup = b", &["3:14: error: [Interface]: programs are either kept out or let in alone; the other list is on line 2"]),
         ("SaveConfig =", &["2:13: error: SaveConfig in [Interface]: has no value"]),
         ("IncludedApplications = a\nExcludedApplications = b", &["3:24: error: ExcludedApplications in [Interface]: applications are either included or excluded; the other list is on line 2"]),
         ("ExcludedApplications = b\nIncludedApplications = a", &["3:24: error: IncludedApplications in [Interface]: applications are either included or excluded; the other list is on line 2"]),

@@ -120,6 +120,11 @@ fn interface() {
         ("PostUp = iptables -A x -m comment --comment \"a#b\" # on", "PostUp = iptables -A x -m comment --comment \"a#b\" # on\n", &[]),
         ("PostUp = a\nPreUp = b\nPostUp = c\nPostDown = d\nPreDown = e=f", "PreUp = b\nPostUp = a\nPostUp = c\nPreDown = e=f\nPostDown = d\n", &[]),
         ("PostUp =", "", &["3:9: warning: PostUp in [Interface]: has no value, ignored"]),
+        ("KillSwitch = ON", "KillSwitch = on\n", &["3:14: warning: KillSwitch in [Interface]: only on Linux: nothing here carries it out"]),
+        ("ExcludeUser = alice, 1000\nExcludeCgroup = system.slice/a.service", "ExcludeUser = alice, 1000\nExcludeCgroup = system.slice/a.service\n", &[
+            "3:15: warning: ExcludeUser in [Interface]: only on Linux: nothing here carries it out",
+            "4:17: warning: ExcludeCgroup in [Interface]: only on Linux: nothing here carries it out",
+        ]),
         ("IncludedApplications = org.a, org.b\nIncludedApplications = org.c", "IncludedApplications = org.a, org.b, org.c\n", &[]),
         ("ExcludedApplications = C:\\Program Files\\a.exe", "ExcludedApplications = C:\\Program Files\\a.exe\n", &[]),
         // 35

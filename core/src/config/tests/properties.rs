@@ -1,6 +1,8 @@
 //! What holds for every text and every configuration.
 use super::{SETTINGS, with_keys};
-use crate::config::{AmneziaSetting, Endpoint, NewPeer, Parsed, QuickConfig, Severity, Table};
+use crate::config::{
+    AmneziaSetting, Endpoint, KillSwitch, LinuxSettings, NewPeer, Parsed, QuickConfig, Severity, Table,
+};
 use crate::config::{parse, parse_with, settings, write};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -62,11 +64,26 @@ fn command() -> impl Strategy<Value = String> {
 }
 
 prop_compose! {
+    fn linux()(
+        kill_switch in of(prop::sample::select(&[KillSwitch::Off, KillSwitch::On, KillSwitch::Lan][..])),
+        users in vec("[a-z_][a-z0-9_.-]{0,8}|[0-9]{1,5}", 0..3), cgroups in vec("[a-z.]{3,9}(/[a-z.]{3,9})?", 0..3),
+        out in any::<bool>(),
+    ) -> LinuxSettings {
+        let settings = LinuxSettings { kill_switch, ..LinuxSettings::default() };
+        if out {
+            LinuxSettings { exclude_users: users, exclude_cgroups: cgroups, ..settings }
+        } else {
+            LinuxSettings { only_users: users, only_cgroups: cgroups, ..settings }
+        }
+    }
+}
+
+prop_compose! {
     fn around()(
         addresses in vec(network(), 0..3), dns in vec(address(), 0..3), search_domains in vec("~?[a-z]{1,9}", 0..3),
         mtu in of(68..=u16::MAX), listen_port in of(any::<u16>()), fwmark in of(any::<u32>()), table in table(),
         commands in vec(vec(command(), 0..3), 4), save_config in any::<bool>(), applications in vec("[a-z.]{1,9}", 0..3),
-        included in any::<bool>(), amnezia in btree_map("Jc|S1|I5|HeaderProtectionKey", "[!-\"$-~]{1,9}", 0..3),
+        included in any::<bool>(), amnezia in btree_map("Jc|S1|I5|HeaderProtectionKey", "[!-\"$-~]{1,9}", 0..3), linux in linux(),
     ) -> QuickConfig {
         let [pre_up, post_up, pre_down, post_down] = <[_; 4]>::try_from(commands).unwrap();
         let setting = |(key, value): (String, String)| AmneziaSetting {
@@ -76,7 +93,7 @@ prop_compose! {
             if included { (applications, Default::default()) } else { (Default::default(), applications) };
         QuickConfig {
             tunnel: Default::default(), addresses, dns, search_domains, mtu, listen_port, fwmark, table, pre_up, post_up,
-            pre_down, post_down, save_config, included_applications, excluded_applications,
+            pre_down, post_down, save_config, linux, included_applications, excluded_applications,
             amnezia: amnezia.into_iter().map(setting).collect(),
         }
     }

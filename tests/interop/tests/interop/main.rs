@@ -7,6 +7,7 @@ mod dissect;
 mod hub;
 mod keepalive;
 mod kernel;
+mod leaks;
 mod lifecycle;
 mod matrix;
 mod mtu;
