@@ -10,6 +10,7 @@ use crate::confine::{close_inherited, confine};
 use crate::control::socket;
 use crate::engine::EngineConfig;
 use crate::guard;
+use crate::guard::heal::Belongings;
 use crate::notify;
 use crate::quick::file::read_all;
 use anyhow::{anyhow, bail};
@@ -124,7 +125,7 @@ pub(super) fn own_program() -> PathBuf {
 fn run_in_foreground(name: &str, environment: &Environment) -> Outcome {
     let signals = signals::heard();
     let log = give_up_and_log(environment, Environment::start_log)?;
-    let outcome = serve::serve(environment.apply(EngineConfig::new(name)), &signals, |_| {
+    let outcome = serve::serve(environment.apply(EngineConfig::new(name)), Belongings::default(), &signals, |_| {
         notify::ready();
         Ok(())
     });
@@ -139,10 +140,11 @@ fn run_in_background(name: &str, configured: bool, environment: &Environment) ->
     let mut is_ready = false;
     let mut log = None;
     let outcome = detach().and_then(|null| {
-        let config = if configured { read_config(name)? } else { EngineConfig::new(name) };
+        let (config, belongings) =
+            if configured { read_config(name)? } else { (EngineConfig::new(name), Belongings::default()) };
         log = give_up_and_log(environment, Environment::start_log_in_background)?;
         // It has left the terminal, and with it what was ignored there.
-        serve::serve(environment.apply(config), &signals::ALL, |name| {
+        serve::serve(environment.apply(config), belongings, &signals::ALL, |name| {
             is_ready = true;
             notify::main_process();
             report_ready(name, &null, environment.keep_stderr)
@@ -189,21 +191,20 @@ pub(super) fn open_null() -> anyhow::Result<File> {
     OpenOptions::new().read(true).write(true).open(NULL).map_err(|error| anyhow!("cannot open {NULL}: {error}"))
 }
 
-fn read_config(name: &str) -> anyhow::Result<EngineConfig> {
+fn read_config(name: &str) -> anyhow::Result<(EngineConfig, Belongings)> {
     let text = read_all(io::stdin().lock(), 64 * 1024)?;
     let config = parse(&text).config.ok_or_else(|| anyhow!("the configuration that was handed on is not valid"))?;
-    if let Err(error) = guard::heal::start(name, &config) {
-        tracing::warn!("routes will not come back when the interface is set down: {error}");
-    }
+    let belongings = Belongings::new(name, &config);
     let defaults = EngineConfig::new(name);
-    Ok(EngineConfig {
+    let config = EngineConfig {
         mtu: config.mtu.unwrap_or(defaults.mtu),
         listen_port: config.listen_port.unwrap_or(0),
         fwmark: config.fwmark.unwrap_or(0),
         tunnel: config.tunnel,
         names: guard::names::of(name),
         ..defaults
-    })
+    };
+    Ok((config, belongings))
 }
 
 /// Says that all is ready, and lets go of the standard streams.

@@ -3,6 +3,7 @@ use super::floor::Floor;
 use crate::control::device::EngineDevice;
 use crate::control::{ControlServer, ControlSocket, Over, socket};
 use crate::engine::{Ended, Engine, EngineConfig, journal};
+use crate::guard::heal::{self, Belongings};
 use crate::notify;
 use crate::watched::{self, Died};
 use anyhow::{anyhow, bail};
@@ -29,13 +30,14 @@ enum End {
     Deaf,
 }
 
-/// Starts a tunnel, calls `ready` with the name of its interface, and serves it until it ends: by one of `signals`, by the
+/// Starts a tunnel, whose interface gets `belongings` back when it was set down and up, calls `ready` with the name of its interface, and serves it until it ends: by one of `signals`, by the
 /// removal of its socket or its interface. Nothing is left behind.
 ///
 /// # Errors
 /// It cannot start, or broke down.
 pub fn serve(
     mut config: EngineConfig,
+    belongings: Belongings,
     signals: &[i32],
     ready: impl FnOnce(&str) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -47,6 +49,10 @@ pub fn serve(
         config.tunnel.timestamp_floor = floor.load();
     }
     let engine = Arc::new(Engine::start(config)?);
+    let died = ends.clone();
+    if let Err(error) = heal::start(engine.name(), belongings, move |outcome| tell_of_death(&died, outcome)) {
+        tracing::warn!("routes will not come back when the interface is set down: {error}");
+    }
     let died = ends.clone();
     journal::keep(&engine, move |outcome| tell_of_death(&died, outcome))
         .map_err(|error| anyhow!("cannot keep a log: {error}"))?;

@@ -5,6 +5,7 @@
 use super::rtnetlink::Kernel;
 use crate::quick::firewall::Program;
 use crate::quick::{Facts, Plan, Step};
+use crate::watched::{self, Died};
 use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::libc;
@@ -13,7 +14,6 @@ use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProto
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::thread;
 use underpass_core::config::QuickConfig;
 use underpass_core::limits::DEFAULT_MTU;
 
@@ -24,17 +24,21 @@ const TABLE_NAMES: [&str; 2] = ["/etc/iproute2/rt_tables", "/usr/share/iproute2/
 
 /// What an interface has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Belongings {
+pub struct Belongings {
     addresses: Vec<IpNet>,
     routes: Vec<(IpNet, u32)>,
 }
 
-/// Heals the interface `name`, which `config` was brought up as, as long as this process lives.
+/// Gives the interface `name` back what belongs to it, as long as this process lives; `over` is told how the thread for that
+/// ended.
 ///
 /// # Errors
 /// There is no descriptor or thread left.
-pub fn start(name: &str, config: &QuickConfig) -> io::Result<()> {
-    let belongings = Belongings::of(name, config, |path| fs::read_to_string(path).unwrap_or_default());
+pub fn start(
+    name: &str,
+    belongings: Belongings,
+    over: impl FnOnce(Result<(), Died>) + Send + 'static,
+) -> io::Result<()> {
     if belongings == Belongings::default() {
         return Ok(());
     }
@@ -42,7 +46,7 @@ pub fn start(name: &str, config: &QuickConfig) -> io::Result<()> {
     bind(links.as_raw_fd(), &NetlinkAddr::new(0, libc::RTMGRP_LINK as u32))?;
     let kernel = Kernel::open()?;
     let name = name.to_owned();
-    thread::Builder::new().name("heal".into()).spawn(move || heal(&name, &belongings, &links, &kernel)).map(drop)
+    watched::start("heal", move || heal(&name, &belongings, &links, &kernel), over).map(drop)
 }
 
 /// Whether the interface is up, as far as is known.
@@ -94,6 +98,12 @@ fn states(mut bytes: &[u8], index: u32) -> Vec<bool> {
 }
 
 impl Belongings {
+    /// What the interface `name` has that `config` is brought up as.
+    #[must_use]
+    pub fn new(name: &str, config: &QuickConfig) -> Self {
+        Self::of(name, config, |path| fs::read_to_string(path).unwrap_or_default())
+    }
+
     fn of(name: &str, config: &QuickConfig, read: impl Fn(&str) -> String) -> Self {
         // What `up` chose beside this is no matter of addresses and routes.
         let facts = Facts {

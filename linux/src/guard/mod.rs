@@ -7,7 +7,7 @@
 //! - A second barrier is a last route in the tunnel's own table ([`lock::barrier`]): it outlives the interface.
 //! - [`keeper`] is a process of its own that puts back what others take away, and holds a table that they cannot take away.
 //! - [`heal`] gives an interface its addresses and routes back when it was set down and up.
-//! - [`names`] resolves endpoints from the outside, by `query`; [`uplink`] knows whom to ask.
+//! - [`names`] resolves endpoints from the outside, by `query`.
 //! - [`split`] are programs that stay outside the tunnel, or that alone use it.
 //! - [`wish`] is who may ask for it, [`steps`] what `up` does for it, [`session`] a warning to those who would lock themselves out.
 mod filter;
@@ -23,19 +23,20 @@ mod rtnetlink;
 pub mod session;
 pub mod split;
 pub mod steps;
-pub mod uplink;
 mod watch;
 pub mod wish;
 
 pub use lock::Lock;
 pub use wish::Wish;
 
+use crate::dns;
 use crate::quick::Family;
 use crate::quick::invocation::Invocation;
 use crate::quick::machine::{find_program, output, run};
 use anyhow::{anyhow, bail};
 use nix::unistd::geteuid;
 use record::Records;
+use std::net::IpAddr;
 use std::path::Path;
 
 /// The lock of `interface`, if it has one.
@@ -139,4 +140,9 @@ fn listing() -> Vec<String> {
 fn families() -> impl Iterator<Item = Family> {
     let is_there = |family: &Family| *family == Family::V4 || Path::new("/proc/sys/net/ipv6").exists();
     Family::ALL.into_iter().filter(is_there)
+}
+
+/// The name servers of the network that the machine is on, without those of the tunnel.
+fn uplink(of_tunnel: &[IpAddr]) -> Vec<IpAddr> {
+    dns::uplink_servers().into_iter().filter(|server| !of_tunnel.contains(server)).collect()
 }

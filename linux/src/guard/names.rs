@@ -4,7 +4,6 @@
 //! the uplink are asked, from a socket with the tunnel's mark. Where none answers, the last address that was right is taken.
 use super::query::{Answer, Kind, answer, question};
 use super::record::Records;
-use super::uplink;
 use crate::engine::Names;
 use socket2::{Domain, Socket, Type};
 use std::fs;
@@ -34,7 +33,7 @@ fn look_up(interface: &str, host: &str, (v4, v6): (bool, bool)) -> Option<IpAddr
     let lock = super::lock_of(interface).ok()??;
     let is_reached = |address: &IpAddr| if address.is_ipv4() { v4 } else { v6 };
     let mut servers = lock.servers.clone();
-    servers.extend(uplink::name_servers(&lock.dns).into_iter().filter(|server| !lock.servers.contains(server)));
+    servers.extend(super::uplink(&lock.dns).into_iter().filter(|server| !lock.servers.contains(server)));
     let mut found = from_hosts(&fs::read_to_string("/etc/hosts").unwrap_or_default(), host);
     if found.is_empty() {
         let at = |server: &IpAddr| SocketAddr::new(*server, PORT);

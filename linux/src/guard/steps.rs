@@ -27,7 +27,7 @@ pub fn wanted(wish: Option<Wish>, interface: &str, config: &QuickConfig) -> anyh
         lock.addresses = before.addresses;
         lock.servers = before.servers;
     }
-    let servers = uplink::name_servers(&config.dns);
+    let servers = uplink(&config.dns);
     if !servers.is_empty() {
         lock.servers = servers;
     }
