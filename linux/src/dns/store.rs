@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// The end of a record's name.
 const SUFFIX: &str = ".json";
 
+/// The end of the name of a record that is being written.
+const HALF: &str = "new";
+
 /// What was told for one interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -67,7 +70,18 @@ impl Store {
         };
         let directory = places.own()[1].clone();
         let lock = lock().map_err(|error| anyhow!("cannot keep records in {}: {error}", directory.display()))?;
-        Ok(Self { directory, _lock: lock })
+        let store = Self { directory, _lock: lock };
+        store.clear_away();
+        Ok(store)
+    }
+
+    /// Removes what one left who was killed while writing.
+    fn clear_away(&self) {
+        for path in fs::read_dir(&self.directory).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if path.extension().is_some_and(|end| end == HALF) {
+                let _ = fs::remove_file(path);
+            }
+        }
     }
 
     /// The record of `interface`. One that makes no sense counts as none.
@@ -90,7 +104,7 @@ impl Store {
 
     pub(super) fn write(&self, record: &Record) -> anyhow::Result<()> {
         let path = self.path(&record.interface);
-        let temporary = path.with_extension("new");
+        let temporary = path.with_extension(HALF);
         let write = || -> io::Result<()> {
             let _ = fs::remove_file(&temporary);
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;

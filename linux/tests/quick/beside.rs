@@ -51,7 +51,8 @@ fn state(premises: &Premises, likely: &str) -> Result<String> {
 /// Without our own record, which wg-quick does not have, and in an order of its own: that of what is dropped says nothing, and
 /// rules carry their places.
 fn without_record(text: &str) -> String {
-    let mut lines: Vec<_> = text.lines().filter(|line| !line.starts_with("state: ")).collect();
+    let mut lines: Vec<_> =
+        text.lines().filter(|line| !line.starts_with("state: ") && !line.starts_with("name servers: ")).collect();
     lines.sort_unstable();
     lines.join("\n")
 }

@@ -80,9 +80,15 @@ impl Premises {
             premises.counted(program, &format!("{} \"$@\"", real(program)?.display()))?;
         }
         let records = premises.path("records");
+        // As resolvconf does: programs ask whom the last record names.
         let keep = format!(
-            "case $1 in -a) cat > {0}/$2;; -d) rm -f {0}/$2;; -l) cat {0}/$2 2>/dev/null;; esac",
-            records.display()
+            "case $1 in\n\
+             -a) cat > {0}/$2; [ -e {1} ] || cp /etc/resolv.conf {1}; cat {0}/$2 > /etc/resolv.conf;;\n\
+             -d) rm -f {0}/$2; [ ! -e {1} ] || cat {1} > /etc/resolv.conf;;\n\
+             -l) cat {0}/$2 2>/dev/null;;\n\
+             esac",
+            records.display(),
+            premises.path("original").display()
         );
         premises.counted("resolvconf", &keep)?;
         premises.prepare()?;
@@ -226,18 +232,27 @@ impl Premises {
         ] {
             let words: Vec<&str> = line.split(' ').collect();
             for line in self.machine.run(words[0], &words[1..])?.lines().filter(|line| !line.starts_with('#')) {
+                // How much came by says nothing.
+                let line = if line.starts_with(':') { line.split(" [").next().unwrap_or(line) } else { line };
                 text.push_str(&format!("{line}\n"));
             }
         }
         // The order of tables says nothing.
-        let ruleset = self.machine.run(&self.nft.to_string_lossy(), &["list", "ruleset"])?;
+        let ruleset = without_counts(&self.machine.run(&self.nft.to_string_lossy(), &["list", "ruleset"])?);
         let mut tables: Vec<&str> = ruleset.split_inclusive("\n}\n").collect();
         tables.sort_unstable();
         text.push_str(&tables.concat());
         let records = self.path("records");
-        for (title, folder) in [("sockets", "/var/run/wireguard"), ("state", "/run/underpass")] {
-            text.push_str(&format!("{title}: {:?}\n", self.machine.inside(|| names(Path::new(folder)))));
+        // The folder of records of name servers, and the file that is locked for changing them, stay.
+        let folders =
+            [("sockets", "/var/run/wireguard"), ("state", "/run/underpass"), ("name servers", "/run/underpass/dns")];
+        for (title, folder) in folders {
+            let mut there = self.machine.inside(|| names(Path::new(folder)));
+            there.retain(|name| !matches!((title, name.as_str()), ("state", "dns") | ("name servers", "lock")));
+            text.push_str(&format!("{title}: {there:?}\n"));
         }
+        let resolv_conf = self.machine.inside(|| fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+        text.push_str(&format!("resolv.conf: {resolv_conf}\n"));
         for name in names(&records) {
             text.push_str(&format!("{name}: {}\n", fs::read_to_string(records.join(&name))?));
         }
@@ -293,6 +308,19 @@ impl Premises {
 pub fn well(finished: &Finished) -> Result<()> {
     ensure!(finished.status.success(), "{finished:?}");
     Ok(())
+}
+
+/// The rules that nft lists, without what they counted.
+fn without_counts(ruleset: &str) -> String {
+    let mut parts = ruleset.split("counter packets ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let rest = rest.strip_prefix(" bytes ").unwrap_or(rest);
+        text.push_str("counter");
+        text.push_str(rest.trim_start_matches(|letter: char| letter.is_ascii_digit()));
+    }
+    text
 }
 
 fn names(folder: &Path) -> Vec<String> {
