@@ -104,12 +104,16 @@ fn a_word_that_is_meant_for_a_command_makes_no_interface() {
 fn a_code_on_the_screen_and_in_a_picture_is_the_configuration() {
     let directory = tempfile::tempdir().expect("temporary directory");
     let file = directory.path().join("my phone.conf");
-    fs::write(&file, CONFIG).expect("writes");
+    let configured = CONFIG.replace("SaveConfig = false\n", "KillSwitch = lan\nOnlyUser = alice\n");
+    fs::write(&file, &configured).expect("writes");
     let picture = directory.path().join("code.png");
     let (file, picture_path) = (file.to_str().expect("text"), picture.to_str().expect("text"));
     let (code, out, err) = run(underpass(&["qr", file, "-o", picture_path]), b"");
     assert_eq!((code, out.as_str()), (0, ""), "{err}");
-    assert!(err.ends_with("not in the code, as no phone takes it: FwMark, Table, PostUp\n"), "{err}");
+    assert!(
+        err.ends_with("not in the code, as no phone takes it: FwMark, Table, PostUp, KillSwitch, OnlyUser\n"),
+        "{err}"
+    );
     assert!(!err.contains("dwdt"), "{err}");
     assert_eq!(fs::metadata(&picture).expect("a picture").permissions().mode() & 0o777, 0o600);
     assert_eq!(run(underpass(&["qr", file, "-o", picture_path]), b"").0, 1, "nothing is overwritten");
@@ -131,7 +135,7 @@ fn a_code_on_the_screen_and_in_a_picture_is_the_configuration() {
     for (number, colour) in ["never", "always"].into_iter().enumerate() {
         let mut command = underpass(&["qr", "-"]);
         command.env("WG_COLOR_MODE", colour);
-        let (code, screen, err) = run(command, CONFIG.as_bytes());
+        let (code, screen, err) = run(command, configured.as_bytes());
         assert_eq!(code, 0, "{err}");
         assert_eq!(parse(&read_screen(&screen, number == 1)).config, Some(expected.clone()), "{colour}");
     }

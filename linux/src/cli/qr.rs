@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
-use underpass_core::config::{QuickConfig, Table, parse, write};
+use underpass_core::config::{KillSwitch, LinuxSettings, QuickConfig, Table, write};
 use zeroize::Zeroizing;
 
 /// Light modules around a code (ISO/IEC 18004 § 9.1).
@@ -26,7 +26,7 @@ const BLACK_ON_WHITE: &str = "\x1b[38;5;16;48;5;231m";
 /// It cannot be read, is wrong, or is too long for a code.
 pub fn run(asked: &Qr) -> Outcome {
     let (name, text) = read(&asked.config)?;
-    let parsed = parse(&text);
+    let parsed = check::parse_here(&text);
     check::report(&name, &text, &parsed);
     let Some(config) = &parsed.config else { bail!("{name}: {}", check::summary(&parsed)) };
     let (config, left_out) = for_phone(config);
@@ -82,6 +82,17 @@ fn for_phone(config: &QuickConfig) -> (QuickConfig, Vec<&'static str>) {
         note(!std::mem::take(hooks).is_empty(), name);
     }
     note(std::mem::take(&mut phone.save_config), "SaveConfig");
+    let LinuxSettings { kill_switch, exclude_users, exclude_cgroups, only_users, only_cgroups } =
+        std::mem::take(&mut phone.linux);
+    note(kill_switch.is_some_and(|switch| switch != KillSwitch::Off), "KillSwitch");
+    for (programs, name) in [
+        (exclude_users, "ExcludeUser"),
+        (exclude_cgroups, "ExcludeCgroup"),
+        (only_users, "OnlyUser"),
+        (only_cgroups, "OnlyCgroup"),
+    ] {
+        note(!programs.is_empty(), name);
+    }
     (phone, left_out)
 }
 

@@ -101,3 +101,32 @@ fn the_doctor_finds_ways_past_the_tunnel() -> Result<()> {
     ensure!(code == 1 && found["rule"] == ("fault".into(), "rules are gone for IPv4".into()), "{found:?}");
     Ok(())
 }
+
+#[test]
+fn a_lock_without_a_tunnel_is_told() -> Result<()> {
+    let scene = Scene::new()?;
+    let path = scene.alice("192.0.2.2:7000", "KillSwitch = on")?;
+    let about = |found: &BTreeMap<String, Verdict>| found.get("lock").cloned();
+    let (_, found) = visit(&scene, &path)?;
+    ensure!(about(&found).is_none() && found["file"].0 == "good", "nothing is locked: {found:?}");
+    let silent = scene.underpass(&["status"])?.success()?;
+    ensure!(silent.is_empty(), "{silent}");
+
+    scene.underpass(&["lock", &path])?.success()?;
+    let (_, found) = visit(&scene, &path)?;
+    let expected = ("warning".into(), "nothing leaves the machine until the tunnel is up".into());
+    ensure!(about(&found) == Some(expected), "{found:?}");
+    let told = scene.underpass(&["status"])?.success()?;
+    ensure!(told.starts_with("the kill switch of wgt0 is on: ") && told.contains("underpass unlock wgt0"), "{told}");
+
+    let _bob = scene.bob()?;
+    scene.underpass(&["up", "--wait", &path])?.success()?;
+    let (_, found) = visit(&scene, &path)?;
+    let expected = ("good".into(), "nothing leaves the machine but through the tunnel".into());
+    ensure!(about(&found) == Some(expected), "{found:?}");
+    scene.underpass(&["unlock", "wgt0"])?.success()?;
+    let (_, found) = visit(&scene, &path)?;
+    let expected = ("warning".into(), "the file asks for the kill switch, and it is not on".into());
+    ensure!(about(&found) == Some(expected), "{found:?}");
+    scene.underpass(&["down", &path])?.success().map(drop)
+}

@@ -2,7 +2,7 @@
 //!
 //! - `subject` is what is looked at: the file, what runs, and the interface;
 //! - `machine` is what every tunnel needs of the machine;
-//! - `own` are the checks of the file, the key, the interface and its name servers;
+//! - `own` are the checks of the file, the key, the interface, its name servers and the kill switch;
 //! - `way` those of routes and rules, and of ways past the tunnel;
 //! - `peers` those of endpoints, handshakes and the path's MTU;
 //! - `report` says it, to people and to programs.
@@ -58,6 +58,7 @@ fn examine(subject: &Subject) -> Examined {
         findings.push(way::routes(subject));
         findings.extend(way::rules(subject));
         findings.push(own::dns(subject));
+        findings.extend(own::lock(subject));
         let endpoints = peers::endpoints(subject);
         findings.extend(peers::names(&endpoints));
         findings.extend(peers::ways(subject, &endpoints));
@@ -65,6 +66,7 @@ fn examine(subject: &Subject) -> Examined {
         findings.extend(peers::mtu(subject, &endpoints));
         findings.push(way::leaks(subject));
     } else {
+        findings.extend(own::lock(subject));
         findings.extend(peers::names(&peers::endpoints(subject)));
     }
     Examined { name: subject.name.clone(), findings }

@@ -1,10 +1,12 @@
-//! The tunnel's own things: its file, its key, its interface, its name servers.
+//! The tunnel's own things: its file, its key, its interface, its name servers, its kill switch.
 use super::Finding;
 use super::subject::{Subject, name_servers};
 use crate::cli::check::summary;
 use crate::cli::host::exists;
+use crate::guard;
 use crate::quick::machine::output;
 use underpass_core::PrivateKey;
+use underpass_core::config::KillSwitch;
 
 /// Where systemd-resolved listens for programs that know nothing of it.
 const RESOLVED: [&str; 2] = ["127.0.0.53", "127.0.0.54"];
@@ -79,7 +81,9 @@ pub(super) fn interface(subject: &Subject) -> Finding {
                     format!("ip address add {missing} dev {name}"),
                 ),
                 (None, 0) => Finding::warning(check, "it is up, and has no address", "Address in [Interface]"),
-                (None, count) => Finding::good(check, format!("up, with {count} addresses")),
+                (None, count) => {
+                    Finding::good(check, format!("up, with {count} address{}", if count == 1 { "" } else { "es" }))
+                }
             }
         }
     }
@@ -114,6 +118,31 @@ pub(super) fn dns(subject: &Subject) -> Finding {
         _ => {
             not_taken(subject, &format!("/etc/resolv.conf has {} in it, and not {}", listed(&servers), listed(&wanted)))
         }
+    }
+}
+
+/// The kill switch, where there is one or the file asks for one.
+pub(super) fn lock(subject: &Subject) -> Option<Finding> {
+    let (check, name) = ("lock", &subject.name);
+    let is_wanted = subject
+        .config()
+        .is_some_and(|config| matches!(config.linux.kill_switch, Some(KillSwitch::On | KillSwitch::Lan)));
+    match guard::lock_of(name) {
+        Err(fault) => Some(Finding::fault(check, fault.to_string(), format!("`underpass lock {name}` writes it anew"))),
+        Ok(Some(_)) if subject.is_up() => {
+            Some(Finding::good(check, "nothing leaves the machine but through the tunnel"))
+        }
+        Ok(Some(_)) => Some(Finding::warning(
+            check,
+            "nothing leaves the machine until the tunnel is up",
+            format!("`underpass up {name}`, or `underpass unlock {name}`"),
+        )),
+        Ok(None) if is_wanted && subject.is_up() => Some(Finding::warning(
+            check,
+            "the file asks for the kill switch, and it is not on",
+            format!("`underpass restart {name}`, or `underpass lock {name}`"),
+        )),
+        Ok(None) => None,
     }
 }
 

@@ -1,4 +1,5 @@
 //! What is looked at: the file of a tunnel, what runs, and the interface.
+use crate::cli::check::parse_here;
 use crate::cli::show::ask;
 use crate::control::socket;
 use crate::control::status::InterfaceStatus;
@@ -10,7 +11,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use std::net::IpAddr;
 use std::path::Path;
-use underpass_core::config::{Parsed, QuickConfig, parse};
+use underpass_core::config::{Parsed, QuickConfig};
 
 /// A tunnel.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Subject {
         let path = Path::new(DIRECTORY).join(format!("{what}.conf"));
         let file = (is_path || path.exists())
             .then(|| ConfigFile::read(what).map_err(|fault| fault.to_string()))
-            .map(|read| read.map(|file| (parse(&file.text), file)).map(|(parsed, file)| (file, parsed)));
+            .map(|read| read.map(|file| (parse_here(&file.text), file)).map(|(parsed, file)| (file, parsed)));
         let name = match &file {
             Some(Ok((file, _))) => file.name.clone(),
             _ => Path::new(what).file_stem().map_or_else(|| what.into(), |stem| stem.to_string_lossy().into_owned()),

@@ -29,7 +29,10 @@ pub(super) fn routes(subject: &Subject) -> Finding {
         (0, _) => {
             Finding::warning(check, "no peer has allowed IPs: nothing goes into the tunnel", "AllowedIPs in [Peer]")
         }
-        (count, 0) => Finding::good(check, format!("{count} networks go into the tunnel")),
+        (count, 0) => Finding::good(
+            check,
+            format!("{count} network{} into the tunnel", if count == 1 { " goes" } else { "s go" }),
+        ),
         _ => Finding::fault(
             check,
             wrong.join("\n"),

@@ -8,6 +8,7 @@ use super::terminal::Paint;
 use super::{Outcome, progress};
 use crate::control::status::{InterfaceStatus, PeerStatus};
 use crate::control::{client, socket};
+use crate::guard::record::Records;
 use anyhow::anyhow;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
@@ -28,16 +29,33 @@ pub fn run(status: &Status) -> Outcome {
         return watch::run(status.interface.as_deref());
     }
     let (tunnels, code) = look(status.interface.as_deref())?;
-    if tunnels.is_empty() {
+    let locked = locked_without(&tunnels, status.interface.as_deref());
+    if tunnels.is_empty() && locked.is_empty() {
         progress(format_args!("no tunnel is up"));
         return Ok(code);
     }
     let stdout = io::stdout();
     let paint = Paint::on(&stdout);
     let mut stdout = stdout.lock();
-    stdout.write_all(table::render(&tunnels, paint).as_bytes())?;
+    if !tunnels.is_empty() {
+        stdout.write_all(table::render(&tunnels, paint).as_bytes())?;
+    }
+    for name in locked {
+        writeln!(
+            stdout,
+            "the kill switch of {name} is on: nothing leaves the machine until `underpass up {name}` or `underpass unlock {name}`"
+        )?;
+    }
     stdout.flush()?;
     Ok(code)
+}
+
+/// The interfaces, or the one called `name`, that have a kill switch and no tunnel. Only root can tell.
+fn locked_without(tunnels: &[Tunnel], name: Option<&str>) -> Vec<String> {
+    let mut locked = Records::find().ok().flatten().and_then(|records| records.interfaces().ok()).unwrap_or_default();
+    locked
+        .retain(|one| name.is_none_or(|name| name == one) && !tunnels.iter().any(|tunnel| tunnel.status.name == *one));
+    locked
 }
 
 /// A tunnel and how it is.
