@@ -64,7 +64,9 @@ boot() {
 }
 boot
 check "systemd: the machine starts, and the tunnel with it" came_to "the tunnel is up"
-check "systemd: the tunnel is the unit's main process, its commands have run, and systemd-resolved knows its name server" came_to "kill"
-check "systemd: a tunnel that was killed comes back" came_to "stop"
-check "systemd: a tunnel that is stopped leaves nothing behind" came_to "done"
+check "systemd: the tunnel is the unit's main process, its commands have run, and systemd-resolved knows its name server" came_to "lock"
+check "systemd: the machine was locked before there was a network" came_to "kill"
+check "systemd: a tunnel that was killed comes back, and the lock stayed" came_to "stop"
+check "systemd: a tunnel that is stopped leaves nothing behind" came_to "unlock"
+check "systemd: a machine is locked without a tunnel, and unlocked" came_to "done"
 conclude

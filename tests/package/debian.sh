@@ -49,7 +49,8 @@ underpass down wg0
 [ "$(readlink /etc/resolv.conf)" = ../run/systemd/resolve/stub-resolv.conf ]
 step "the files of a machine"
 # boot.sh starts it. What nobody reads there takes time to unpack.
-systemctl enable systemd-resolved underpass@wg0
+systemctl enable systemd-resolved underpass@wg0 underpass-lockdown
+printf 'LockAtBoot = wg0\n' >/etc/underpass.conf
 cp /build/underpass/report.service /etc/systemd/system/ && cp /build/underpass/report.sh /usr/local/sbin/ && systemctl enable report
 cp -a /build/underpass/modules/lib/modules /usr/lib/
 ln -sf /usr/lib/systemd/systemd /init
@@ -59,8 +60,8 @@ leave_out=(-path ./none)
 for path in "${unread[@]}"; do leave_out+=(-o -path "$path"); done
 (cd / && find . -xdev \( "${leave_out[@]}" \) -prune -o -print0 |
     /build/underpass/busybox cpio -0 -o -H newc >/build/files.cpio)
-systemctl disable report underpass@wg0
-rm -r /usr/lib/modules /init /etc/systemd/system/report.service
+systemctl disable report underpass@wg0 underpass-lockdown
+rm -r /usr/lib/modules /init /etc/systemd/system/report.service /etc/underpass.conf
 step "apt-get purge"
 apt-get -q purge -y underpass
 [ -e /etc/wireguard/wg0.conf ]

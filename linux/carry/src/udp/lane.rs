@@ -78,14 +78,20 @@ impl AsFd for Lane {
     }
 }
 
+/// Words of classic BPF (linux/filter.h, linux/bpf_common.h), which libc lacks for Android: load a byte from a place, jump if
+/// equal to a constant, return a constant.
+const LOAD_BYTE: u16 = 0x30;
+const JUMP_IF_EQUAL: u16 = 0x15;
+const RETURN: u16 = 0x06;
+
 /// Has the kernel choose: 0, the first socket, for data; 1, the second, for all else.
 fn attach(first: &Socket) -> io::Result<()> {
-    let instruction = |code: u32, jt: u8, jf: u8, k: u32| sock_filter { code: code as u16, jt, jf, k };
+    let instruction = |code, jt: u8, jf: u8, k: u32| sock_filter { code, jt, jf, k };
     let mut program = [
-        instruction(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 0, 0, 0),
-        instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, DATA),
-        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
-        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, 1),
+        instruction(LOAD_BYTE, 0, 0, 0),
+        instruction(JUMP_IF_EQUAL, 0, 1, DATA),
+        instruction(RETURN, 0, 0, 0),
+        instruction(RETURN, 0, 0, 1),
     ];
     let program = sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     Ok(setsockopt(first, AttachReuseportCbpf, &program)?)
