@@ -162,7 +162,7 @@ fn start_keeper(interface: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps the lock of `interface`: what the process does that [`start_keeper`] starts.
+/// Keeps the lock of `interface`: what the process does that `start_keeper` starts.
 ///
 /// # Errors
 /// It cannot be kept.

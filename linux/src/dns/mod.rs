@@ -1,7 +1,7 @@
 //! Name servers: tells the machine's resolvers to ask those of the tunnel, and takes that back.
 //!
 //! Who answers a program that asks for a name differs from machine to machine: systemd-resolved, whatever /etc/resolv.conf
-//! leads to, or both. [`find`] looks which it is. [`Dns`] is what one tunnel wants; it is told to each of them, and what was
+//! leads to, or both. [`find()`] looks which it is. [`Dns`] is what one tunnel wants; it is told to each of them, and what was
 //! told is recorded (`store`) before it is done, so that it can be taken back after a crash too, any number of times.
 //! [`uplink`] reads which servers the machine asks when there is no tunnel.
 pub mod find;

@@ -25,7 +25,7 @@ const KEEPER_SUFFIX: &str = ".keeper";
 /// No record is larger: a million networks take less.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// The folder of records: [`DIRECTORY`], unless the environment names another.
+/// The folder of records: `DIRECTORY`, unless the environment names another.
 #[must_use]
 pub fn directory() -> PathBuf {
     std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map_or_else(|| DIRECTORY.into(), PathBuf::from)

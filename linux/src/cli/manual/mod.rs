@@ -1,7 +1,7 @@
 //! The manual: a page for the command, one for each of its verbs, and one for the configuration.
 //!
-//! What options mean comes from the definition of the command line, what stands beside them from [`reference`]. The examples
-//! ([`examples`]) and the keys of a configuration ([`keys`]) are written here; tests hold that none is missing.
+//! What options mean comes from the definition of the command line, what stands beside them from `reference`. The examples
+//! (`examples`) and the keys of a configuration (`keys`) are written here; tests hold that none is missing.
 mod examples;
 mod keys;
 pub mod troff;
