@@ -374,6 +374,27 @@ fn down_clears_away_what_a_killed_program_left() -> Result<()> {
     scene.is_clean()
 }
 
+/// Without a default route nothing of the firewall is needed, neither to come up nor to go.
+#[test]
+fn a_machine_without_a_firewall_takes_tunnels_down() -> Result<()> {
+    let scene = Scene::new()?;
+    let path = scene.config("")?;
+    let split = fs::read_to_string(&path)?.replace("0.0.0.0/0, ::/0", "10.9.0.0/24");
+    fs::write(&path, split)?;
+    let find = "for p in nft iptables-restore ip6tables-restore; do readlink -f $(command -v $p); done | sort -u";
+    let programs = scene.machine.run("sh", &["-c", find])?;
+    for program in programs.lines() {
+        scene.machine.run("mount", &["--bind", "/dev/null", program])?;
+    }
+    for verb in ["up", "down"] {
+        says(&scene.underpass(&[verb, &path])?, 0, "")?;
+    }
+    for program in programs.lines() {
+        scene.machine.run("umount", &[program])?;
+    }
+    scene.is_clean()
+}
+
 #[test]
 fn name_servers_are_announced_and_withdrawn() -> Result<()> {
     let scene = Scene::new()?;
