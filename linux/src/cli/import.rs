@@ -8,7 +8,6 @@ use std::io::{self, Cursor, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::ExitCode;
-use underpass_core::config::parse;
 use zeroize::Zeroizing;
 
 /// The first bytes of a picture in PNG (PNG § 5.2).
@@ -27,7 +26,7 @@ const MOST_PIXELS: usize = 64 * 1024 * 1024;
 pub fn run(import: &Import) -> Outcome {
     let (shown, bytes) = read(&import.source)?;
     let text = text_of(&bytes).map_err(|fault| anyhow!("{shown}: {fault}"))?;
-    let parsed = parse(&text);
+    let parsed = check::parse_here(&text);
     check::report(&shown, &text, &parsed);
     if parsed.config.is_none() {
         bail!("{shown}: {}", check::summary(&parsed));
