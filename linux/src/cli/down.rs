@@ -80,18 +80,6 @@ pub fn take_down_tunnel(shelf: &Shelf, what: &str, name: &str, another_follows: 
     }
 }
 
-/// Takes the tunnel `name` down by its record, and kills its program, which may hang, without asking it for anything. `false`
-/// when part of that failed.
-///
-/// # Errors
-/// There is no record of it.
-pub fn without_asking(shelf: &Shelf, name: &str) -> anyhow::Result<bool> {
-    match remains::look(shelf, name)? {
-        Standing::Up(kept) | Standing::Remains(kept) => by_record(kept, true, false),
-        _ => bail!("there is no record of interface `{name}`"),
-    }
-}
-
 /// Takes down what `kept` names; when `is_forced`, the tunnel's program is not asked for anything, but killed. `false` when
 /// part of that failed.
 ///

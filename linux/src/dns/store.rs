@@ -2,12 +2,13 @@
 use super::Dns;
 use super::find::Resolver;
 use super::places::Places;
+use crate::quick::shelf::replace;
 use anyhow::anyhow;
 use nix::net::if_::if_nametoindex;
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ use std::path::{Path, PathBuf};
 /// The end of a record's name.
 const SUFFIX: &str = ".json";
 
-/// The end of the name of a record that is being written.
-const HALF: &str = "new";
+/// The end of the name of a record that is being written, by [`replace`].
+const HALF: &str = "tmp";
 
 /// What was told for one interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,15 +105,8 @@ impl Store {
 
     pub(super) fn write(&self, record: &Record) -> anyhow::Result<()> {
         let path = self.path(&record.interface);
-        let temporary = path.with_extension(HALF);
-        let write = || -> io::Result<()> {
-            let _ = fs::remove_file(&temporary);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-            file.write_all(&serde_json::to_vec(record)?)?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)
-        };
-        write().map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
+        replace(&path, &serde_json::to_vec(record)?)
+            .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
     }
 
     pub(super) fn delete(&self, interface: &str) -> anyhow::Result<()> {

@@ -5,11 +5,12 @@
 //! 5.12). Should the keeper be killed, that one goes with it, and the first one stays: only who ends the keeper and flushes the
 //! firewall opens the machine.
 use super::lock::{Lock, barrier};
-use super::record::{Records, directory};
+use super::record::Records;
 use super::watch::Watch;
 use super::{apply, families, listing, nft};
 use crate::quick::invocation::Invocation;
 use crate::quick::machine::{find_program, output, run};
+use crate::quick::shelf::directory;
 use crate::quick::{Family, rules};
 use anyhow::{anyhow, bail};
 use std::fs::{File, TryLockError};

@@ -2,6 +2,7 @@
 //!
 //! The folder is opened once, without following links, and looked at; everything else happens below that descriptor.
 use super::Lock;
+use crate::quick::shelf::directory;
 use anyhow::{Context as _, anyhow, bail};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat, renameat};
@@ -14,22 +15,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
-/// Where records are.
-const DIRECTORY: &str = "/run/underpass";
-/// Names another folder, for tests.
-const VARIABLE: &str = "UNDERPASS_RUN_DIR";
 /// How the name of a record ends.
 const SUFFIX: &str = ".guard";
 /// How the name of the file ends that says who keeps a lock.
 const KEEPER_SUFFIX: &str = ".keeper";
 /// No record is larger: a million networks take less.
 const LARGEST: u64 = 64 * 1024 * 1024;
-
-/// The folder of records: `DIRECTORY`, unless the environment names another.
-#[must_use]
-pub fn directory() -> PathBuf {
-    std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map_or_else(|| DIRECTORY.into(), PathBuf::from)
-}
 
 /// The folder, open.
 #[derive(Debug)]

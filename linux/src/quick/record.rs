@@ -171,9 +171,8 @@ impl Place {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::dns::Resolver;
-    use crate::quick::firewall::Program;
-    use crate::quick::{Facts, Plan};
+    use crate::quick::Plan;
+    use crate::quick::tests::facts;
     use zeroize::Zeroizing;
 
     /// A record of a tunnel with all that leaves something behind.
@@ -183,14 +182,7 @@ pub(crate) mod tests {
                     SaveConfig = true\n[Peer]\nPublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\n\
                     PresharedKey = dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\nAllowedIPs = 0.0.0.0/0, ::/0\n";
         let config = parse(text).config.expect("valid");
-        let facts = Facts {
-            mtu: 1420,
-            table: 51820,
-            firewall: Program::Nft,
-            resolvers: vec![Resolver::Resolvconf { record: "tun.wg0".into() }],
-            guard: None,
-            split: None,
-        };
+        let facts = facts();
         let file = ConfigFile {
             name: name.into(),
             path: format!("/etc/wireguard/{name}.conf").into(),

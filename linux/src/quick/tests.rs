@@ -18,7 +18,8 @@ fn config(interface: &str, peers: &[&str]) -> QuickConfig {
     parsed.config.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics))
 }
 
-fn facts() -> Facts {
+/// A machine with nft and resolvconf.
+pub(super) fn facts() -> Facts {
     Facts {
         mtu: 1420,
         table: 51820,
