@@ -11,6 +11,7 @@ use crate::control::socket;
 use crate::engine::EngineConfig;
 use crate::guard;
 use crate::guard::heal::Belongings;
+use crate::guard::standby::Role;
 use crate::notify;
 use crate::quick::file::read_all;
 use anyhow::{anyhow, bail};
@@ -47,8 +48,11 @@ pub fn run(name: &str, foreground: bool) -> Outcome {
     if env::var_os(BACKGROUND_VARIABLE).is_none() {
         remains::clear_before_start(name)?;
     }
-    match env::var(BACKGROUND_VARIABLE).as_deref() {
-        Ok(super::guard::KEEPER) => super::guard::keep(name),
+    let role = env::var(BACKGROUND_VARIABLE);
+    if let Some(role) = role.as_deref().ok().and_then(Role::told) {
+        return super::guard::keep(name, role);
+    }
+    match role.as_deref() {
         Ok(role) => run_in_background(name, role == CONFIGURED, &environment),
         Err(_) if foreground || environment.foreground => run_in_foreground(name, &environment),
         Err(_) => {

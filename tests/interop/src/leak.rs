@@ -159,6 +159,20 @@ impl Leak {
         crate::eventually(&format!("{name} is gone"), crate::PATIENCE, || Ok(!self.programs(name)?.contains(&found[0])))
     }
 
+    /// Kills all programs on the client that call themselves `name`, none of which sees another one die, and waits until they are
+    /// gone.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn kill_all(&self, name: &str) -> Result<()> {
+        let found = self.programs(name)?;
+        ensure!(!found.is_empty(), "no program is called {name}");
+        for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+            found.iter().try_for_each(|pid| kill(*pid, signal))?;
+        }
+        crate::eventually(&format!("{name} is gone"), crate::PATIENCE, || Ok(self.programs(name)?.is_empty()))
+    }
+
     fn count(&self) -> Result<u64> {
         let said = self.world.run("nft", &["list", "counters", "table", "inet", "leak"])?;
         let number = said.split("packets ").nth(1).and_then(|rest| rest.split_whitespace().next());
