@@ -131,6 +131,13 @@ pub fn open(interface: &str) -> anyhow::Result<()> {
     guard::open(interface)
 }
 
+/// Tells what has changed where the kill switch was `before` and is `after`.
+pub fn tell(before: Option<&Lock>, after: Option<&Lock>) {
+    if let Some(said) = steps::told(before, after) {
+        let _ = writeln!(io::stderr(), "underpass: {said}");
+    }
+}
+
 /// Has the rules and last routes of `interface` put back when they are deleted, or no longer.
 ///
 /// # Errors

@@ -14,13 +14,52 @@ use wish::Wish;
 pub fn wanted(wish: Option<Wish>, interface: &str, config: &QuickConfig) -> anyhow::Result<Option<Lock>> {
     let switch = wish::kill_switch(wish, config)?;
     let before = lock_of(interface)?;
-    if switch == KillSwitch::Off && before.is_none() {
-        return Ok(None);
-    }
     let lan = match (switch, &before) {
+        (KillSwitch::Off, None) => return Ok(None),
         (KillSwitch::Off, Some(before)) => before.lan,
         _ => switch == KillSwitch::Lan,
     };
+    Ok(Some(renewed(before, interface, config, lan)))
+}
+
+/// The lock that `interface`, which is up with `running`, is to have once its file says `config`. What the file says anew counts;
+/// where it says what it said, the lock stays as it is, whoever asked for it.
+///
+/// # Errors
+/// As those of [`wanted`].
+pub fn changed(interface: &str, running: &QuickConfig, config: &QuickConfig) -> anyhow::Result<Option<Lock>> {
+    let before = lock_of(interface)?;
+    let lan = if running.linux.kill_switch == config.linux.kill_switch {
+        before.as_ref().map(|before| before.lan)
+    } else {
+        match wish::kill_switch(None, config)? {
+            KillSwitch::Off => None,
+            switch => Some(switch == KillSwitch::Lan),
+        }
+    };
+    Ok(lan.map(|lan| {
+        // The rules of the tunnel stay under guard.
+        let diverts = before.as_ref().is_some_and(|before| before.diverts);
+        Lock { diverts, ..renewed(before, interface, config, lan) }
+    }))
+}
+
+/// What is to be said when `before` has become `after`.
+#[must_use]
+pub fn told(before: Option<&Lock>, after: Option<&Lock>) -> Option<&'static str> {
+    match (before.map(|lock| lock.lan), after.map(|lock| lock.lan)) {
+        (before, after) if before == after => None,
+        (_, Some(false)) => Some("kill switch on: from here on nothing leaves but through the tunnel"),
+        (_, Some(true)) => {
+            Some("kill switch on: from here on nothing leaves but through the tunnel and to the private local network")
+        }
+        (_, None) => Some("kill switch off: from here on anything may leave outside the tunnel"),
+    }
+}
+
+/// The lock of the tunnel `interface` with `config`, with what is known from the one `before`.
+#[must_use]
+pub fn renewed(before: Option<Lock>, interface: &str, config: &QuickConfig, lan: bool) -> Lock {
     let mut lock = Lock { stays: before.is_some(), ..Lock::new(interface, config, lan) };
     if let Some(before) = before {
         lock.mark = if lock.mark == 0 { before.mark } else { lock.mark };
@@ -31,7 +70,7 @@ pub fn wanted(wish: Option<Wish>, interface: &str, config: &QuickConfig) -> anyh
     if !servers.is_empty() {
         lock.servers = servers;
     }
-    Ok(Some(lock))
+    lock
 }
 
 /// What comes before everything else.
@@ -127,6 +166,7 @@ fn missing(config: &QuickConfig) -> Vec<Family> {
 mod tests {
     use super::*;
     use crate::quick::Plan;
+    use crate::quick::change::Change;
     use crate::quick::firewall::Program;
     use underpass_core::config::parse;
 
@@ -182,6 +222,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_replaced_is_not_removed() {
+        let mut config = config("0.0.0.0/0, ::/0");
+        config.linux.exclude_users = vec!["1000".into()];
+        let plan = |config: &QuickConfig, lan| {
+            let mut facts = facts(true, Split::of("wg0", config, 7).0);
+            facts.guard = facts.guard.map(|lock| Lock { lan, stays: true, ..lock });
+            Plan::up("wg0", config, &facts)
+        };
+        let old = plan(&config, false);
+        config.dns = vec![[10, 9, 0, 53].into()];
+        let change = Change::between(&old.steps, &plan(&config, true));
+        let is_anew = |step: &Step| matches!(step, Step::Lock(_) | Step::Split(_));
+        assert_eq!(change.added.iter().filter(|step| is_anew(step)).count(), 2, "{change:?}");
+        assert_eq!(change.removed, []);
+    }
+
+    #[test]
     fn users_outside_are_routed_as_if_there_were_no_tunnel() {
         let mut config = config("0.0.0.0/0");
         config.linux.exclude_users = vec!["1000".into()];
@@ -192,6 +249,20 @@ mod tests {
         assert!(split_warnings("wg0", &config, &facts).expect("a warning")[0].contains("like all others"));
         config.linux.only_users = std::mem::take(&mut config.linux.exclude_users);
         assert!(split_warnings("wg0", &config, &facts).is_err());
+    }
+
+    #[test]
+    fn a_change_of_the_kill_switch_is_told() {
+        let lock = |lan| Lock { lan, ..Lock::default() };
+        let (strict, lan) = (lock(false), lock(true));
+        let said = |before, after| told(before, after).unwrap_or("nothing").to_owned();
+        assert!(said(None, Some(&strict)).ends_with("but through the tunnel"));
+        assert!(said(Some(&strict), Some(&lan)).ends_with("to the private local network"));
+        assert!(said(Some(&lan), Some(&strict)).ends_with("but through the tunnel"));
+        assert!(said(Some(&lan), None).starts_with("kill switch off"));
+        for same in [None, Some(&strict), Some(&lan)] {
+            assert_eq!(told(same, same), None);
+        }
     }
 
     #[test]

@@ -330,6 +330,8 @@ impl Step {
             (Self::LinkUp { .. }, Self::LinkUp { .. }) => true,
             // What was told before is told anew.
             (Self::Dns(own), Self::Dns(other)) => own.interface == other.interface,
+            (Self::Lock(own), Self::Lock(other)) => own.interface == other.interface,
+            (Self::Split(own), Self::Split(other)) => own.mark == other.mark,
             (Self::Firewall(own), Self::Firewall(other)) => (own.program, own.family) == (other.program, other.family),
             _ => false,
         }

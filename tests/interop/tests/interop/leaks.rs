@@ -2,6 +2,7 @@
 //! while everything goes wrong that can. With the switch nothing leaves in cleartext; without it, the same counter counts.
 mod iptables;
 mod keepers;
+mod reload;
 mod split;
 
 use anyhow::{Context as _, Result, ensure};
