@@ -13,7 +13,7 @@ use crate::guard::{self, keeper, lock_of, steps};
 use crate::quick::facts::free_table;
 use crate::quick::invocation::Invocation;
 use crate::quick::machine::{delete_rules, output, run};
-use crate::quick::{Family, rules};
+use crate::quick::rules;
 use anyhow::{anyhow, bail};
 use nix::unistd::{chdir, setsid};
 use std::io::{self, BufRead, BufReader, Write};
@@ -87,7 +87,7 @@ pub fn unlock(interface: Option<&str>) -> Outcome {
 /// Removes the last routes of a tunnel's table, and the rules that lead to a table in which nothing is left.
 fn remove_barriers(lock: &Lock) -> anyhow::Result<()> {
     let table = lock.table();
-    for family in Family::ALL {
+    for family in guard::families() {
         let routes =
             || output("ip", &[family.option(), "route", "show", "table", &table.to_string()]).unwrap_or_default();
         if routes().contains("unreachable default") {

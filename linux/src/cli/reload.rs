@@ -78,7 +78,7 @@ fn plans(
     let mut facts = Facts::gather(&record.name, config, switch.after.clone())?;
     let mut warnings = guard::steps::split_warnings(&record.name, config, &facts)?;
     if guard::steps::told(switch.before.as_ref(), switch.after.as_ref()).is_some() {
-        warnings.extend(guard::steps::warnings(switch.after.as_ref(), config));
+        warnings.extend(guard::steps::warnings(config, &facts));
     }
     for warning in warnings {
         let _ = writeln!(io::stderr(), "underpass: warning: {warning}");

@@ -158,7 +158,10 @@ impl ResolvConf {
         rename().or_else(|error| {
             let _ = fs::remove_file(&self.temporary);
             match error.kind() {
-                io::ErrorKind::ResourceBusy | io::ErrorKind::ReadOnlyFilesystem => self.overwrite(text),
+                // Its folder may belong to somebody else: outside of a user namespace, root is nobody.
+                io::ErrorKind::ResourceBusy | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                    self.overwrite(text)
+                }
                 _ => Err(error),
             }
         })

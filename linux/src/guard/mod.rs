@@ -144,7 +144,7 @@ fn listing() -> Vec<String> {
 }
 
 /// The families of addresses that this kernel has: IPv6 may be off since boot, and then even its rules and routes are.
-fn families() -> impl Iterator<Item = Family> {
+pub(crate) fn families() -> impl Iterator<Item = Family> {
     let is_there = |family: &Family| *family == Family::V4 || Path::new("/proc/sys/net/ipv6").exists();
     Family::ALL.into_iter().filter(is_there)
 }

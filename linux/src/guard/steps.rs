@@ -98,7 +98,7 @@ pub fn barriers(config: &QuickConfig, facts: &Facts) -> Vec<Step> {
         steps.extend(families().map(|family| Step::InsideRule { family, mark: split.inside(), table }));
         return steps;
     }
-    for family in missing(config) {
+    for family in missing(config, facts.ipv6) {
         steps.push(Step::DivertRule { family, table });
         steps.push(Step::MainRule { family, table });
     }
@@ -136,10 +136,22 @@ pub fn split_warnings(name: &str, config: &QuickConfig, facts: &Facts) -> anyhow
     Split::check(wanted.as_ref(), &missing)
 }
 
-/// What is to be said to whoever brings `config` up with `lock`, or without one.
+/// What is to be said to whoever brings `config` up with these `facts`.
 #[must_use]
-pub fn warnings(lock: Option<&Lock>, config: &QuickConfig) -> Vec<String> {
-    let Some(lock) = lock else {
+pub fn warnings(config: &QuickConfig, facts: &Facts) -> Vec<String> {
+    let mut warnings = kill_switch_warnings(config, facts);
+    let addresses = config.addresses.iter().chain(config.tunnel.peers.iter().flat_map(|peer| &peer.allowed_ips));
+    if !facts.ipv6 && addresses.into_iter().any(|network| Family::of(network) == Family::V6) {
+        let otherwise =
+            if facts.guard.is_some() { "" } else { ", and would not go through it if IPv6 were switched on" };
+        warnings
+            .push(format!("IPv6 is off on this machine: its addresses and networks are not in the tunnel{otherwise}"));
+    }
+    warnings
+}
+
+fn kill_switch_warnings(config: &QuickConfig, facts: &Facts) -> Vec<String> {
+    let Some(lock) = &facts.guard else {
         let word = |family| if family == Family::V4 { ("IPv4", "0.0.0.0/0") } else { ("IPv6", "::/0") };
         let warning = |(family, network)| {
             format!(
@@ -147,18 +159,22 @@ pub fn warnings(lock: Option<&Lock>, config: &QuickConfig) -> Vec<String> {
                  pass outside of it"
             )
         };
-        return missing(config).into_iter().map(word).map(warning).collect();
+        let families = missing(config, true).into_iter().filter(|family| facts.ipv6 || *family == Family::V4);
+        return families.map(word).map(warning).collect();
     };
     super::session::warning(lock).map(str::to_owned).into_iter().collect()
 }
 
-/// The families that a tunnel for everything leaves out.
-fn missing(config: &QuickConfig) -> Vec<Family> {
+/// The families that a tunnel for everything leaves out; IPv6 too where that is off, unless `ipv6`.
+fn missing(config: &QuickConfig, ipv6: bool) -> Vec<Family> {
     if !has_default_route(config) {
         return Vec::new();
     }
     let allowed = || config.tunnel.peers.iter().flat_map(|peer| &peer.allowed_ips);
-    let has = |family| allowed().any(|network| network.prefix_len() == 0 && Family::of(network) == family);
+    let has = |family| {
+        (ipv6 || family == Family::V4)
+            && allowed().any(|network| network.prefix_len() == 0 && Family::of(network) == family)
+    };
     families().filter(|family| !has(*family)).collect()
 }
 
@@ -186,6 +202,7 @@ mod tests {
             resolvers: Vec::new(),
             guard: guard.then(|| Lock { mark: 7, ..Lock::default() }),
             split,
+            ipv6: true,
         }
     }
 
@@ -267,9 +284,28 @@ mod tests {
 
     #[test]
     fn a_family_that_is_left_out_is_told_of() {
-        let warned = |allowed| warnings(None, &config(allowed)).join("");
+        let warned = |allowed| warnings(&config(allowed), &facts(false, None)).join("");
         assert!(warned("0.0.0.0/0").starts_with("IPv6 does not go through the tunnel: add ::/0"));
         assert!(warned("::/0").starts_with("IPv4 does not go through the tunnel: add 0.0.0.0/0"));
         assert_eq!((warned("0.0.0.0/0, ::/0"), warned("10.0.0.0/8")), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn a_machine_without_ipv6_gets_a_tunnel_without() {
+        let config = config("0.0.0.0/0, ::/0, fd00::/8");
+        let of = |guard| {
+            let facts = Facts { ipv6: false, ..facts(guard, None) };
+            (shown(&Plan::up("wg0", &config, &facts).steps), warnings(&config, &facts).join("\n"))
+        };
+        let (steps, said) = of(false);
+        assert!(!steps.iter().any(|step| step.contains("ip -6") || step.contains("::")), "{steps:?}");
+        assert!(said.starts_with("IPv6 is off on this machine") && said.ends_with("switched on"), "{said}");
+        let (steps, said) = of(true);
+        assert!(
+            !steps.iter().any(|step| step.contains("address add fd") || step.contains("route add ::")),
+            "{steps:?}"
+        );
+        assert!(steps.contains(&"ip -6 rule add not fwmark 7 table 7".into()), "it ends at a barrier: {steps:?}");
+        assert!(said.ends_with("are not in the tunnel"), "{said}");
     }
 }
