@@ -1,5 +1,6 @@
 //! The kill switch, judged by a counter on the outer wire: a flood of IPv4, IPv6 and names from the machine and from one behind it
 //! while everything goes wrong that can. With the switch nothing leaves in cleartext; without it, the same counter counts.
+mod down;
 mod iptables;
 mod keepers;
 mod reload;
