@@ -1,7 +1,7 @@
 //! Keeps a kill switch as it is: two processes of their own, which outlive the tunnel's.
 //!
 //! One of them works: it puts the table back when somebody flushes the firewall, and the rules and the last routes when somebody
-//! deletes them. So that nothing leaves meanwhile, it holds a second table with the same rules ([`OwnTable`]), which the kernel
+//! deletes them. So that nothing leaves meanwhile, it holds a second table with the same rules (`own_table`), which the kernel
 //! lets nobody else touch (Linux 5.12). The other one stands by ([`Standby`]): each notices at once when the other is killed, and
 //! the one that is left makes them two again. Only who ends both at a time and flushes the firewall opens the machine.
 //!
