@@ -138,6 +138,14 @@ pub fn tell(before: Option<&Lock>, after: Option<&Lock>) {
     }
 }
 
+/// Has somebody keep the kill switch of `interface`, if it has one that nobody keeps: all who did were killed.
+///
+/// # Errors
+/// What is written down of it cannot be read, or nobody can be started.
+pub fn have_kept(interface: &str) -> anyhow::Result<()> {
+    if lock_of(interface)?.is_some() && !keeper::is_there(interface)? { start_keeper(interface) } else { Ok(()) }
+}
+
 /// Has the rules and last routes of `interface` put back when they are deleted, or no longer.
 ///
 /// # Errors
@@ -202,6 +210,7 @@ pub fn keep(interface: &str, role: Role) -> Outcome {
         let _ = writeln!(io::stdout(), "{READY}");
         let _ = io::stdout().flush();
         let _ = let_go(&null, environment.keep_stderr);
-    })?;
+    })
+    .inspect_err(|fault| tracing::error!("the kill switch of {interface} is kept no longer: {fault}"))?;
     Ok(ExitCode::SUCCESS)
 }

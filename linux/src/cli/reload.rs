@@ -47,6 +47,7 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
     }
     let mut host = ThisMachine::new(&file.name, &file.path)?;
     let all = carry_out(&change, &new, &mut host);
+    super::guard::have_kept(&file.name)?;
     super::guard::tell(switch.before.as_ref(), guard::lock_of(&file.name)?.as_ref());
     finish(&mut kept, &config, &new, all)?;
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -86,6 +86,20 @@ fn is_dismissed(file: &File) -> anyhow::Result<bool> {
     Ok(file.metadata()?.nlink() == 0)
 }
 
+/// Whether somebody keeps the lock of `interface`.
+///
+/// # Errors
+/// It cannot be told.
+pub fn is_there(interface: &str) -> anyhow::Result<bool> {
+    let Some(records) = Records::find()? else { return Ok(false) };
+    let Some(file) = records.keeper_file(interface, false)? else { return Ok(false) };
+    match file.try_lock() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
 /// Tells the keeper of `interface` to end, and waits until it has.
 ///
 /// # Errors

@@ -73,6 +73,9 @@ fn without_keepers_nothing_leaves_and_commands_work() {
         };
         leak.nothing_leaves_while_up(&["up", &leak.file])?;
         killed()?;
+        leak.nothing_leaves("reload", || leak.underpass(&["reload", &leak.file]).map(drop))?;
+        are_two(&leak, None)?;
+        killed()?;
         leak.nothing_leaves("restart", || leak.underpass(&["restart", &leak.file]).map(drop))?;
         are_two(&leak, None)?;
         killed()?;
