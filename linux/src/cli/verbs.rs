@@ -81,6 +81,19 @@ pub fn mistaken(word: &str, foreground: bool, arguments: &[OsString]) -> Option<
     ))
 }
 
+/// What was meant by a command line that is none, as far as its first words tell: what the user reads.
+#[must_use]
+pub fn misplaced(arguments: &[OsString]) -> Option<String> {
+    let word = |place| arguments.get(place).and_then(|word: &OsString| word.to_str());
+    let is_command = |word: &str| Arguments::command().get_subcommands().any(|command| command.get_name() == word);
+    let first = word(1).filter(|word| !word.starts_with('-') && !is_command(word))?;
+    let meant = match word(2) {
+        Some(second) if is_command(second) => format!("underpass {second} {first}"),
+        _ => meant(first)?,
+    };
+    Some(format!("there is no command `{first}`; did you mean `{meant}`?"))
+}
+
 /// The command that `word` is likely to stand for.
 fn meant(word: &str) -> Option<String> {
     let lower = word.to_ascii_lowercase();
@@ -146,6 +159,28 @@ mod tests {
         }
         assert_eq!(mistaken("stop", true, &["underpass".into(), "-f".into(), "stop".into()]), None);
         assert_eq!(mistaken("stop", false, &["underpass".into(), "--".into(), "stop".into()]), None);
+    }
+
+    #[test]
+    fn what_follows_a_mistaken_word_hides_no_hint() {
+        for (line, meant) in [
+            ("start wg0", Some("underpass up")),
+            ("upp wg0", Some("underpass up")),
+            ("UP wg0", Some("underpass up")),
+            ("wg0 up", Some("underpass up wg0")),
+            ("wg0 down --force", Some("underpass down wg0")),
+            ("up wg0 wg1", None),
+            ("-f wg0 wg1", None),
+            ("wg0 wg1", None),
+        ] {
+            let arguments: Vec<OsString> = format!("underpass {line}").split(' ').map(OsString::from).collect();
+            assert!(Arguments::try_parse_from(&arguments).is_err(), "{line}");
+            let said = misplaced(&arguments);
+            assert_eq!(said.is_some(), meant.is_some(), "{line}: {said:?}");
+            if let (Some(said), Some(meant)) = (said, meant) {
+                assert!(said.ends_with(&format!("did you mean `{meant}`?")), "{line}: {said}");
+            }
+        }
     }
 
     /// Each command that is recommended exists.
