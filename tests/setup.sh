@@ -158,6 +158,7 @@ if [ "$level" = test ]; then
     need_wireguard_go
     tests/interop/guest/build.sh "$tools/kernel-guest"
     tests/resolvers.sh "$tools/resolvers"
+    tests/wireguard_tools.sh "$tools/wireguard-tools"
     [ -c /dev/net/tun ] || die "there is no /dev/net/tun: the kernel lacks TUN, or this is a container without it"
 fi
 say "everything for '$level' is there"

@@ -10,7 +10,6 @@ use crate::crypto::PrivateKey;
 use crate::limits::MIN_MTU;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 use zeroize::Zeroizing;
 
 /// IPv6's smallest MTU (RFC 8200 § 5).
@@ -123,10 +122,13 @@ impl InterfaceDraft {
         words(value, found, &mut |word, found| {
             any = true;
             if word.text.contains(':') || value::looks_like_ipv4(word.text) {
-                let address = word.text.parse::<IpAddr>().map_err(|_| Reason::Address);
-                if let Some(address) = found.keep(word.at, address) {
-                    found.push(&mut config.dns, address);
+                let Some((address, zone)) = found.keep(word.at, value::name_server(word.text)) else { return };
+                if let Some(zone) = zone {
+                    found.report(word.at, Reason::LinuxOnly);
+                    let zone = (config.dns.len(), found.copy(zone));
+                    found.push(&mut config.linux.dns_zones, zone);
                 }
+                found.push(&mut config.dns, address);
             } else if found.keep(word.at, value::domain(word.text)).is_some() {
                 let domain = found.copy(word.text);
                 found.push(&mut config.search_domains, domain);
@@ -148,8 +150,7 @@ impl InterfaceDraft {
                 config.tunnel.private_key = found.keep(at, key).filter(|key| !key.is_zero());
             }
             Setting::ListenPort => {
-                let port = value::service(&text).map_or_else(|| value::port(&text, 0), Ok);
-                config.listen_port = found.keep(at, port);
+                config.listen_port = found.keep(at, value::port(&text));
             }
             Setting::FwMark => config.fwmark = found.keep(at, value::fwmark(&text)),
             _ if value::decimal(&text) == Some(0) => {

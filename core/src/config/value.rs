@@ -15,10 +15,10 @@ pub(super) fn number(text: &str, min: u32, max: u32) -> Result<u32, Reason> {
     decimal(text).filter(|n| (min..=max).contains(n)).ok_or(Reason::Number { min, max })
 }
 
-/// As [`number`], for ports.
-pub(super) fn port(text: &str, min: u16) -> Result<u16, Reason> {
-    let wrong = Reason::Number { min: min.into(), max: u16::MAX.into() };
-    decimal(text).and_then(|n| u16::try_from(n).ok()).filter(|n| *n >= min).ok_or(wrong)
+/// As [`number`], for ports. That of an endpoint may be 0, where nobody is reached: `wg` takes it.
+pub(super) fn port(text: &str) -> Result<u16, Reason> {
+    let wrong = Reason::Number { min: 0, max: u16::MAX.into() };
+    decimal(text).and_then(|n| u16::try_from(n).ok()).ok_or(wrong)
 }
 
 /// Whether `text` is `word`, in letters of any case.
@@ -37,7 +37,9 @@ pub(super) fn fwmark(text: &str) -> Result<u32, Reason> {
     if is(text, "off") {
         return Ok(0);
     }
-    hexadecimal(text).unwrap_or_else(|| decimal(text)).ok_or(Reason::FwMark)
+    // `wg` takes no capital X.
+    let is_other = text.starts_with("0X");
+    hexadecimal(text).unwrap_or_else(|| decimal(text)).filter(|_| !is_other).ok_or(Reason::FwMark)
 }
 
 /// Seconds between keepalives, or `off` for 0.
@@ -45,7 +47,7 @@ pub(super) fn keepalive(text: &str) -> Result<u16, Reason> {
     if is(text, "off") {
         return Ok(0);
     }
-    port(text, 0).map_err(|_| Reason::Keepalive)
+    port(text).map_err(|_| Reason::Keepalive)
 }
 
 /// `true` or `false`.
@@ -179,9 +181,22 @@ fn scoped(host: &str, port: u16) -> Option<Made> {
     if let Some(index) = decimal(zone) {
         return Some(Ok(Endpoint::Address(SocketAddrV6::new(address, port, 0, index).into())));
     }
+    is_zone(zone).then(|| named(host, port))
+}
+
+/// Whether this is the name of a zone: that of an interface, or a number.
+fn is_zone(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '[' | ']' | '%' | '/' | '#' | ',' | '=' | ':');
-    let is_name = !zone.is_empty() && zone.len() < 16 && zone.chars().all(fits);
-    is_name.then(|| named(host, port))
+    !text.is_empty() && text.len() < 16 && text.chars().all(fits)
+}
+
+/// The address of a name server, and the zone behind it, if there is one.
+pub(super) fn name_server(text: &str) -> Result<(IpAddr, Option<&str>), Reason> {
+    let (address, zone) = match parted(text, '%') {
+        Some((address, zone)) if address.contains(':') && is_zone(zone) => (address, Some(zone)),
+        _ => (text, None),
+    };
+    address.parse().map(|address| (address, zone)).map_err(|_| Reason::Address)
 }
 
 /// `host:port`, `[IPv6]:port`, and as `wg` takes it too: IPv6 without brackets, for which the second value is true.
@@ -200,7 +215,7 @@ pub(super) fn endpoint(text: &str) -> Result<(Made, bool), Reason> {
         return Err(Reason::Scheme);
     }
     let number = number.filter(|n| !n.is_empty()).ok_or(Reason::MissingPort)?;
-    let port = service(number).map_or_else(|| port(number, 1), Ok)?;
+    let port = port(number)?;
     if host.contains(':') {
         let endpoint = match host.parse::<Ipv6Addr>() {
             Ok(address) => Ok(Endpoint::Address((address, port).into())),
@@ -216,18 +231,6 @@ pub(super) fn endpoint(text: &str) -> Result<(Made, bool), Reason> {
     }
     name(host)?;
     Ok((named(host, port), false))
-}
-
-/// Services by whose names ports of UDP are known (the registry of IANA, RFC 6335), as far as tunnels are put on them.
-#[rustfmt::skip]
-const SERVICES: [(&str, u16); 13] = [
-    ("domain", 53), ("bootps", 67), ("tftp", 69), ("ntp", 123), ("snmp", 161), ("https", 443), ("isakmp", 500),
-    ("syslog", 514), ("openvpn", 1194), ("l2f", 1701), ("ipsec-nat-t", 4500), ("sip", 5060), ("mdns", 5353),
-];
-
-/// The port of the service of this name.
-pub(super) fn service(name: &str) -> Option<u16> {
-    SERVICES.iter().find(|(service, _)| *service == name).map(|(_, port)| *port)
 }
 
 /// Whether only an IPv4 address can be meant.

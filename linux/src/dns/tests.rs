@@ -2,6 +2,7 @@
 use super::resolv_conf::ResolvConf;
 use super::*;
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 
@@ -203,7 +204,7 @@ fn what_was_kept_outlives_a_loss_of_power() {
     let scene = Scene::new();
     dns("wgx", "10.9.0.2").set_at(&scene.places).expect("sets");
     fs::remove_dir_all(scene.places.run.join("underpass")).expect("removes");
-    assert_eq!(uplink::uplink_servers_at(&scene.places), ["192.0.2.53".parse::<IpAddr>().expect("address")]);
+    assert_eq!(uplink::uplink_servers_at(&scene.places), ["192.0.2.53".parse::<std::net::IpAddr>().expect("address")]);
     dns("wgx", "10.9.0.2").unset_at(&scene.places).expect("takes back");
     scene.is_as_before(BEFORE);
 }
@@ -247,10 +248,11 @@ fn a_fault_leaves_nothing_behind() {
 fn others_than_the_tunnels_are_noticed() {
     let scene = Scene::new();
     let file = ResolvConf::new(&scene.places);
-    let servers = ["10.9.0.2".parse().expect("address")];
+    let servers: [Server; 1] = ["10.9.0.2".parse().expect("address")];
     for (text, only) in [
         ("nameserver 10.9.0.2\n", true),
         ("nameserver 127.0.0.1\n", true),
+        ("nameserver 10.9.0.2%eth0\n", true),
         ("nameserver 10.9.0.2\nnameserver 192.0.2.53\n", false),
         ("", false),
         ("# nameserver 10.9.0.2\n", false),

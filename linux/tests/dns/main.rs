@@ -103,6 +103,37 @@ fn a_tunnel_for_part_is_asked_for_its_domains() -> Result<()> {
     Ok(())
 }
 
+/// A link-local server is told with its zone. systemd-resolved takes no other zone than the tunnel's own.
+#[test]
+fn a_server_may_have_a_zone() -> Result<()> {
+    for (kind, zone, is_taken) in [
+        (Kind::Plain, "eth0", true),
+        (Kind::Openresolv, "eth0", true),
+        (Kind::Resolved, "wgt0", true),
+        (Kind::Resolved, "eth0", false),
+    ] {
+        let scene = Scene::new(kind)?;
+        let path = scene.config(&format!(", fe80::7%{zone}"))?;
+        let before = scene.file();
+        let up = scene.underpass(&["up", &path])?;
+        ensure!(up.status.success() == is_taken, "{kind:?}, {zone}: {up:?}");
+        if is_taken {
+            let told = match kind {
+                Kind::Resolved => scene.traveller.run("resolvectl", &["dns", "wgt0"])?,
+                _ => scene.file(),
+            };
+            let server = if kind == Kind::Resolved { "fe80::7".into() } else { format!("nameserver fe80::7%{zone}\n") };
+            ensure!(told.contains(&server), "{kind:?}, {zone}: {told}");
+            scene.answers("example", INSIDE)?;
+            scene.underpass(&["down", &path])?.success()?;
+        }
+        ensure!(scene.file() == before, "{kind:?}, {zone}: it was\n{before}\nand is\n{}", scene.file());
+        scene.answers("example", OUTSIDE)?;
+        scene.is_clean()?;
+    }
+    Ok(())
+}
+
 /// resolvectl(1) under the name `resolvconf` keeps no records and knows no `tun.`, whatever Debian's resolvconf left in /etc.
 #[test]
 fn resolvectl_under_another_name_is_no_resolvconf() -> Result<()> {
