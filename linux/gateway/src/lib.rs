@@ -1,0 +1,15 @@
+//! What a gateway keeps and decides beside its packets. It is a library: the `underpass` command mounts it.
+//!
+//! - [`store`] keeps users, factors, devices, leases and sessions behind one trait; SQLite is the implementation.
+//! - [`password`] checks passwords on threads of its own, by request and answer.
+//!
+//! Nothing here touches a packet, and nothing here may run on the thread that moves packets: every call may wait for a disk.
+#![forbid(unsafe_code)]
+
+pub mod name;
+pub mod password;
+pub mod store;
+pub mod time;
+
+pub use name::{BadName, Name};
+pub use time::Time;
