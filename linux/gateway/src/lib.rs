@@ -2,12 +2,15 @@
 //!
 //! - [`store`] keeps users, factors, devices, leases and sessions behind one trait; SQLite is the implementation.
 //! - [`password`] checks passwords on threads of its own, by request and answer.
+//! - [`settings`] reads the configuration, [`nat`] makes the firewall's rules of it.
 //!
 //! Nothing here touches a packet, and nothing here may run on the thread that moves packets: every call may wait for a disk.
 #![forbid(unsafe_code)]
 
 pub mod name;
+pub mod nat;
 pub mod password;
+pub mod settings;
 pub mod store;
 pub mod time;
 
