@@ -2,10 +2,12 @@
 //!
 //! - [`store`] keeps users, factors, devices, leases and sessions behind one trait; SQLite is the implementation.
 //! - [`password`] checks passwords on threads of its own, by request and answer.
+//! - [`audit`] records who did what, so that nobody can change it unnoticed.
 //!
 //! Nothing here touches a packet, and nothing here may run on the thread that moves packets: every call may wait for a disk.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod name;
 pub mod password;
 pub mod store;
