@@ -3,10 +3,12 @@
 //! - [`store`] keeps users, factors, devices, leases and sessions behind one trait; SQLite is the implementation.
 //! - [`password`] checks passwords on threads of its own, by request and answer.
 //! - [`settings`] reads the configuration, [`nat`] makes the firewall's rules of it.
+//! - [`audit`] records who did what, so that nobody can change it unnoticed.
 //!
 //! Nothing here touches a packet, and nothing here may run on the thread that moves packets: every call may wait for a disk.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod name;
 pub mod nat;
 pub mod password;

@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use underpass_core::UnixTime;
 
 /// Milliseconds since 1970, UTC. Fits a signed 64-bit integer of a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(i64);
 
 impl Time {
@@ -62,6 +61,13 @@ impl fmt::Display for Time {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since_1970 = Duration::from_millis(u64::try_from(self.0).unwrap_or_default());
         humantime::format_rfc3339_millis(UNIX_EPOCH + since_1970).fmt(out)
+    }
+}
+
+/// As text, see `Display`.
+impl serde::Serialize for Time {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(self)
     }
 }
 
