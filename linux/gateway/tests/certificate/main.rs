@@ -8,7 +8,7 @@ use underpass_gateway::Time;
 use underpass_gateway::certificate::{AlternativeName, Authority, BadAuthority, Refused, Scheme, Statement};
 
 const CLIENT: &str = "basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n";
-const NAMES: &str = "subjectAltName=email:alice@example.org,URI:https://example.org/alice,otherName:1.3.6.1.4.1.311.20.2.3;UTF8:alice@corp\n";
+const NAMES: &str = "subjectAltName=email:alice@example.org,URI:urn:example:alice,otherName:1.3.6.1.4.1.311.20.2.3;UTF8:alice@corp\n";
 
 fn authority(pki: &Pki) -> Authority {
     Authority::read(&fs::read(pki.path("ca.pem")).expect("made"), b"").expect("read")
@@ -31,7 +31,7 @@ fn the_certificate_of_a_wireguard_key_names_its_holder() {
     let identity = authority(&pki).verify_key(&leaf, &key, Time::now()).expect("accepted");
     let names = [
         AlternativeName::Email("alice@example.org".into()),
-        AlternativeName::Uri("https://example.org/alice".into()),
+        AlternativeName::Uri("urn:example:alice".into()),
         AlternativeName::Upn("alice@corp".into()),
     ];
     assert_eq!(identity.names, names);
