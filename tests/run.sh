@@ -123,7 +123,7 @@ all() {
     beside elsewhere
     quick
     step core-portable cargo test -p underpass-core --no-default-features --features portable
-    step linux cargo_test_as_root -p underpass-linux -p underpass-carry
+    step linux cargo_test_as_root -p underpass-linux -p underpass-carry -p underpass-gateway
     step budget cargo test -p underpass-budget -- --nocapture
     step fuzz-corpus fuzz/replay.sh
     step c-crate cargo test -p underpass-c --no-fail-fast

@@ -148,7 +148,7 @@ if [ "$level" = test ]; then
     need musl-gcc musl-tools python3 python3 pip3 python3-pip debootstrap debootstrap
     need java default-jdk-headless mvn maven npm npm aapt2 aapt
     need /usr/share/android-framework-res/framework-res.apk android-framework-res
-    need llvm-objcopy llvm unzip unzip
+    need llvm-objcopy llvm unzip unzip openssl openssl
     need aapt aapt zipalign zipalign apksigner apksigner dexdump dexdump
     tests/bindgen.sh --prepare
     tests/swift.sh --prepare

@@ -129,7 +129,7 @@ fn the_declared_rust_is_what_is_needed_and_no_more() {
     let tree = Tree::here();
     let metadata = metadata(tree.root());
     let mut findings = Vec::new();
-    for name in ["underpass-core", "underpass-c", "underpass-linux"] {
+    for name in ["underpass-core", "underpass-c", "underpass-gateway", "underpass-linux"] {
         let (declared, needed) = (declared(&metadata, name), needed(&metadata, name));
         if declared != Some(needed.0) {
             findings.push(format!("{name} declares {declared:?}, and {} needs {}", needed.1, needed.0));
