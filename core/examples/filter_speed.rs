@@ -137,6 +137,7 @@ fn main() {
         filter.footprint().sessions / PEERS as usize
     );
     println!("with them:");
+    yardstick(&mut random);
     time("a packet of an established flow", &mut flows, |passing| {
         now = now + Duration::from_nanos(100);
         assert_eq!(pass(&mut filter, now, black_box(passing)), Ruling::Pass);
@@ -155,6 +156,21 @@ fn main() {
         assert_eq!(pass(&mut filter, now, black_box(passing)), Ruling::Drop(Reason::Denied));
     });
     first_packets(&mut random, wall);
+}
+
+/// What the machine takes to read one place after the other of as much memory as the flows are: a packet needs two such reads at
+/// least, one of the index and one of its flow.
+fn yardstick(random: &mut Seeded) {
+    let mut order: Vec<usize> = (0..100_000).collect();
+    for place in (1..order.len()).rev() {
+        order.swap(place, random.below(place as u32 + 1) as usize);
+    }
+    let mut memory = vec![[0_usize; 16]; order.len()];
+    for pair in order.windows(2) {
+        memory[pair[0]][0] = pair[1];
+    }
+    let mut at = order[0];
+    time("yardstick: one read of memory in random order", &mut order, |_| at = black_box(memory[at][0]));
 }
 
 /// The flows that the first packets began, established; one packet of each, every other one from the server.

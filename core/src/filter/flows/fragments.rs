@@ -93,6 +93,9 @@ impl Fragments {
     /// Forgets the fragments of a peer.
     pub(in crate::filter) fn forget(&mut self, peer: u32) {
         self.0.retain(|first| first.peer != peer && first.name.peers.0 != peer && first.name.peers.1 != peer);
+        if self.0.is_empty() {
+            self.0 = Vec::new();
+        }
     }
 
     /// Bytes on the heap.

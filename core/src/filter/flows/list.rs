@@ -1,11 +1,10 @@
-//! Lists of flows, the oldest first, whose links stand in the flows.
-use super::Flow;
+//! Lists of flows, the oldest first. Their links stand beside the flows, so that packets do not touch them.
 
 /// No flow.
 pub(in crate::filter) const NONE: u32 = u32::MAX;
 
-/// Lists that a flow is in.
-pub(super) const LISTS: usize = 3;
+/// The links of a flow in each of its lists.
+pub(super) type Links = [Link; 3];
 
 /// Which of a flow's links a list goes by.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +26,9 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) const LOOSE: Self = Self { before: NONE, after: NONE };
+    const LOOSE: Self = Self { before: NONE, after: NONE };
+    /// Those of a flow that is in no list.
+    pub(super) const NO_LISTS: Links = [Self::LOOSE; 3];
 }
 
 /// A list: its ends.
@@ -50,13 +51,13 @@ impl List {
     }
 
     /// The flow behind `at` in a list.
-    pub(in crate::filter) fn after(flows: &[Flow], by: By, at: u32) -> Option<u32> {
-        let after = flows.get(at as usize)?.links.get(by as usize)?.after;
+    pub(super) fn after(flows: &[Links], by: By, at: u32) -> Option<u32> {
+        let after = flows.get(at as usize)?.get(by as usize)?.after;
         (after != NONE).then_some(after)
     }
 
     /// Puts a flow at the end.
-    pub(super) fn push(&mut self, flows: &mut [Flow], by: By, at: u32) {
+    pub(super) fn push(&mut self, flows: &mut [Links], by: By, at: u32) {
         if let Some(link) = link(flows, by, at) {
             *link = Link { before: self.last, after: NONE };
         }
@@ -68,7 +69,7 @@ impl List {
     }
 
     /// Takes a flow out.
-    pub(super) fn take(&mut self, flows: &mut [Flow], by: By, at: u32) {
+    pub(super) fn take(&mut self, flows: &mut [Links], by: By, at: u32) {
         let Some(Link { before, after }) = link(flows, by, at).map(|link| core::mem::replace(link, Link::LOOSE)) else {
             return;
         };
@@ -83,6 +84,6 @@ impl List {
     }
 }
 
-fn link(flows: &mut [Flow], by: By, at: u32) -> Option<&mut Link> {
-    flows.get_mut(at as usize)?.links.get_mut(by as usize)
+fn link(flows: &mut [Links], by: By, at: u32) -> Option<&mut Link> {
+    flows.get_mut(at as usize)?.get_mut(by as usize)
 }

@@ -12,7 +12,7 @@ use crate::time::Instant;
 use alloc::vec::Vec;
 use hashbrown::HashTable;
 use key::{Key, Tuple};
-use list::{By, LISTS, Link, List, NONE};
+use list::{By, Link, Links, List, NONE};
 use state::{CLASSES, State};
 
 /// Flows that are looked at for the one that gives way.
@@ -40,25 +40,11 @@ impl Traffic {
     }
 }
 
-/// A flow.
+/// A flow. What is looked at for each packet fills two lines of the cache that are fetched together.
 #[derive(Clone, Debug)]
+#[repr(C, align(128))]
 pub(super) struct Flow {
     key: Key,
-    /// When the last packet passed.
-    pub used: Instant,
-    /// When the first packet passed.
-    pub began: Instant,
-    /// What who began has sent, and what came back.
-    pub traffic: [Traffic; 2],
-    links: [Link; LISTS],
-    /// The place of the rule in the list of its owner's session.
-    pub rule: u32,
-    /// The session's generation of rules in which that was found.
-    pub generation: u32,
-    /// The peer by whose rules it passes.
-    pub owner: u32,
-    /// Tells it from others that had the same place before.
-    pub number: u32,
     pub state: State,
     /// Whether the lower end of its key began.
     low_began: bool,
@@ -66,6 +52,20 @@ pub(super) struct Flow {
     pub has_guest: bool,
     /// Whether its start was told, and so will its end be.
     pub is_told: bool,
+    /// The peer by whose rules it passes.
+    pub owner: u32,
+    /// The session's generation of rules in which that was found.
+    pub generation: u32,
+    /// The place of the rule in the list of its owner's session.
+    pub rule: u32,
+    /// When the last packet passed.
+    pub used: Instant,
+    /// What who began has sent, and what came back.
+    pub traffic: [Traffic; 2],
+    /// When the first packet passed.
+    pub began: Instant,
+    /// Tells it from others that had the same place before.
+    pub number: u32,
 }
 
 impl Flow {
@@ -128,6 +128,8 @@ pub(super) struct Flows {
     secret: (u64, u64),
     index: HashTable<Place>,
     slab: Vec<Flow>,
+    /// The links of the flow at the same place.
+    links: Vec<Links>,
     /// The first free place; each names the next by its link.
     free: u32,
     classes: [List; CLASSES],
@@ -143,6 +145,7 @@ impl Flows {
             secret,
             index: HashTable::new(),
             slab: Vec::new(),
+            links: Vec::new(),
             free: NONE,
             classes: Default::default(),
             hand: 0,
@@ -181,6 +184,7 @@ impl Flows {
         memory::make_room(&mut self.index, 1, &|place| spread(place.hash))?;
         if self.free == NONE {
             self.slab.try_reserve(1)?;
+            self.links.try_reserve(1)?;
         }
         Ok(())
     }
@@ -194,7 +198,6 @@ impl Flows {
             used: now,
             began: now,
             traffic: Default::default(),
-            links: [Link::LOOSE; LISTS],
             rule: NONE,
             generation: 0,
             owner: owner.0,
@@ -212,6 +215,7 @@ impl Flows {
             }
             None => {
                 self.slab.push(flow);
+                self.links.push(Link::NO_LISTS);
                 self.slab.len().saturating_sub(1) as u32
             }
         };
@@ -227,7 +231,7 @@ impl Flows {
     pub(super) fn add_guest(&mut self, at: u32, guest: &mut Share) {
         if let Some(flow) = self.at_mut(at) {
             flow.has_guest = true;
-            guest.guests.push(&mut self.slab, By::Guest, at);
+            guest.guests.push(&mut self.links, By::Guest, at);
         }
     }
 
@@ -238,7 +242,7 @@ impl Flows {
 
     /// Takes a flow from the list of its guest.
     pub(super) fn take_guest(&mut self, at: u32, guest: &mut Share) {
-        guest.guests.take(&mut self.slab, By::Guest, at);
+        guest.guests.take(&mut self.links, By::Guest, at);
     }
 
     /// Takes a flow out.
@@ -256,7 +260,7 @@ impl Flows {
             self.free = at;
         }
         if self.index.is_empty() {
-            (self.index, self.slab, self.free) = (HashTable::new(), Vec::new(), NONE);
+            (self.index, self.slab, self.links, self.free) = (HashTable::new(), Vec::new(), Vec::new(), NONE);
         }
         Some(flow)
     }
@@ -299,12 +303,14 @@ impl Flows {
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.slab.capacity().saturating_mul(size_of::<Flow>()).saturating_add(self.index.allocation_size())
+        let flows = self.slab.capacity().saturating_mul(size_of::<Flow>());
+        let links = self.links.capacity().saturating_mul(size_of::<Links>());
+        flows.saturating_add(links).saturating_add(self.index.allocation_size())
     }
 
     /// The first few flows of the list that begins with `list`.
     fn candidates(&self, list: u32, by: By) -> impl Iterator<Item = (u32, &Flow)> {
-        let line = core::iter::successors(Some(list), move |at| List::after(&self.slab, by, *at));
+        let line = core::iter::successors(Some(list), move |at| List::after(&self.links, by, *at));
         line.take(CANDIDATES).filter_map(|at| Some((at, self.at(at)?)))
     }
 
@@ -317,16 +323,16 @@ impl Flows {
     fn enlist(&mut self, at: u32, owner: &mut Share) {
         let Some(class) = self.at(at).map(|flow| flow.state.class()) else { return };
         if let (Some(all), Some(own)) = (self.classes.get_mut(class), owner.classes.get_mut(class)) {
-            all.push(&mut self.slab, By::Class, at);
-            own.push(&mut self.slab, By::Owner, at);
+            all.push(&mut self.links, By::Class, at);
+            own.push(&mut self.links, By::Owner, at);
         }
     }
 
     fn delist(&mut self, at: u32, owner: &mut Share) {
         let Some(class) = self.at(at).map(|flow| flow.state.class()) else { return };
         if let (Some(all), Some(own)) = (self.classes.get_mut(class), owner.classes.get_mut(class)) {
-            all.take(&mut self.slab, By::Class, at);
-            own.take(&mut self.slab, By::Owner, at);
+            all.take(&mut self.links, By::Class, at);
+            own.take(&mut self.links, By::Owner, at);
         }
     }
 }
@@ -339,3 +345,6 @@ fn first((at, _): (u32, &Flow)) -> u32 {
 const fn spread(hash: u32) -> u64 {
     (hash as u64).wrapping_mul(GOLDEN)
 }
+
+// Two lines of the cache.
+const _: () = assert!(size_of::<Flow>() == 128);
