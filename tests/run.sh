@@ -101,7 +101,7 @@ quick() {
     step fmt cargo fmt --all --check
     step clippy cargo clippy --workspace --all-targets -- -D warnings
     step clippy-no-os cargo clippy -p underpass-c --lib --no-default-features --features portable,provoke --config 'profile.dev.panic="abort"' -- -D warnings
-    step core cargo test -p underpass-core
+    step core cargo test -p underpass-core --features filter
     step sim-house cargo test -p underpass-sim -p underpass-house --no-fail-fast
 }
 

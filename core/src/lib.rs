@@ -86,6 +86,8 @@ pub mod packet;
 mod wire;
 
 mod cookie;
+#[cfg(feature = "filter")]
+pub mod filter;
 mod noise;
 mod route;
 mod session;

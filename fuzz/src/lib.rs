@@ -5,6 +5,7 @@
 mod c_api;
 mod config;
 mod datagram;
+mod filter;
 pub mod mutate;
 mod packet;
 pub mod pair;
@@ -15,6 +16,7 @@ mod wire;
 pub use c_api::c_api;
 pub use config::config;
 pub use datagram::datagram;
+pub use filter::filter;
 pub use packet::packet;
 pub use tunnel_ops::tunnel_ops;
 pub use uapi::uapi;
@@ -28,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     ("c_api", c_api),
     ("config", config),
     ("datagram", datagram),
+    ("filter", filter),
     ("packet", packet),
     ("tunnel_ops", tunnel_ops),
     ("uapi", uapi),

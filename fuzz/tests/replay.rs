@@ -80,6 +80,11 @@ fn datagram_survives_mutations() {
 }
 
 #[test]
+fn filter_survives_mutations() {
+    survive("filter", 20_000);
+}
+
+#[test]
 fn packet_survives_mutations() {
     survive("packet", 20_000);
 }
