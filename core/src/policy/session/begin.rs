@@ -66,7 +66,7 @@ impl Shared {
                 self.drop_login(peer);
                 self.say(peer, answer);
             }
-            Stage::Client { kind, .. }
+            Stage::Client { kind }
                 if login.challenge == challenge && credential.factor() == kind && credential.fits() =>
             {
                 match Held::copy(credential) {
@@ -81,6 +81,9 @@ impl Shared {
             }
             stage => {
                 login.stage = stage;
+                if login.awaits_web() && login.challenge != challenge {
+                    return self.ask_client(peer);
+                }
                 self.say(peer, Answer::Wait { login: id, after: POLL });
             }
         }

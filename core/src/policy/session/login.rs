@@ -99,8 +99,8 @@ pub(super) enum Work {
 /// Whose turn it is.
 #[derive(Debug)]
 pub(super) enum Stage {
-    /// The client's, to show this. The prompt and whether what he enters may be shown, for text.
-    Client { kind: Factor, text: Option<(SecretText, bool)> },
+    /// The client's, to show this.
+    Client { kind: Factor },
     /// The host's: with the request until it is polled, and what it is for.
     Host { number: u64, until: Instant, work: Work, request: Option<Request> },
     /// Nobody's: this is the outcome, which the client has not asked for yet.
@@ -140,6 +140,8 @@ pub(super) struct Login {
     pub(super) text_state: Option<Vec<u8>>,
     /// The number of the challenge that is asked.
     pub(super) challenge: u32,
+    /// What is shown to the user with it, and whether what he enters may be shown.
+    pub(super) prompt: Option<(SecretText, bool)>,
     pub(super) stage: Stage,
     /// When the client's time is over.
     pub(super) ends: Instant,
@@ -160,6 +162,7 @@ impl Login {
             text_rounds: 0,
             text_state: None,
             challenge: 0,
+            prompt: None,
             stage: Stage::Between,
             ends,
         }

@@ -98,22 +98,14 @@ impl Shared {
         let Some(login) = peer.login.as_mut() else { return };
         self.refund(login);
         login.challenge = login.challenge.saturating_add(1);
+        login.prompt = Some((prompt, true));
         login.ends = now + expires;
         self.ask(login, Work::Identity(Factor::Web), Request::AwaitWeb { handle });
         if let Stage::Host { until, .. } = &mut login.stage {
             *until = now + expires;
         }
-        let challenge = Challenge {
-            login: login.id,
-            id: login.challenge,
-            kind: Factor::Web,
-            prompt: Some(prompt),
-            echo: true,
-            digits: None,
-            expires,
-        };
         if peer.client_waits {
-            self.say(peer, Answer::Challenge(challenge));
+            self.ask_client(peer);
         }
     }
 
@@ -124,7 +116,8 @@ impl Shared {
         self.refund(login);
         login.challenge = login.challenge.saturating_add(1);
         login.ends = ends;
-        login.stage = Stage::Client { kind, text };
+        login.prompt = text;
+        login.stage = Stage::Client { kind };
         if peer.client_waits {
             self.ask_client(peer);
         }
@@ -133,18 +126,21 @@ impl Shared {
     /// Says which challenge is asked.
     pub(super) fn ask_client(&mut self, peer: &mut Peer) {
         let Some(login) = peer.login.as_ref() else { return };
-        let Stage::Client { kind, text } = &login.stage else { return };
-        let (prompt, echo) = match text {
-            Some((prompt, echo)) => (SecretText::copy(prompt.as_str()).ok(), *echo),
-            None => (None, false),
+        let kind = match &login.stage {
+            Stage::Client { kind } => *kind,
+            _ if login.awaits_web() => Factor::Web,
+            _ => return,
         };
+        let prompt = login.prompt.as_ref().map(|(prompt, _)| SecretText::copy(prompt.as_str()));
+        let Ok(prompt) = prompt.transpose() else { return self.give_up(peer, FactEvent::Unavailable) };
+        let echo = login.prompt.as_ref().is_some_and(|(_, echo)| *echo);
         let challenge = Challenge {
             login: login.id,
             id: login.challenge,
-            kind: *kind,
+            kind,
             prompt,
             echo,
-            digits: (*kind == Factor::Code).then(|| self.settings.digits.count()),
+            digits: (kind == Factor::Code).then(|| self.settings.digits.count()),
             expires: login.ends.since(self.now()),
         };
         self.say(peer, Answer::Challenge(challenge));

@@ -116,6 +116,9 @@ impl Sessions {
     }
 
     /// A user's rules or groups have changed. His sessions go on under the new ones.
+    ///
+    /// # Errors
+    /// [`SessionError::NoMemory`]: the rules are the new ones, but no groups are known of some of his sessions.
     pub fn change_user(
         &mut self,
         now: Instant,

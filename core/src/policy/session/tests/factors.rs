@@ -232,6 +232,28 @@ fn a_browser_gets_provisional_access_while_it_logs_in() {
 }
 
 #[test]
+fn a_client_that_asked_too_early_is_told_where_to_log_in() {
+    let mut host = Host::new();
+    host.hold = ["web", "browser"].to_vec();
+    assert_eq!(host.start(1, "", Credential::Web), None);
+    let Some(Answer::Wait { login, .. }) = host.start(1, "", Credential::Web) else { panic!("no wait") };
+    host.hold = ["browser"].to_vec();
+    let (id, request) = host.held.pop().expect("it was asked for");
+    let reply = host.work(&request);
+    host.complete(id, reply).expect("it waits");
+    host.drain();
+    assert_eq!(host.answer_of(1), None, "nobody waits for an answer by now");
+    let now = host.now();
+    host.sessions.answer(now, &peer(1), login, 0, Credential::Web).expect("the peer is known");
+    host.drain();
+    let asked = challenge(host.answer_of(1));
+    assert!(asked.prompt.is_some_and(|prompt| prompt.as_str().contains("login.example")));
+    host.sessions.answer(now, &peer(1), login, asked.id, Credential::Web).expect("the peer is known");
+    host.drain();
+    assert!(matches!(host.answer_of(1), Some(Answer::Wait { .. })));
+}
+
+#[test]
 fn provisional_access_ends_with_the_login() {
     for (end, state) in [
         ("time", State::Locked(None)),
