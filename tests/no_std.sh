@@ -33,5 +33,6 @@ fi
 
 say "building the core for $target with Rust $rust_version on $host"
 # No C compiler: whoever asks for one gets this instead.
-CC=/bin/false CARGO_TARGET_DIR=$tools/no_std cargo build "${core[@]}" --target "$target" "${std[@]}"
+# With the rooms of a gateway, which microcontrollers do without, but which need no more than the rest.
+CC=/bin/false CARGO_TARGET_DIR=$tools/no_std cargo build "${core[@]}" --features policy --target "$target" "${std[@]}"
 say "underpass-core builds for $target"

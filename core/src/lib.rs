@@ -99,6 +99,9 @@ mod peer;
 
 pub mod tunnel;
 
+#[cfg(feature = "policy")]
+pub mod policy;
+
 pub mod uapi;
 
 #[doc(hidden)]
