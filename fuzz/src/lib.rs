@@ -4,6 +4,7 @@
 //! libFuzzer programs in `fuzz_targets/` only call them. Each panics when what it was given shows a fault.
 mod c_api;
 mod config;
+mod control;
 mod datagram;
 pub mod mutate;
 mod packet;
@@ -14,6 +15,7 @@ mod wire;
 
 pub use c_api::c_api;
 pub use config::config;
+pub use control::control;
 pub use datagram::datagram;
 pub use packet::packet;
 pub use tunnel_ops::tunnel_ops;
@@ -27,6 +29,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("c_api", c_api),
     ("config", config),
+    ("control", control),
     ("datagram", datagram),
     ("packet", packet),
     ("tunnel_ops", tunnel_ops),

@@ -184,8 +184,9 @@ impl Client {
     }
 
     /// Tells that there is a session with the gateway again, after a pause or for the first time. What is watched is asked for
-    /// anew; the answers are events as if they were pushed.
+    /// anew; the answers are events as if they were pushed. Blocks are small again: the path may be another.
     pub fn session_began(&mut self, now: Instant, rng: &mut dyn Rng) {
+        self.exponent = SMALL_BLOCK;
         for watch in Watch::ALL {
             let watched = self.watched_mut(watch);
             watched.seen = None;

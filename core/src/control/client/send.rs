@@ -60,6 +60,10 @@ impl Client {
     /// Ends the request on its way, and begins the next.
     pub(super) fn fail(&mut self, now: Instant, rng: &mut dyn Rng, failure: Failure) -> Option<Event> {
         let exchange = self.exchange.take()?;
+        if failure == Failure::Unanswered {
+            // The path may carry less than it did.
+            self.exponent = SMALL_BLOCK;
+        }
         let event = match exchange.ask.origin {
             Origin::Host(id) => Some(Event::Failed { id, failure }),
             Origin::Watch(watch) => self.missed(watch),
