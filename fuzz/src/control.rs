@@ -116,7 +116,7 @@ impl Scene {
             _ => Err(Refusal::of(Code::UNAUTHORIZED)),
         };
         // Nobody waits any more for what is older than four minutes.
-        let _ = self.server.answer(self.now, &mut self.rng, id, &answer);
+        let _ = self.server.answer(self.now, &mut self.rng, id, answer.as_ref().map_err(|refusal| *refusal));
     }
 
     fn wait(&mut self, span: Duration) {

@@ -67,7 +67,7 @@ impl<P: Copy + Ord> Server<P> {
         now: Instant,
         rng: &mut dyn Rng,
         id: RequestId,
-        answer: &Result<Reply, Refusal>,
+        answer: Result<&Reply, Refusal>,
     ) -> Result<(), AnswerError> {
         let (_, slot) = *self.asked.iter().find(|(asked, _)| *asked == id).ok_or(AnswerError::Unknown)?;
         let etag = self.new_etag();
@@ -113,7 +113,7 @@ impl<P: Copy + Ord> Server<P> {
 }
 
 /// The body of an answer, if it is one to this request.
-fn body_of(answer: &Result<Reply, Refusal>, exchange: &Exchange) -> Result<Wiped, AnswerError> {
+fn body_of(answer: Result<&Reply, Refusal>, exchange: &Exchange) -> Result<Wiped, AnswerError> {
     match answer {
         Ok(reply) if !reply.answers(exchange.target) => Err(AnswerError::Mismatch),
         Ok(reply) => Ok(reply.encode()?),
@@ -121,7 +121,7 @@ fn body_of(answer: &Result<Reply, Refusal>, exchange: &Exchange) -> Result<Wiped
     }
 }
 
-fn exchange_code(answer: &Result<Reply, Refusal>, success: Code) -> Code {
+fn exchange_code(answer: Result<&Reply, Refusal>, success: Code) -> Code {
     match answer {
         Ok(_) => success,
         Err(refusal) if refusal.code.is_refusal() => refusal.code,
@@ -130,7 +130,7 @@ fn exchange_code(answer: &Result<Reply, Refusal>, success: Code) -> Code {
     }
 }
 
-fn shape_of(answer: &Result<Reply, Refusal>, code: Code, etag: u32, observe: Option<u32>, asked: &Asked) -> Shape {
-    let max_age = answer.as_ref().err().and_then(|refusal| refusal.retry_after);
+fn shape_of(answer: Result<&Reply, Refusal>, code: Code, etag: u32, observe: Option<u32>, asked: &Asked) -> Shape {
+    let max_age = answer.err().and_then(|refusal| refusal.retry_after);
     Shape { code, etag, observe, max_age, exponent: asked.exponent, block1: asked.block1 }
 }

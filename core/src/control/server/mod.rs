@@ -34,7 +34,8 @@ const RETRY_AFTER: u32 = 5;
 /// What the server takes at most, over all peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// Peers of which something is remembered: about 700 bytes each.
+    /// Peers of which something is remembered: half a kilobyte each, for four minutes after a request up to two more, and
+    /// what [`bytes`](Self::bytes) counts.
     pub peers: usize,
     /// Requests that wait for their answers.
     pub requests: usize,

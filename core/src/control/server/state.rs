@@ -88,3 +88,18 @@ impl State {
         self.exchanges.due().min(sending).min(transfer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::exchanges::Exchange;
+    use super::*;
+    use crate::control::exchange::EXCHANGES;
+
+    /// The figures of `ServerLimits::peers`.
+    #[test]
+    fn a_peer_takes_half_a_kilobyte_and_two_more_with_all_its_exchanges() {
+        let (state, exchanges) = (size_of::<State>(), EXCHANGES * size_of::<Exchange>());
+        assert!(state <= 512, "{state} bytes");
+        assert!(exchanges <= 2048, "{exchanges} bytes");
+    }
+}

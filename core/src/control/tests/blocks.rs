@@ -189,7 +189,7 @@ fn blocks_of_an_answer_are_asked_for_in_any_order_until_they_are_forgotten() {
         thing(Code::GET, id, "config", &[(number::BLOCK2, &bits[1..])], &[])
     };
     assert_eq!(gateway.code(PEER, &ask(2, 1)).0, Code::INCOMPLETE, "before there is an answer");
-    gateway.0.answer(gateway.1, &mut Chance::new(1), id, &Ok(config)).expect("memory");
+    gateway.0.answer(gateway.1, &mut Chance::new(1), id, Ok(&config)).expect("memory");
     assert_eq!(gateway.answer(), (Code::CONTENT, Some(Block { number: 0, more: true, exponent: 5 })));
     let last = (body.len() as u32 - 1) / 512;
     for (id, number) in [(3, 5), (4, 1), (5, last), (6, 1)] {

@@ -146,8 +146,8 @@ fn a_flood_of_requests_of_one_peer_is_capped_and_passes() {
 }
 
 fn answer(server: &mut Server<u32>, id: crate::control::RequestId) {
-    let reply = Ok(Reply::Session(Session::of(SessionState::Locked)));
-    server.answer(NOW, &mut Chance::new(2), id, &reply).expect("memory");
+    let reply = Reply::Session(Session::of(SessionState::Locked));
+    server.answer(NOW, &mut Chance::new(2), id, Ok(&reply)).expect("memory");
     assert!(server.poll_transmit().is_some());
 }
 
@@ -223,7 +223,7 @@ fn noise_costs_nothing_in_the_end() {
                 _ => Err(crate::control::message::Refusal::of(Code::FORBIDDEN)),
             };
             if !chance.one_in(3) {
-                server.answer(now, &mut rng, id, &reply).expect("memory");
+                server.answer(now, &mut rng, id, reply.as_ref().map_err(|refusal| *refusal)).expect("memory");
             }
         }
         while server.poll_transmit().is_some() {}

@@ -194,7 +194,7 @@ fn the_same_message_is_answered_from_memory_for_247_seconds() {
     let message = thing(Code::GET, 9, "session", &[], &[]);
     let (id, _) = admit(server.handle_message(now, &mut chance, PEER, &message));
     server
-        .answer(now, &mut chance, id, &Ok(Reply::Session(crate::control::message::Session::of(SessionState::Open))))
+        .answer(now, &mut chance, id, Ok(&Reply::Session(crate::control::message::Session::of(SessionState::Open))))
         .expect("memory");
     let first = server.poll_transmit().expect("the answer").message;
     let mut at = now;
@@ -210,7 +210,7 @@ fn the_same_message_is_answered_from_memory_for_247_seconds() {
     assert_eq!(server.peers(), 0);
     admit(server.handle_message(now + seconds(247), &mut chance, PEER, &message));
     assert_eq!(
-        server.answer(now, &mut chance, id, &Ok(Reply::LoggedOut)),
+        server.answer(now, &mut chance, id, Ok(&Reply::LoggedOut)),
         Err(crate::control::AnswerError::Unknown),
         "it was answered"
     );
@@ -236,7 +236,7 @@ fn goodbye_is_said_once_and_wakes_nobody() {
     assert_eq!((view.kind, view.code), (Kind::NonConfirmable, Code::DELETE));
     let (id, request) = admit(world.server.handle_message(world.now, &mut world.chance, PEER, &transmit.message));
     assert_eq!(request, Request::Logout);
-    world.server.answer(world.now, &mut world.chance, id, &Ok(Reply::LoggedOut)).expect("memory");
+    world.server.answer(world.now, &mut world.chance, id, Ok(&Reply::LoggedOut)).expect("memory");
     let answer = world.server.poll_transmit().expect("an answer").message;
     assert_eq!(View::parse(&answer).map(|view| (view.kind, view.code)), Ok((Kind::NonConfirmable, Code::DELETED)));
     assert_eq!(world.client.handle_message(world.now, &mut world.chance, &answer), None);

@@ -163,7 +163,7 @@ fn observe_is_that_of_rfc_7641() {
     let mut get = |server: &mut Server<u32>, id, observe: &[u8]| {
         let message = thing(Code::GET, id, "config", &[(number::OBSERVE, observe)], &[]);
         let (request, _) = admit(server.handle_message(now, &mut chance, PEER, &message));
-        server.answer(now, &mut chance, request, &Ok(config.clone())).expect("memory");
+        server.answer(now, &mut chance, request, Ok(&config)).expect("memory");
         let answer = server.poll_transmit().expect("an answer").message;
         View::parse(&answer).expect("a message").option(number::OBSERVE).and_then(uint)
     };

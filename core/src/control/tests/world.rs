@@ -272,7 +272,9 @@ impl World {
         self.host.waiting = later;
         let due: Vec<_> = due;
         for (_, id, answer) in due {
-            self.server.answer(self.now, &mut self.chance, id, &answer).expect("a request that waits");
+            self.server
+                .answer(self.now, &mut self.chance, id, answer.as_ref().map_err(|refusal| *refusal))
+                .expect("a request that waits");
         }
     }
 

@@ -91,7 +91,7 @@ fn serve(socket: &UdpSocket, ends: &AtomicBool) -> Vec<Request> {
         }
         while let Some(place) = waiting.iter().position(|(at, ..)| *at <= now()) {
             let (_, id, answer) = waiting.swap_remove(place);
-            server.answer(now(), &mut rng, id, &answer).expect("it waits");
+            server.answer(now(), &mut rng, id, answer.as_ref().map_err(|refusal| *refusal)).expect("it waits");
         }
         if now().since(pushed) > PUSH {
             (pushed, version) = (now(), version + 1);
