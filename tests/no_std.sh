@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 target=${1:-thumbv7em-none-eabihf}
 tools=target/tools
-core=(-p underpass-core --no-default-features --features portable,filter)
+core=(-p underpass-core --no-default-features --features portable,control,filter,policy)
 
 say() { printf 'no_std: %s\n' "$*"; }
 die() { printf 'no_std: error: %s\n' "$*" >&2; exit 1; }

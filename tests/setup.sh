@@ -137,6 +137,7 @@ if [ "$level" != build ]; then
 fi
 if [ "$level" = test ]; then
     need iptables iptables wireguard-go wireguard-go tshark tshark curl curl tayga tayga setpriv util-linux sysctl procps
+    need coap-client-notls libcoap3-bin
     need valgrind valgrind cmake cmake pkg-config pkgconf c++ g++ clang clang objdump binutils mount mount
     need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/libc.so libc6-dev-arm64-cross \
         arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf /usr/arm-linux-gnueabihf/lib/libc.so libc6-dev-armhf-cross \

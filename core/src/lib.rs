@@ -95,6 +95,9 @@ mod timers;
 
 pub mod config;
 
+#[cfg(feature = "control")]
+pub mod control;
+
 mod peer;
 
 pub mod tunnel;

@@ -22,6 +22,9 @@ use underpass_core::{
 #[cfg(feature = "policy")]
 #[path = "scenarios/policy.rs"]
 mod policy;
+#[cfg(feature = "control")]
+#[path = "out_of_memory/control.rs"]
+mod control;
 
 /// Refuses the calls from the `FIRST`-th on, up to the `LAST`-th; counted from when [`fail`] armed it.
 struct Failing;
@@ -212,6 +215,8 @@ impl Pair {
 type Scenario = fn(first: usize, count: usize) -> usize;
 
 const SCENARIOS: &[(&str, Scenario)] = &[
+    #[cfg(feature = "control")]
+    ("control channel", control::conversation),
     ("new", |first, count| {
         let (config, rng) = (config(1, &[2, 3, 4]), Box::new(Seeded(1)));
         let (made, calls) = fail(first, count, || Tunnel::new(config, rng, Instant::ZERO, WALL));
