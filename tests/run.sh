@@ -101,6 +101,7 @@ quick() {
     step fmt cargo fmt --all --check
     step clippy cargo clippy --workspace --all-targets -- -D warnings
     step clippy-no-os cargo clippy -p underpass-c --lib --no-default-features --features portable,provoke --config 'profile.dev.panic="abort"' -- -D warnings
+    step clippy-control cargo clippy -p underpass-core --all-targets --features control -- -D warnings
     step core cargo test -p underpass-core
     step sim-house cargo test -p underpass-sim -p underpass-house --no-fail-fast
 }
@@ -122,6 +123,7 @@ all() {
     step setup tests/setup.sh test
     beside elsewhere
     quick
+    step core-control cargo test -p underpass-core --features control --lib --test out_of_memory
     step core-portable cargo test -p underpass-core --no-default-features --features portable
     step linux cargo_test_as_root -p underpass-linux -p underpass-carry
     step budget cargo test -p underpass-budget -- --nocapture

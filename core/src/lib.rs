@@ -91,6 +91,9 @@ mod route;
 mod session;
 mod timers;
 
+#[cfg(feature = "control")]
+pub mod control;
+
 pub mod config;
 
 mod peer;
@@ -102,6 +105,8 @@ pub mod uapi;
 #[doc(hidden)]
 pub mod internals;
 
+#[cfg(feature = "control")]
+pub use config::{Access, ControlRole};
 pub use config::{AllowedIp, Change, Endpoint, NewPeer, PeerChange, TunnelConfig};
 pub use crypto::{PresharedKey, PrivateKey, PublicKey, Rng};
 pub use error::{ConfigError, ConfigReason, NoRandomness};
