@@ -75,6 +75,12 @@ impl Channel {
         self.waiting.len()
     }
 
+    /// Bytes of the messages that wait.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The oldest message.
     pub(crate) fn front(&self) -> Option<&Waiting> {
         self.waiting.front()
