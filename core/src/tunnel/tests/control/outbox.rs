@@ -254,3 +254,44 @@ fn questions_outlive_a_change_of_our_key() {
     client.tunnel.handle_timeout(later);
     assert_eq!(talk(later, &mut client, &mut gateway), [b"a question".to_vec()]);
 }
+
+/// The same while it waits for a session: a handshake under the new key begins at once.
+#[test]
+fn questions_that_wait_for_a_session_outlive_a_change_of_our_key() {
+    let (mut client, mut gateway) = (host(CLIENT, OFFICE), host(OFFICE, 5));
+    change(&mut client, Change::Control(ControlRole::Client { gateway: key(OFFICE) }));
+    change(&mut gateway, Change::Control(ControlRole::Gateway));
+    ask(NOW, &mut client, b"a question");
+    assert_eq!(polled(NOW, &mut client).len(), 1, "an initiation, lost on its way");
+    change(&mut client, Change::PrivateKey(Some(private(5))));
+    assert_eq!(talk(NOW, &mut client, &mut gateway), [b"a question".to_vec()]);
+}
+
+/// A question to a gateway whose name is not resolved yet asks for that, and leaves as soon as it is.
+#[test]
+fn a_question_waits_for_the_endpoint() {
+    let (mut client, mut gateway) = pair();
+    let name = Endpoint::Name { host: "vpn.example".to_string(), port: 51820 };
+    change(&mut client, Change::Peer(PeerChange { endpoint: Some(name), ..PeerChange::new(key(OFFICE)) }));
+    while client.tunnel.poll_event().is_some() {}
+    ask(after(6), &mut client, b"a question");
+    let peer = only(&client);
+    assert!(polled(after(6), &mut client).is_empty());
+    let resolve = Event::ResolveEndpoint { peer, user: 0 };
+    assert!(core::iter::from_fn(|| client.tunnel.poll_event()).any(|event| event == resolve));
+    client.tunnel.set_endpoint(after(7), peer, address(OFFICE));
+    let first = polled(after(7), &mut client).remove(0);
+    let got = take(after(7), client.path, &mut gateway, &mut first.clone());
+    assert_eq!(got, Got::Message(b"a question".to_vec()), "under the session that there is");
+}
+
+/// News under keys that are old enough to be replaced do not begin a handshake; a question does.
+#[test]
+fn no_keys_are_replaced_for_news() {
+    let (mut client, _) = pair();
+    let lengths = |host: &mut Host| polled(after(125), host).iter().map(Vec::len).collect::<Vec<_>>();
+    say(after(125), &mut client, b"news");
+    assert_eq!(lengths(&mut client), [96]);
+    ask(after(125), &mut client, b"a question");
+    assert_eq!(lengths(&mut client), [96, 148]);
+}

@@ -140,3 +140,14 @@ fn messages_under_older_and_newer_keys_are_taken() {
         assert_eq!(gateway.tunnel.stats().handshakes, 2);
     }
 }
+
+/// A keepalive that is due and has not left yet is not needed beside a message.
+#[test]
+fn a_message_says_what_a_keepalive_would() {
+    let (mut client, mut gateway) = pair();
+    ask(NOW, &mut client, b"a question");
+    carry(NOW, &mut client, &mut gateway);
+    gateway.tunnel.handle_timeout(at(10_000));
+    say(at(10_000), &mut gateway, b"an answer");
+    assert_eq!(carry(at(10_000), &mut gateway, &mut client), [Got::Message(b"an answer".to_vec())]);
+}
