@@ -1,4 +1,6 @@
 //! One peer: handshake, keypairs, timers, endpoint, staged packets; and the table of peers.
+#[cfg(feature = "control")]
+pub(crate) mod channel;
 pub(crate) mod endpoint;
 pub(crate) mod facts;
 pub(crate) mod handshake;
@@ -8,10 +10,14 @@ pub(crate) mod staged;
 pub(crate) mod table;
 pub(crate) mod timers;
 
+#[cfg(feature = "control")]
+use crate::config::Access;
 use crate::cookie::{MacKeys, Stamp};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey, SharedSecret, dh};
 use crate::limits::REKEY_TIMEOUT;
 use crate::memory::Boxed;
+#[cfg(feature = "control")]
+use crate::memory::NoMemory;
 use crate::noise::{Responder, Tai64N};
 use crate::route::Memo;
 use crate::session::IndexTable;
@@ -119,6 +125,9 @@ pub(crate) struct Peer {
     pub(crate) refused: bool,
     /// The health last told to the host.
     pub(crate) reported_health: Health,
+    /// What it may do.
+    #[cfg(feature = "control")]
+    pub(crate) access: Access,
     /// The bound that the tunnel's queue of deadlines holds for this peer; `Instant::MAX`: none.
     pub(crate) bound: Instant,
     pub(crate) id: PeerId,
@@ -155,6 +164,9 @@ pub(crate) struct Peer {
     pub(crate) initiation_received: Instant,
     pub(crate) latest_handshake: Option<UnixTime>,
     troubles: Option<Boxed<Troubles>>,
+    /// Its part of the control channel, once it was used.
+    #[cfg(feature = "control")]
+    pub(crate) channel: Option<Boxed<channel::Channel>>,
 }
 
 impl Peer {
@@ -191,6 +203,10 @@ impl Peer {
             latest_handshake: None,
             stats: PeerStats::default(),
             troubles: None,
+            #[cfg(feature = "control")]
+            access: Access::Open,
+            #[cfg(feature = "control")]
+            channel: None,
         }
     }
 
@@ -291,6 +307,10 @@ impl Peer {
 
     /// Whether something is to be sent to it.
     pub(crate) fn has_intents(&self) -> bool {
+        #[cfg(feature = "control")]
+        if self.has_messages_due() {
+            return true;
+        }
         let Intents { respond, flush, keepalive } = self.intents;
         respond || flush || keepalive || self.initiates()
     }
@@ -374,6 +394,8 @@ impl Peer {
             self.hurry_handshake();
         }
         self.intents.flush |= !self.staged.is_empty();
+        #[cfg(feature = "control")]
+        self.release_messages();
     }
 
     /// Sends the next initiation of a handshake under way without waiting.
@@ -391,6 +413,30 @@ impl Peer {
     }
 }
 
+/// The control channel.
+#[cfg(feature = "control")]
+impl Peer {
+    /// Its part of the channel, made when it is first asked for.
+    pub(crate) fn channel(&mut self) -> Result<&mut channel::Channel, NoMemory> {
+        if self.channel.is_none() {
+            self.channel = Some(Boxed::new(channel::Channel::new(&self.public_key))?);
+        }
+        self.channel.as_deref_mut().ok_or(NoMemory)
+    }
+
+    /// Whether control messages are to be sent to it now.
+    pub(crate) fn has_messages_due(&self) -> bool {
+        self.channel.as_ref().is_some_and(|channel| channel.is_due)
+    }
+
+    /// Control messages that wait need not wait any longer.
+    pub(crate) fn release_messages(&mut self) {
+        if let Some(channel) = self.channel.as_deref_mut() {
+            channel.is_due = channel.len() > 0;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -404,5 +450,7 @@ mod tests {
         assert!(end_of_path <= 4 * LINE, "sealing reads up to byte {end_of_path}");
         let end_of_source = offset_of!(Peer, source) + size_of::<Memo>();
         assert!(end_of_source <= 5 * LINE, "opening reads up to byte {end_of_source}");
+        #[cfg(feature = "control")]
+        assert!(offset_of!(Peer, access) < LINE);
     }
 }
