@@ -17,7 +17,6 @@ pub mod import;
 pub mod keys;
 pub mod log;
 pub mod manual;
-pub mod own_directory;
 pub mod probe;
 pub mod qr;
 pub mod reference;
