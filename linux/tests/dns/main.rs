@@ -6,10 +6,10 @@ mod scene;
 mod server;
 
 use anyhow::{Context, Result, ensure};
-use scene::{INSIDE, Kind, OUTSIDE, PATIENCE, Scene, UNDERPASS, UPLINK, alias, eventually};
+use scene::{INSIDE, Kind, OUTSIDE, PATIENCE, Scene, UNDERPASS, UPLINK, alias};
 use std::fs;
 use std::net::IpAddr;
-use underpass_linux::demo::stage;
+use underpass_linux::demo::stage::{self, eventually};
 use underpass_linux::dns::uplink_servers;
 
 /// All names are asked for in the tunnel while it is up, none outside; then all is as it was. `after_death`: who answers when
@@ -83,7 +83,7 @@ fn who_reads_past_systemd_resolved_is_told_too() -> Result<()> {
     ensure!(answer.contains(INSIDE) && scene.outside.asked() == asked, "{answer}");
     scene.underpass(&["down", &path])?.success()?;
     // It writes its list a while after.
-    let outcome = eventually(|| Ok(scene.file() == before));
+    let outcome = eventually("the file is as it was", PATIENCE, || Ok(scene.file() == before));
     outcome.with_context(|| format!("it was\n{before}\nand is\n{}", scene.file()))?;
     scene.is_clean()
 }
