@@ -16,6 +16,7 @@ pub mod host;
 pub mod import;
 pub mod keys;
 pub mod log;
+mod lost;
 pub mod manual;
 pub mod probe;
 pub mod qr;
