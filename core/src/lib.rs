@@ -86,6 +86,8 @@ pub mod packet;
 mod wire;
 
 mod cookie;
+#[cfg(feature = "filter")]
+pub mod filter;
 mod noise;
 mod route;
 mod session;
@@ -93,9 +95,15 @@ mod timers;
 
 pub mod config;
 
+#[cfg(feature = "control")]
+pub mod control;
+
 mod peer;
 
 pub mod tunnel;
+
+#[cfg(feature = "policy")]
+pub mod policy;
 
 pub mod uapi;
 

@@ -19,10 +19,12 @@ fn main() {
     write("wire", "empty", &[]);
     datagrams();
     packets();
+    rulings();
     configurations();
     requests();
     scripts();
     calls();
+    channel();
 }
 
 fn root() -> &'static Path {
@@ -95,6 +97,86 @@ fn packets() {
     let mut error = inner(1, 2, true, 96, b"payload");
     (error[6], error[40]) = (58, 1);
     write("packet", "icmpv6-error", &error);
+}
+
+/// Scripts of `filter`: a session of each kind, packets of each protocol both ways, then time or other rules.
+fn rulings() {
+    // A session of peer 0 whose rule allows everything from it; another's that allows the other way.
+    let open = |way: u8| [9, 0, 0, 1, way, 0, 0];
+    let packet = |what: u8, bytes: &[u8]| [&[what, 0, 2, bytes.len() as u8][..], bytes].concat();
+    for (name, protocol, upper) in [
+        ("tcp", 6, [0, 80, 0, 90, 0, 0, 0, 1, 0, 0, 0, 2, 0x60, 2, 0, 9, 0, 0, 0, 0, 2, 4, 5, 180].as_slice()),
+        ("udp", 17, &[0, 53, 0, 54, 0, 12, 0, 0, 1, 2, 3, 4]),
+        ("icmp", 1, &[8, 0, 0, 0, 0, 7, 0, 1]),
+        ("icmpv6", 58, &[128, 0, 0, 0, 0, 7, 0, 1]),
+        ("esp", 50, &[0; 16]),
+    ] {
+        for ipv6 in [false, true] {
+            let there = bare(1, 2, ipv6, protocol, upper);
+            let mut turned = upper.to_vec();
+            match protocol {
+                6 => (turned[1], turned[3], turned[13]) = (90, 80, 18),
+                17 => (turned[1], turned[3]) = (54, 53),
+                1 => turned[0] = 0,
+                58 => turned[0] = 129,
+                _ => {}
+            }
+            let back = bare(2, 1, ipv6, protocol, &turned);
+            let error = bare(2, 1, ipv6, if ipv6 { 58 } else { 1 }, &[&[3, 3, 0, 0, 0, 0, 0, 0], &there[..]].concat());
+            let both = [packet(0, &there), packet(1, &back), packet(1, &error), packet(0, &there)].concat();
+            let family = if ipv6 { "over-ipv6" } else { "over-ipv4" };
+            for (way, what) in [(0, "from"), (4, "to"), (3, "rejected")] {
+                let script = [&open(way)[..], &both, &[4, 0, 90], &both, &[5, 0, 0], &both, &[7, 0]].concat();
+                write("filter", &format!("{name}-{family}-{what}"), &script);
+            }
+        }
+    }
+    for ipv6 in [false, true] {
+        let part = |offset: u8, more: bool| {
+            let mut bytes = bare(
+                1,
+                2,
+                ipv6,
+                if ipv6 { 44 } else { 17 },
+                &[
+                    &[17, 0, 0, 0, 0, 0, 0, 9][8 - 8 * usize::from(ipv6)..],
+                    &[0, 53, 0, 54, 0, 99, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8],
+                ]
+                .concat(),
+            );
+            if ipv6 {
+                bytes[43] = offset << 3 | u8::from(more);
+            } else {
+                (bytes[6], bytes[7]) = (u8::from(more) << 5, offset);
+            }
+            packet(0, &bytes)
+        };
+        let script = [
+            &open(0)[..],
+            &part(2, true),
+            &part(0, true),
+            &part(2, true),
+            &part(1, false),
+            &[4, 0, 32],
+            &part(4, false),
+        ];
+        write("filter", &format!("fragments-{}", if ipv6 { "ipv6" } else { "ipv4" }), &script.concat());
+    }
+    let all = [9, 0, 255, 3, 32, 9, 9, 64, 40, 90, 152, 60, 7, 9, 1, 0, 0, 8, 1, 9, 9, 9, 6, 0];
+    write("filter", "sessions-of-all-kinds", &[&all[..], &packet(0, &bare(1, 2, false, 17, &[0; 40]))].concat());
+}
+
+/// An IP packet between hosts of these numbers, without checksums.
+fn bare(from: u8, to: u8, ipv6: bool, protocol: u8, upper: &[u8]) -> Vec<u8> {
+    if ipv6 {
+        let mut bytes = vec![0; 40];
+        (bytes[0], bytes[6], bytes[7]) = (0x60, protocol, 64);
+        (bytes[8], bytes[23], bytes[24], bytes[39]) = (0xfd, from, 0xfd, to);
+        [bytes, upper.to_vec()].concat()
+    } else {
+        let header = [0x45, 0, 0, 0, 0, 9, 0, 0, 64, protocol, 0, 0, 10, 0, 0, from, 10, 0, 0, to];
+        [&header[..], upper].concat()
+    }
 }
 
 fn configurations() {
@@ -210,5 +292,39 @@ fn calls() {
         let mut chance = Chance::new(seed + 100);
         let script: Vec<u8> = (0..1500).map(|_| chance.bits() as u8).collect();
         write("c_api", &format!("chance-{seed}"), &[&exchange[..], &script].concat());
+    }
+}
+
+/// Scripts of the control channel: each request by itself, answered at once, late or never; then noise between the two.
+fn channel() {
+    for kind in 0..8 {
+        for (name, after) in [("at-once", [2, 0]), ("late", [6, 20]), ("never", [6, 255])] {
+            write(
+                "control",
+                &format!("request-{kind}-{name}"),
+                &[0, kind, 1, 0, after[0], after[1], 2, 0, 3, 0, 1, 0, 3, 0],
+            );
+        }
+    }
+    write("control", "pushed", &[0, 5, 1, 0, 2, 0, 3, 0, 5, 3, 3, 0, 1, 0, 5, 200, 3, 0, 1, 0, 3, 0, 6, 90, 6, 90]);
+    write("control", "lost-and-doubled", &[0, 1, 7, 0, 6, 3, 8, 0, 1, 0, 1, 0, 2, 0, 8, 1, 3, 0, 3, 0, 6, 250]);
+    let get = b"\x42\x01\x12\x34ab\xb2v1\x06config";
+    let block = b"\x42\x02\x12\x35ab\xb2v1\x04auth\xd1\x03\x0d\xff0123456789abcdef";
+    for (name, message) in [
+        ("get", &get[..]),
+        ("block", block),
+        ("ping", b"\x40\x00\x00\x01"),
+        ("probe", b"\x40\x02\x00\x02\xb2v1\x05probe\xff\xa1\x01\x41\x00"),
+    ] {
+        write(
+            "control",
+            &format!("raw-{name}"),
+            &[&[9, message.len() as u8], message, &[2, 0, 3, 0, 10, message.len() as u8], message].concat(),
+        );
+    }
+    for seed in 0..6 {
+        let mut chance = Chance::new(seed + 300);
+        let script: Vec<u8> = (0..400).map(|_| chance.bits() as u8).collect();
+        write("control", &format!("chance-{seed}"), &script);
     }
 }

@@ -4,7 +4,9 @@
 //! libFuzzer programs in `fuzz_targets/` only call them. Each panics when what it was given shows a fault.
 mod c_api;
 mod config;
+mod control;
 mod datagram;
+mod filter;
 pub mod mutate;
 mod packet;
 pub mod pair;
@@ -14,7 +16,9 @@ mod wire;
 
 pub use c_api::c_api;
 pub use config::config;
+pub use control::control;
 pub use datagram::datagram;
+pub use filter::filter;
 pub use packet::packet;
 pub use tunnel_ops::tunnel_ops;
 pub use uapi::uapi;
@@ -27,7 +31,9 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("c_api", c_api),
     ("config", config),
+    ("control", control),
     ("datagram", datagram),
+    ("filter", filter),
     ("packet", packet),
     ("tunnel_ops", tunnel_ops),
     ("uapi", uapi),

@@ -75,8 +75,18 @@ fn config_survives_mutations() {
 }
 
 #[test]
+fn control_survives_mutations() {
+    survive("control", 6000);
+}
+
+#[test]
 fn datagram_survives_mutations() {
     survive("datagram", 2000);
+}
+
+#[test]
+fn filter_survives_mutations() {
+    survive("filter", 20_000);
 }
 
 #[test]

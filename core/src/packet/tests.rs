@@ -1,4 +1,5 @@
 //! Tables for the parser.
+use super::ipv6::HOP_BY_HOP;
 use super::*;
 use proptest::prelude::*;
 use std::vec::Vec;

@@ -20,7 +20,7 @@ impl Shared {
         let now = self.clock.now();
         let bucket = match error {
             icmp::Error::TooBig { .. } => &mut self.bounces.too_big,
-            icmp::Error::NoRoute | icmp::Error::NoEndpoint => &mut self.bounces.unreachable,
+            _ => &mut self.bounces.unreachable,
         };
         if bucket.is_empty(now, rate) {
             return verdict;

@@ -3,7 +3,7 @@
 //! Who answers a program that asks for a name differs from machine to machine: systemd-resolved, whatever /etc/resolv.conf
 //! leads to, or both. [`find()`] looks which it is. [`Dns`] is what one tunnel wants; it is told to each of them, and what was
 //! told is recorded (`store`) before it is done, so that it can be taken back after a crash too, any number of times.
-//! [`uplink`] reads which servers the machine asks when there is no tunnel.
+//! [`watch`] notices who else writes /etc/resolv.conf. [`uplink`] reads which servers the machine asks when there is no tunnel.
 pub mod find;
 pub mod places;
 pub mod resolv_conf;
@@ -11,6 +11,7 @@ mod resolved;
 pub mod server;
 pub mod store;
 pub mod uplink;
+pub mod watch;
 
 pub use find::{Resolver, find};
 pub use places::Places;

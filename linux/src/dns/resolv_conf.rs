@@ -9,9 +9,9 @@ use super::places::Places;
 use super::server::Server;
 use super::store::Record;
 use anyhow::anyhow;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// How what we write begins.
@@ -156,6 +156,8 @@ impl ResolvConf {
         let rename = || -> io::Result<()> {
             let _ = fs::remove_file(&self.temporary);
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&self.temporary)?;
+            // Everybody reads it, whatever the mask is of who starts us.
+            file.set_permissions(Permissions::from_mode(0o644))?;
             file.write_all(text)?;
             file.sync_all()?;
             fs::rename(&self.temporary, &self.path)
@@ -163,7 +165,10 @@ impl ResolvConf {
         rename().or_else(|error| {
             let _ = fs::remove_file(&self.temporary);
             match error.kind() {
-                io::ErrorKind::ResourceBusy | io::ErrorKind::ReadOnlyFilesystem => self.overwrite(text),
+                // Its folder may belong to somebody else: outside of a user namespace, root is nobody.
+                io::ErrorKind::ResourceBusy | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                    self.overwrite(text)
+                }
                 _ => Err(error),
             }
         })

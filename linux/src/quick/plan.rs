@@ -37,7 +37,7 @@ impl Plan {
         steps.push(Step::Start);
         steps.extend(hooks(name, Phase::PreUp, &config.pre_up));
         // Below its least MTU Linux has no IPv6 on an interface, and takes no address.
-        let has_ipv6 = mtu >= IPV6_MIN_MTU;
+        let has_ipv6 = mtu >= IPV6_MIN_MTU && facts.ipv6;
         let addresses = config.addresses.iter().filter(|address| has_ipv6 || Family::of(address) == Family::V4);
         steps.extend(addresses.copied().map(Step::Address));
         steps.push(Step::LinkUp { mtu });
@@ -45,7 +45,7 @@ impl Plan {
             steps.push(Step::Dns(dns(name, config, facts)));
         }
         steps.extend(guard::steps::barriers(config, facts));
-        for network in networks(config) {
+        for network in networks(config).filter(|network| facts.ipv6 || Family::of(network) == Family::V4) {
             route(&mut steps, name, network, config, facts);
         }
         steps.extend(guard::steps::last(name, config, facts));

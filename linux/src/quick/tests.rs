@@ -26,6 +26,7 @@ pub(super) fn facts() -> Facts {
         resolvers: vec![Resolver::Resolvconf { record: "tun.wg0".into() }],
         guard: None,
         split: None,
+        ipv6: true,
     }
 }
 

@@ -169,6 +169,40 @@ fn a_mounted_file_is_overwritten_and_comes_back() -> Result<()> {
     scene.is_clean()
 }
 
+/// A DHCP client replaces the file with each lease, or writes into it; an administrator removes it. It names the tunnel's servers
+/// again, that is in the log, and what they wrote comes back when the tunnel goes.
+#[test]
+fn what_somebody_else_writes_is_told_and_put_back() -> Result<()> {
+    let scene = Scene::new(Kind::Plain)?;
+    let log = scene.folder.path().join("log");
+    let lines = std::os::unix::net::UnixDatagram::bind(&log)?;
+    lines.set_read_timeout(Some(PATIENCE))?;
+    let path = scene.config("")?;
+    let mut command = scene.traveller.command(UNDERPASS);
+    command.args(["up", &path]).env("UNDERPASS_LOG_SOCKET", &log);
+    scene.traveller.start(command)?.wait(PATIENCE)?.success()?;
+    let lease = "echo 'nameserver 192.0.2.2 # leased'";
+    for how in [
+        format!("{lease} > /etc/lease; mv /etc/lease /etc/resolv.conf"),
+        format!("{lease} > /etc/resolv.conf"),
+        "rm /etc/resolv.conf".into(),
+        format!("{lease} > /run/lease; ln -sf /run/lease /etc/resolv.conf"),
+    ] {
+        scene.traveller.run("sh", &["-ec", &how])?;
+        eventually("it is told", PATIENCE, || scene.is_told()).with_context(|| format!("{how}: {}", scene.file()))?;
+        scene.answers("example", INSIDE).with_context(|| how.clone())?;
+        let mut line = [0; 4096];
+        while !String::from_utf8_lossy(&line).contains("it names the tunnel's servers again") {
+            line.fill(0);
+            lines.recv(&mut line).with_context(|| format!("{how}: nobody was told"))?;
+        }
+        ensure!(scene.traveller.inside(uplink_servers).is_empty() == how.starts_with("rm"), "{how}");
+    }
+    scene.underpass(&["down", &path])?.success()?;
+    ensure!(scene.file() == "/run/lease\nnameserver 192.0.2.2 # leased\n", "{}", scene.file());
+    scene.is_clean()
+}
+
 #[test]
 fn a_file_that_cannot_be_written_is_a_fault_and_nothing_is_left() -> Result<()> {
     let scene = Scene::new(Kind::Plain)?;

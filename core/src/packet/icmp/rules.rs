@@ -3,12 +3,7 @@
 //! The rules about link-layer broadcast do not apply: a virtual interface has none. Broadcast addresses of subnets are
 //! not known to the core.
 use super::super::checksum::Sum;
-use super::super::{Ipv4, Ipv6};
-
-/// The protocol number of ICMP.
-pub(super) const ICMP: u8 = 1;
-/// The next header of ICMPv6.
-pub(super) const ICMPV6: u8 = 58;
+use super::super::{ICMP, ICMPV6, IPV6_HEADER, Ipv4, Ipv6, extensions};
 
 /// ICMP types that ask or answer: echo, router discovery, timestamp, information, address mask. Whatever is not among
 /// them is an error, or unknown and possibly one.
@@ -47,25 +42,15 @@ const fn is_host_v6(address: u128) -> bool {
 }
 
 /// Follows the extension headers to what may be ICMPv6: an error, a redirect and a fragment that hides its type are not
-/// answered. `None` when the chain is cut short.
+/// answered. `None` when the chain is cut short or too long.
 fn may_answer_payload(ip: Ipv6<'_>, packet: &[u8]) -> Option<bool> {
-    let (mut header, mut rest) = (ip.next_header(), packet.get(super::super::IPV6_HEADER..)?);
-    loop {
-        let length = match header {
-            // Hop-by-hop, routing, destination options, mobility, host identity, shim6: in units of 8 bytes after the
-            // first 8 (RFC 6564 § 4).
-            0 | 43 | 60 | 135 | 139 | 140 => usize::from(*rest.get(1)?).saturating_add(1).saturating_mul(8),
-            // Authentication: in units of 4 bytes, less two (RFC 4302 § 2.2).
-            51 => usize::from(*rest.get(1)?).saturating_add(2).saturating_mul(4),
-            // A fragment (RFC 8200 § 4.5): only the first one says what it is part of.
-            44 if rest.get(2..4)? >= &[0, 8] => return Some(false),
-            44 => 8,
-            ICMPV6 => {
-                let kind = *rest.first()?;
-                return Some(kind >= ICMPV6_INFORMATIONAL && kind != ICMPV6_REDIRECT);
-            }
-            _ => return Some(true),
-        };
-        (header, rest) = (*rest.first()?, rest.get(length..)?);
+    let chain = extensions::follow(ip.next_header(), packet.get(IPV6_HEADER..)?)?;
+    if chain.fragment.is_some_and(|fragment| fragment.offset != 0) {
+        return Some(false);
     }
+    if chain.protocol != ICMPV6 {
+        return Some(true);
+    }
+    let kind = *chain.payload.first()?;
+    Some(kind >= ICMPV6_INFORMATIONAL && kind != ICMPV6_REDIRECT)
 }

@@ -1,0 +1,395 @@
+//! The ruling of one packet: its flow passes, or its rules decide.
+use super::events::{Contact, Event, FlowEnd};
+use super::flows::Flow;
+use super::flows::fragments::Name;
+use super::flows::key::Tuple;
+use super::flows::state::State;
+use super::reject::Reject;
+use super::rules::{Action, Way};
+use super::sight::{Sight, look};
+use super::{Filter, HOST, mss};
+use crate::packet::inner::{self, Inner};
+use crate::packet::tcp::{Flags, TCP};
+use crate::time::Instant;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Why a packet did not pass.
+        #[non_exhaustive]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Reason { $($(#[$doc])* $name,)* }
+
+        impl Reason {
+            /// Every reason, in the order of its number.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            /// The reason's name for statistics: lower case, words joined by underscores.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Not a packet, cut short, or one that no host sends: the same address at both ends, TCP flags that exclude each other.
+    Malformed = "malformed",
+    /// More than eight IPv6 extension headers, or headers in a wrong order.
+    ExtensionChain = "extension_chain",
+    /// The packet names more places to go to.
+    SourceRoute = "source_route",
+    /// The filter has no session for the peer.
+    NoSession = "no_session",
+    /// A rule denies it, or none allows it.
+    Denied = "denied",
+    /// It belongs to no flow, and none may begin with it: TCP other than SYN, an answer that nobody asked for.
+    NoFlow = "no_flow",
+    /// A fragment whose first fragment did not pass, is not remembered any more, or is overlapped by it.
+    Fragment = "fragment",
+    /// An ICMP error about nothing that was sent.
+    UnknownError = "unknown_error",
+    /// ICMP that has no place in a tunnel: redirects, discovery of routers and neighbours, unknown types.
+    NotTracked = "not_tracked",
+    /// Faster than the session may be.
+    RateLimited = "rate_limited",
+    /// The session's quota is used up.
+    QuotaExceeded = "quota_exceeded",
+    /// There is no memory for the flow.
+    NoMemory = "no_memory",
+}
+
+/// What is to be done with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// It goes on.
+    Pass,
+    /// It is dropped, and nobody is told.
+    Drop(Reason),
+    /// It is dropped, and its sender gets what [`Reject::write`] writes.
+    Reject(Reject),
+}
+
+/// Where a packet is on its way.
+#[derive(Clone, Copy, Debug)]
+struct Passage {
+    /// The peer whose session rules it.
+    peer: u32,
+    /// Whether that peer sent it.
+    way: Way,
+    /// Who owns source and destination.
+    from: u32,
+    to: u32,
+}
+
+/// A packet that does not pass.
+struct Refusal {
+    reason: Reason,
+    reject: Option<Reject>,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { reason, reject: None }
+    }
+}
+
+impl Filter {
+    /// Rules a packet that `peer` sent, when its source is known to be the peer's own. `to` is the peer that owns the
+    /// destination, if one does. The maximum segment size that a SYN announces is lowered in place when it passes.
+    pub fn inbound(&mut self, now: Instant, peer: u32, to: Option<u32>, packet: &mut [u8]) -> Ruling {
+        self.rule(now, Passage { peer, way: Way::FromPeer, from: peer, to: to.unwrap_or(HOST) }, packet)
+    }
+
+    /// Rules a packet that is to be sent to `peer`. `from` is the peer that owns the source, if one does.
+    pub fn outbound(&mut self, now: Instant, peer: u32, from: Option<u32>, packet: &mut [u8]) -> Ruling {
+        self.rule(now, Passage { peer, way: Way::ToPeer, from: from.unwrap_or(HOST), to: peer }, packet)
+    }
+
+    fn rule(&mut self, now: Instant, passage: Passage, packet: &mut [u8]) -> Ruling {
+        let refusal = match self.pass(now, &passage, packet) {
+            Ok(opens_tcp) => {
+                if let Some(mtu) = self.config.mtu.filter(|_| opens_tcp) {
+                    let _ = mss::clamp(packet, mtu);
+                }
+                return Ruling::Pass;
+            }
+            Err(refusal) => refusal,
+        };
+        if let Some(count) = self.drops.get_mut(refusal.reason as usize) {
+            *count = count.saturating_add(1);
+        }
+        if let Some(session) = self.session_mut(passage.peer) {
+            session.account.dropped = session.account.dropped.saturating_add(1);
+        }
+        match refusal.reject {
+            Some(reject) if self.rejects.holds(1, now) => {
+                self.rejects.take(1);
+                Ruling::Reject(reject)
+            }
+            _ => Ruling::Drop(refusal.reason),
+        }
+    }
+
+    /// Lets a packet pass, or says why not. `true`: it is a SYN.
+    #[inline]
+    fn pass(&mut self, now: Instant, passage: &Passage, packet: &[u8]) -> Result<bool, Refusal> {
+        self.renew(passage.peer, now).ok_or(Reason::NoSession)?;
+        let inner = inner::read(packet).map_err(Reason::from)?;
+        match look(&inner, passage.from, passage.to)? {
+            Sight::Flow { tuple, opens, flags } => {
+                let at = match self.flow_of(&tuple, opens, flags, now)? {
+                    Some((at, by_beginner)) => {
+                        self.may_use(passage, inner.total_len, now)?;
+                        self.advance(at, by_beginner, flags, now);
+                        self.count(passage, at, by_beginner, inner.total_len);
+                        at
+                    }
+                    None if opens => {
+                        let at = self.begin(passage, &tuple, inner.total_len, now)?;
+                        self.count(passage, at, true, inner.total_len);
+                        at
+                    }
+                    None => return Err(Reason::NoFlow.into()),
+                };
+                self.remember(passage, &inner, &tuple, at, now);
+                Ok(flags.is_some_and(|flags| flags.has(Flags::SYN)))
+            }
+            Sight::Error { about } => {
+                // An error ends no flow (RFC 5382, REQ-10; RFC 4787, REQ-12), keeps none alive, and begins none.
+                let found = self.flow_of(&about, false, None, now)?;
+                let (at, by_beginner) = found.ok_or(Reason::UnknownError)?;
+                self.may_use(passage, inner.total_len, now)?;
+                self.count(passage, at, by_beginner, inner.total_len);
+                Ok(false)
+            }
+            Sight::Rest { tuple, id, offset } => {
+                let (at, by_beginner) = self.flow_of_rest(&tuple, id, offset, now)?.ok_or(Reason::Fragment)?;
+                self.may_use(passage, inner.total_len, now)?;
+                self.advance(at, by_beginner, None, now);
+                self.count(passage, at, by_beginner, inner.total_len);
+                Ok(false)
+            }
+        }
+    }
+
+    /// The flow of a packet that lives and that its rules still allow, and whether the packet is from who began it.
+    #[inline]
+    fn flow_of(
+        &mut self,
+        tuple: &Tuple,
+        opens: bool,
+        flags: Option<Flags>,
+        now: Instant,
+    ) -> Result<Option<(u32, bool)>, Refusal> {
+        let Some(found) = self.flows.find(tuple) else { return Ok(None) };
+        let Some(flow) = self.flows.at(found.at) else { return Ok(None) };
+        // A connection that is over may be followed by another between the same ports (RFC 9293 § 3.6.1).
+        let is_over = opens && flags.is_some() && flow.state == State::Closing;
+        if flow.is_spent(now) || is_over {
+            let why = if flow.is_spent(now) { FlowEnd::Silent } else { FlowEnd::Replaced };
+            self.end(found.at, why);
+            return Ok(None);
+        }
+        self.ask_again(found.at, now)?;
+        Ok(Some((found.at, found.by_beginner)))
+    }
+
+    /// The flow of a fragment other than the first.
+    fn flow_of_rest(
+        &mut self,
+        tuple: &Tuple,
+        id: u32,
+        offset: usize,
+        now: Instant,
+    ) -> Result<Option<(u32, bool)>, Refusal> {
+        let Some((at, number)) = self.fragments.flow(&Name::of(tuple, id), offset, now) else { return Ok(None) };
+        let Some(flow) = self.flows.at(at).filter(|flow| flow.number == number) else { return Ok(None) };
+        let by_beginner = flow.tuple().source.address == tuple.source.address;
+        if flow.is_spent(now) {
+            self.end(at, FlowEnd::Silent);
+            return Ok(None);
+        }
+        self.ask_again(at, now)?;
+        Ok(Some((at, by_beginner)))
+    }
+
+    /// Asks the rules of a flow's owner again when they have changed since it was last asked.
+    #[inline]
+    fn ask_again(&mut self, at: u32, now: Instant) -> Result<(), Refusal> {
+        let Some(flow) = self.flows.at(at) else { return Ok(()) };
+        let (owner, generation) = (flow.owner, flow.generation);
+        match self.renew(owner, now) {
+            Some(current) if current == generation => Ok(()),
+            Some(current) => self.rule_again(at, current, now),
+            None => Err(Reason::NoSession.into()),
+        }
+    }
+
+    #[cold]
+    fn rule_again(&mut self, at: u32, generation: u32, now: Instant) -> Result<(), Refusal> {
+        let Some((owner, tuple)) = self.flows.at(at).map(|flow| (flow.owner, flow.tuple())) else { return Ok(()) };
+        let way = if tuple.source.peer == owner { Way::FromPeer } else { Way::ToPeer };
+        match self.decide(owner, way, &tuple, now) {
+            Ok(place) => {
+                if let Some(flow) = self.flows.at_mut(at) {
+                    (flow.rule, flow.generation) = (place, generation);
+                }
+                Ok(())
+            }
+            Err(refusal) => {
+                self.end(at, FlowEnd::Denied);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The place of the rule that allows a flow, or the refusal.
+    fn decide(&mut self, peer: u32, way: Way, tuple: &Tuple, now: Instant) -> Result<u32, Refusal> {
+        let other = match way {
+            Way::FromPeer => tuple.destination,
+            Way::ToPeer => tuple.source,
+        };
+        let session = self.session(peer).ok_or(Reason::NoSession)?;
+        let verdict = session.verdict(way, (other.address, other.is_peer()), tuple.protocol, tuple.destination.port);
+        if let (Action::Allow, Some(place)) = (verdict.action, verdict.place) {
+            return Ok(place);
+        }
+        if verdict.log {
+            self.events.denied(peer, verdict.number, contact(way, tuple), now);
+        }
+        let reject = match verdict.action {
+            Action::Reject if tuple.protocol == TCP => Some(Reject::Reset),
+            Action::Reject => Some(Reject::Prohibited),
+            _ => None,
+        };
+        Err(Refusal { reason: Reason::Denied, reject })
+    }
+
+    /// Begins a flow with its first packet.
+    fn begin(&mut self, passage: &Passage, tuple: &Tuple, bytes: usize, now: Instant) -> Result<u32, Refusal> {
+        let place = self.decide(passage.peer, passage.way, tuple, now)?;
+        self.may_use(passage, bytes, now)?;
+        self.make_way(passage.peer, now)?;
+        let session = self.sessions.get_mut(passage.peer as usize).and_then(Option::as_mut).ok_or(Reason::NoSession)?;
+        let at = self.flows.add(tuple, (passage.peer, &mut session.share), now);
+        let is_told = session.rules().get(place as usize).is_some_and(|rule| rule.log);
+        if let Some(flow) = self.flows.at_mut(at) {
+            (flow.rule, flow.generation, flow.is_told) = (place, session.generation, is_told);
+        }
+        if is_told {
+            let (peer, rule) = (passage.peer, session.rule_number(place));
+            self.events.tell(Event::FlowStart { peer, rule, contact: contact(passage.way, tuple) });
+        }
+        let other = if passage.way == Way::FromPeer { passage.to } else { passage.from };
+        self.note_guest(at, other);
+        Ok(at)
+    }
+
+    /// Makes room for one more flow of a peer: spent ones go, and when there are too many, one gives way.
+    fn make_way(&mut self, peer: u32, now: Instant) -> Result<(), Refusal> {
+        for spent in self.flows.sweep(now).into_iter().flatten() {
+            self.end(spent, FlowEnd::Silent);
+        }
+        let share = &self.session(peer).ok_or(Reason::NoSession)?.share;
+        let victim = if share.owned >= self.config.flows_per_peer {
+            self.flows.victim_of(share, now)
+        } else if self.flows.len() >= self.config.flows as usize {
+            self.flows.victim(|owner| self.session(owner).map_or(0, |session| session.share.owned), now)
+        } else {
+            None
+        };
+        if let Some(victim) = victim {
+            let is_spent = self.flows.at(victim).is_some_and(|flow| flow.is_spent(now));
+            self.end(victim, if is_spent { FlowEnd::Silent } else { FlowEnd::Evicted });
+        }
+        Ok(self.flows.make_room().map_err(|_| Reason::NoMemory)?)
+    }
+
+    /// Takes a flow out of everything, and tells of it.
+    pub(super) fn end(&mut self, at: u32, why: FlowEnd) {
+        let Some((owner, guest)) = self.flows.peers(at) else { return };
+        if let Some(guest) = guest.and_then(|guest| self.sessions.get_mut(guest as usize)?.as_mut()) {
+            self.flows.take_guest(at, &mut guest.share);
+        }
+        let Some(session) = self.sessions.get_mut(owner as usize).and_then(Option::as_mut) else { return };
+        let Some(flow) = self.flows.remove(at, &mut session.share) else { return };
+        if flow.is_told {
+            let rule = session.rule_number(flow.rule);
+            self.events.tell(ended(&flow, rule, why));
+        }
+    }
+
+    #[inline]
+    fn may_use(&mut self, passage: &Passage, bytes: usize, now: Instant) -> Result<(), Reason> {
+        let session = self.sessions.get_mut(passage.peer as usize).and_then(Option::as_mut).ok_or(Reason::NoSession)?;
+        session.may_use((passage.peer, passage.way), bytes, now, &mut self.events)
+    }
+
+    /// A packet of a flow passes: its state goes on, and its time begins anew.
+    #[inline]
+    fn advance(&mut self, at: u32, by_beginner: bool, flags: Option<Flags>, now: Instant) {
+        let Some(flow) = self.flows.at_mut(at) else { return };
+        flow.used = now;
+        let (state, owner) = (flow.state, flow.owner);
+        let after = state.after(by_beginner, flags);
+        if after != state
+            && let Some(session) = self.sessions.get_mut(owner as usize).and_then(Option::as_mut)
+        {
+            self.flows.set_state(at, after, &mut session.share);
+        }
+    }
+
+    /// Counts a packet that passes. One between two peers of this filter is ruled twice, and its flow counts it once.
+    #[inline]
+    fn count(&mut self, passage: &Passage, at: u32, by_beginner: bool, bytes: usize) {
+        let is_again = passage.way == Way::ToPeer && passage.from != HOST && self.session(passage.from).is_some();
+        if let Some(flow) = self.flows.at_mut(at).filter(|_| !is_again) {
+            let [sent, received] = &mut flow.traffic;
+            if by_beginner { sent.count(bytes) } else { received.count(bytes) }
+        }
+        self.note_guest(at, passage.peer);
+        if let Some(session) = self.sessions.get_mut(passage.peer as usize).and_then(Option::as_mut) {
+            session.count((passage.peer, passage.way), bytes, &mut self.events);
+        }
+    }
+
+    /// Lists a flow with a peer at which it ends, unless it passes by that peer's rules, or is listed.
+    #[inline]
+    fn note_guest(&mut self, at: u32, peer: u32) {
+        let is_new = self.flows.at(at).is_some_and(|flow| flow.owner != peer && !flow.has_guest);
+        if is_new && let Some(session) = self.sessions.get_mut(peer as usize).and_then(Option::as_mut) {
+            self.flows.add_guest(at, &mut session.share);
+        }
+    }
+
+    /// Remembers a first fragment that passes. Without memory for it, what follows does not pass.
+    #[inline]
+    fn remember(&mut self, passage: &Passage, inner: &Inner<'_>, tuple: &Tuple, at: u32, now: Instant) {
+        if let Some(fragment) = inner.fragment
+            && let Some(number) = self.flows.at(at).map(|flow| flow.number)
+        {
+            let name = Name::of(tuple, fragment.id);
+            let _ = self.fragments.remember(name, passage.peer, inner.payload.len(), (at, number), now);
+        }
+    }
+}
+
+fn ended(flow: &Flow, rule: u32, why: FlowEnd) -> Event {
+    let tuple = flow.tuple();
+    let way = if tuple.source.peer == flow.owner { Way::FromPeer } else { Way::ToPeer };
+    let [sent, received] = flow.traffic;
+    let lasted = flow.used.since(flow.began);
+    Event::FlowEnd { peer: flow.owner, rule, contact: contact(way, &tuple), sent, received, lasted, why }
+}
+
+fn contact(way: Way, tuple: &Tuple) -> Contact {
+    Contact {
+        way,
+        source: tuple.source.address.into(),
+        destination: tuple.destination.address.into(),
+        protocol: tuple.protocol,
+        source_port: tuple.source.port,
+        destination_port: tuple.destination.port,
+    }
+}
