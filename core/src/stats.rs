@@ -202,3 +202,22 @@ pub struct TunnelStats {
     /// Drops by reason.
     pub drops: DropCounts,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::DropReason;
+
+    /// Foreign interfaces know the first by their numbers; the others are kept for what features bring.
+    #[test]
+    fn numbers_of_drop_reasons_never_change() {
+        assert_eq!((DropReason::Malformed as u8, DropReason::NoMemory as u8), (0, 24));
+        #[cfg(feature = "control")]
+        {
+            let brought = [DropReason::Locked, DropReason::NotControl, DropReason::ControlFlood];
+            assert_eq!(brought.map(|reason| reason as u8), [25, 26, 27]);
+        }
+        for (number, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, number);
+        }
+    }
+}

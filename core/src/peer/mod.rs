@@ -23,6 +23,8 @@ use crate::route::Memo;
 use crate::session::IndexTable;
 use crate::stats::{DropCounts, DropReason, PeerStats, SendError};
 use crate::time::{Instant, UnixTime};
+#[cfg(feature = "control")]
+use channel::Channel;
 pub use endpoint::Path;
 use endpoint::PeerEndpoint;
 use facts::Facts;
@@ -94,11 +96,15 @@ pub(crate) struct Intents {
 
 /// What went wrong with a peer: most have none of it.
 #[derive(Debug, Default)]
-struct Troubles {
+pub(crate) struct Troubles {
     drops: DropCounts,
     send_errors: u64,
     /// The last, and the bytes received until then.
     last_send_error: Option<(SendError, u64)>,
+    /// No trouble, but as rare: its part of the control channel, once it was used. In the peer itself it would cost each of them a
+    /// line of cache.
+    #[cfg(feature = "control")]
+    channel: Option<Boxed<Channel>>,
 }
 
 /// An initiation of the peer's that is to be answered.
@@ -163,10 +169,7 @@ pub(crate) struct Peer {
     /// When its last initiation was accepted; `Instant::MAX`: none was.
     pub(crate) initiation_received: Instant,
     pub(crate) latest_handshake: Option<UnixTime>,
-    troubles: Option<Boxed<Troubles>>,
-    /// Its part of the control channel, once it was used.
-    #[cfg(feature = "control")]
-    pub(crate) channel: Option<Boxed<channel::Channel>>,
+    pub(crate) troubles: Option<Boxed<Troubles>>,
 }
 
 impl Peer {
@@ -205,8 +208,6 @@ impl Peer {
             troubles: None,
             #[cfg(feature = "control")]
             access: Access::Open,
-            #[cfg(feature = "control")]
-            channel: None,
         }
     }
 
@@ -416,24 +417,44 @@ impl Peer {
 /// The control channel.
 #[cfg(feature = "control")]
 impl Peer {
+    /// Its part of the channel, if it was used.
+    pub(crate) fn channel(&self) -> Option<&Channel> {
+        self.troubles.as_ref()?.channel.as_deref()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn channel_mut(&mut self) -> Option<&mut Channel> {
+        Troubles::channel_mut(&mut self.troubles)
+    }
+
     /// Its part of the channel, made when it is first asked for.
-    pub(crate) fn channel(&mut self) -> Result<&mut channel::Channel, NoMemory> {
-        if self.channel.is_none() {
-            self.channel = Some(Boxed::new(channel::Channel::new(&self.public_key))?);
+    pub(crate) fn channel_or_new(&mut self) -> Result<&mut Channel, NoMemory> {
+        let public_key = self.public_key;
+        let place = &mut self.troubles().ok_or(NoMemory)?.channel;
+        if place.is_none() {
+            *place = Some(Boxed::new(Channel::new(&public_key))?);
         }
-        self.channel.as_deref_mut().ok_or(NoMemory)
+        place.as_deref_mut().ok_or(NoMemory)
     }
 
     /// Whether control messages are to be sent to it now.
     pub(crate) fn has_messages_due(&self) -> bool {
-        self.channel.as_ref().is_some_and(|channel| channel.is_due)
+        self.channel().is_some_and(|channel| channel.is_due)
     }
 
     /// Control messages that wait need not wait any longer.
     pub(crate) fn release_messages(&mut self) {
-        if let Some(channel) = self.channel.as_deref_mut() {
+        if let Some(channel) = self.channel_mut() {
             channel.is_due = channel.len() > 0;
         }
+    }
+}
+
+#[cfg(feature = "control")]
+impl Troubles {
+    /// The peer's part of the control channel, for who needs the rest of the peer at the same time.
+    pub(crate) fn channel_mut(troubles: &mut Option<Boxed<Self>>) -> Option<&mut Channel> {
+        troubles.as_deref_mut()?.channel.as_deref_mut()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::limits::{CONTROL_BYTES_PER_PEER, HEADROOM};
 use crate::memory::NoMemory;
 use crate::packet::{self, Address, ecn};
 use crate::peer::channel::{Refusal, WaitingTotal};
-use crate::peer::{Peer, PeerId};
+use crate::peer::{Peer, PeerId, Troubles};
 use crate::stats::DropReason;
 use crate::time::Instant;
 use core::fmt;
@@ -215,7 +215,7 @@ impl Shared {
         let foreign = if locked { DropReason::Locked } else { DropReason::SourceNotAllowed };
         // Who has no part in the channel costs no memory.
         self.control.ends(&public_key, 0).ok_or(foreign)?;
-        let channel = peer.channel().map_err(|NoMemory| DropReason::NoMemory)?;
+        let channel = peer.channel_or_new().map_err(|NoMemory| DropReason::NoMemory)?;
         let Ends { from: us, to: them } = self.control.ends(&public_key, channel.interface).ok_or(foreign)?;
         if source != Address::V6(them) {
             return Err(foreign);
@@ -243,7 +243,7 @@ impl Shared {
         if !(live || wakes && may_connect) {
             return Err(Backpressure::NoSession);
         }
-        let channel = peer.channel()?;
+        let channel = peer.channel_or_new()?;
         channel.push(now, message, wakes, &mut self.control.waiting)?;
         channel.is_due |= live;
         if live {
@@ -263,7 +263,8 @@ impl Shared {
     pub(super) fn send_posted(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
         self.drop_unfit_messages(peer);
         let path = peer.endpoint.path();
-        let (Some(channel), Some(pair)) = (peer.channel.as_deref_mut(), peer.sessions.sealing(now)) else {
+        let (Some(channel), Some(pair)) = (Troubles::channel_mut(&mut peer.troubles), peer.sessions.sealing(now))
+        else {
             return self.await_session(peer, now);
         };
         let ends = self.control.ends(&peer.public_key, channel.interface);
@@ -300,7 +301,7 @@ impl Shared {
     fn drop_unfit_messages(&mut self, peer: &mut Peer) {
         let most = self.longest_message();
         let has_channel = self.control.ends(&peer.public_key, 0).is_some();
-        let Some(channel) = peer.channel.as_deref_mut() else { return };
+        let Some(channel) = peer.channel_mut() else { return };
         let mut lost = 0;
         while channel.front().is_some_and(|waiting| !has_channel || waiting.message.len() > most) {
             channel.pop(&mut self.control.waiting);
@@ -312,7 +313,7 @@ impl Shared {
     /// The session ended before the messages left: those that are worth one wait for the next.
     #[cold]
     fn await_session(&mut self, peer: &mut Peer, now: Instant) -> Step {
-        let Some(channel) = peer.channel.as_deref_mut() else { return Step::Nothing };
+        let Some(channel) = peer.channel_mut() else { return Step::Nothing };
         channel.is_due = false;
         let lost = channel.drop_idle(&mut self.control.waiting);
         let wakes = channel.wakes();

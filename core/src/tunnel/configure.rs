@@ -187,7 +187,7 @@ impl Shared {
             self.want_handshake(peer, now);
         }
         #[cfg(feature = "control")]
-        if peer.channel.as_ref().is_some_and(|channel| channel.wakes()) {
+        if peer.channel().is_some_and(|channel| channel.wakes()) {
             self.want_handshake(peer, now);
         }
         if peer.timers.persistent_interval != 0 {

@@ -125,7 +125,7 @@ impl Shared {
         let lost = peer.drop_staged(&mut self.staged);
         self.count_drops(Some(peer), reason, lost);
         #[cfg(feature = "control")]
-        if let Some(channel) = peer.channel.as_deref_mut() {
+        if let Some(channel) = peer.channel_mut() {
             let lost = channel.clear(&mut self.control.waiting);
             self.count_drops(Some(peer), reason, lost);
         }

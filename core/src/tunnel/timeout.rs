@@ -137,7 +137,7 @@ impl Shared {
         let lost = peer.staged.drop_older(now, REKEY_ATTEMPT_TIME, &mut self.staged);
         self.count_drops(Some(peer), DropReason::HandshakeFailed, lost);
         #[cfg(feature = "control")]
-        if let Some(channel) = peer.channel.as_deref_mut() {
+        if let Some(channel) = peer.channel_mut() {
             let lost = channel.drop_older(now, REKEY_ATTEMPT_TIME, &mut self.control.waiting);
             self.count_drops(Some(peer), DropReason::HandshakeFailed, lost);
         }

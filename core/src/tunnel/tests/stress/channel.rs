@@ -59,7 +59,7 @@ impl Story {
 
 /// What waits for a peer is due or has a handshake to wait for, and nothing passes a lock.
 pub(super) fn check(tunnel: &Tunnel, peer: &Peer, drained: bool) {
-    let waiting = peer.channel.as_ref().map_or(0, |channel| channel.len());
+    let waiting = peer.channel().map_or(0, |channel| channel.len());
     let handshake = peer.handshake.is_under_way();
     assert!(!peer.has_messages_due() || waiting > 0, "{peer:?}");
     assert!(waiting == 0 || peer.has_messages_due() || handshake, "messages that nobody sends: {peer:?}");
@@ -73,7 +73,7 @@ pub(super) fn check(tunnel: &Tunnel, peer: &Peer, drained: bool) {
 /// The outboxes hold what is counted, and no more than they may.
 pub(super) fn check_bounds(tunnel: &Tunnel) {
     let held = tunnel.footprint();
-    let channels = || tunnel.peers.iter().filter_map(|peer| peer.channel.as_deref());
+    let channels = || tunnel.peers.iter().filter_map(|peer| peer.channel());
     assert_eq!(held.control_messages, channels().map(|channel| channel.len()).sum::<usize>());
     assert_eq!(held.control_bytes, channels().map(|channel| channel.bytes()).sum::<usize>());
     assert!(held.control_messages <= CONTROL_MESSAGES.min(held.peers * CONTROL_MESSAGES_PER_PEER), "{held:?}");
