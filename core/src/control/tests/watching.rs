@@ -225,7 +225,7 @@ fn an_answer_that_comes_again_is_acknowledged_again_and_not_handed_up_again() {
     let view = View::parse(&request).expect("a message");
     let body = Reply::Session(Session::of(SessionState::Open)).encode().expect("a body");
     let answer = raw(Kind::Confirmable, Code::CONTENT, 77, view.token.as_bytes(), &[(12, &[60])], &body);
-    let mut take = |world: &mut World, message: &[u8]| {
+    let take = |world: &mut World, message: &[u8]| {
         let event = world.client.handle_message(world.now, &mut world.chance, message);
         let reply = world.client.poll_transmit().expect("an acknowledgement").message;
         (event.is_some(), View::parse(&reply).expect("a message").kind)
