@@ -4,6 +4,10 @@
 //! Where an allocation is not asked for but taken, its failure ends the process. So each scenario runs in processes of its own,
 //! which say how far they came: the one that dies names the n that it died of.
 #![allow(clippy::disallowed_types, reason = "an allocator is shared by all threads")]
+#[cfg(feature = "filter")]
+#[path = "out_of_memory/filter.rs"]
+mod filter;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::Write as _;
@@ -342,6 +346,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         pair.works();
         calls
     }),
+    #[cfg(feature = "filter")]
+    ("sessions of a filter", filter::sessions),
+    #[cfg(feature = "filter")]
+    ("flows of a filter", filter::flows),
     ("text", |first, count| {
         let (parsed, calls) = fail(first, count, || config::parse(TEXT));
         assert_eq!(parsed.out_of_memory, calls > first);
