@@ -69,4 +69,13 @@ check "systemd: the machine was locked before there was a network" came_to "kill
 check "systemd: a tunnel that was killed comes back, and the lock stayed" came_to "stop"
 check "systemd: a tunnel that is stopped leaves nothing behind" came_to "unlock"
 check "systemd: a machine is locked without a tunnel, and unlocked" came_to "done"
+
+# Another one, whose kernel was told to have no IPv6.
+mkdir "$out/no-ipv6"
+tests/package/no_ipv6.sh "$PWD/target/release/underpass" "$PWD/target/tools/kernel-guest" "$out/no-ipv6" >"$out/debian.log" 2>&1
+was_shown=
+check "no IPv6: the machine starts without it" came_to "there is no IPv6"
+check "no IPv6: a tunnel comes up, carries, and nothing is left of it" came_to "with the kill switch"
+check "no IPv6: so does one with the kill switch" came_to "locked and unlocked"
+check "no IPv6: the machine is locked and unlocked" came_to "done"
 conclude

@@ -99,9 +99,9 @@ cargo_test_as_root() {
 
 quick() {
     step fmt cargo fmt --all --check
-    step clippy cargo clippy --workspace --all-targets -- -D warnings
+    step clippy cargo clippy --workspace --all-targets --features underpass-core/control,underpass-core/filter,underpass-core/policy -- -D warnings
     step clippy-no-os cargo clippy -p underpass-c --lib --no-default-features --features portable,provoke --config 'profile.dev.panic="abort"' -- -D warnings
-    step core cargo test -p underpass-core --features filter
+    step core cargo test -p underpass-core --features control,filter,policy
     step sim-house cargo test -p underpass-sim -p underpass-house --no-fail-fast
 }
 
@@ -123,7 +123,7 @@ all() {
     beside elsewhere
     quick
     step core-portable cargo test -p underpass-core --no-default-features --features portable
-    step linux cargo_test_as_root -p underpass-linux -p underpass-carry
+    step linux cargo_test_as_root -p underpass-linux -p underpass-carry -p underpass-gateway
     step budget cargo test -p underpass-budget -- --nocapture
     step fuzz-corpus fuzz/replay.sh
     step c-crate cargo test -p underpass-c --no-fail-fast
@@ -140,7 +140,7 @@ all() {
     step swift-crate cargo test -p underpass-feed -p underpass-swift --no-fail-fast
     step swift tests/swift.sh
     step swift-names tests/swift/selectors.sh
-    step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features underpass-core/control,underpass-core/filter,underpass-core/policy
     step build cargo build --release -p underpass-linux
     step package tests/package.sh
     step build-router tests/c/router.sh

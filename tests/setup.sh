@@ -137,6 +137,7 @@ if [ "$level" != build ]; then
 fi
 if [ "$level" = test ]; then
     need iptables iptables wireguard-go wireguard-go tshark tshark curl curl tayga tayga setpriv util-linux sysctl procps
+    need coap-client-notls libcoap3-bin
     need valgrind valgrind cmake cmake pkg-config pkgconf c++ g++ clang clang objdump binutils mount mount
     need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/libc.so libc6-dev-arm64-cross \
         arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf /usr/arm-linux-gnueabihf/lib/libc.so libc6-dev-armhf-cross \
@@ -148,7 +149,7 @@ if [ "$level" = test ]; then
     need musl-gcc musl-tools python3 python3 pip3 python3-pip debootstrap debootstrap
     need java default-jdk-headless mvn maven npm npm aapt2 aapt
     need /usr/share/android-framework-res/framework-res.apk android-framework-res
-    need llvm-objcopy llvm unzip unzip
+    need llvm-objcopy llvm unzip unzip openssl openssl
     need aapt aapt zipalign zipalign apksigner apksigner dexdump dexdump
     tests/bindgen.sh --prepare
     tests/swift.sh --prepare
@@ -158,6 +159,7 @@ if [ "$level" = test ]; then
     need_wireguard_go
     tests/interop/guest/build.sh "$tools/kernel-guest"
     tests/resolvers.sh "$tools/resolvers"
+    tests/wireguard_tools.sh "$tools/wireguard-tools"
     [ -c /dev/net/tun ] || die "there is no /dev/net/tun: the kernel lacks TUN, or this is a container without it"
 fi
 say "everything for '$level' is there"

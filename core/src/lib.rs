@@ -95,9 +95,15 @@ mod timers;
 
 pub mod config;
 
+#[cfg(feature = "control")]
+pub mod control;
+
 mod peer;
 
 pub mod tunnel;
+
+#[cfg(feature = "policy")]
+pub mod policy;
 
 pub mod uapi;
 

@@ -23,6 +23,13 @@ use underpass_core::{
     Tunnel, TunnelConfig, UnixTime,
 };
 
+#[cfg(feature = "policy")]
+#[path = "scenarios/policy.rs"]
+mod policy;
+#[cfg(feature = "control")]
+#[path = "out_of_memory/control.rs"]
+mod control;
+
 /// Refuses the calls from the `FIRST`-th on, up to the `LAST`-th; counted from when [`fail`] armed it.
 struct Failing;
 
@@ -212,6 +219,8 @@ impl Pair {
 type Scenario = fn(first: usize, count: usize) -> usize;
 
 const SCENARIOS: &[(&str, Scenario)] = &[
+    #[cfg(feature = "control")]
+    ("control channel", control::conversation),
     ("new", |first, count| {
         let (config, rng) = (config(1, &[2, 3, 4]), Box::new(Seeded(1)));
         let (made, calls) = fail(first, count, || Tunnel::new(config, rng, Instant::ZERO, WALL));
@@ -389,6 +398,14 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     }),
 ];
 
+/// The scenarios of the features that are there.
+fn scenarios() -> Vec<(&'static str, Scenario)> {
+    let mut all = SCENARIOS.to_vec();
+    #[cfg(feature = "policy")]
+    all.extend_from_slice(policy::SCENARIOS);
+    all
+}
+
 /// What a tunnel is configured to be, as text.
 fn state(tunnel: &Tunnel) -> String {
     let mut text = String::new();
@@ -406,7 +423,7 @@ fn every_allocation_may_fail() {
     }
     let own = std::env::current_exe().expect("a test is a program");
     let mut died = Vec::new();
-    for (number, (name, _)) in SCENARIOS.iter().enumerate() {
+    for (number, (name, _)) in scenarios().iter().enumerate() {
         for count in [1, 3, usize::MAX / 2] {
             let child = Command::new(&own)
                 .args(["every_allocation_may_fail", "--exact", "--nocapture", "--test-threads=1"])
@@ -433,7 +450,7 @@ fn said_of(stderr: &[u8]) -> String {
 fn run(which: &str) {
     let (number, count) = which.split_once(' ').expect("two numbers");
     let (number, count): (usize, usize) = (number.parse().expect("a number"), count.parse().expect("a number"));
-    let (_, scenario) = SCENARIOS[number];
+    let (_, scenario) = scenarios()[number];
     for first in 0.. {
         println!("\nat {first}");
         std::io::stdout().flush().expect("a pipe");

@@ -24,6 +24,7 @@ fn main() {
     requests();
     scripts();
     calls();
+    channel();
 }
 
 fn root() -> &'static Path {
@@ -291,5 +292,39 @@ fn calls() {
         let mut chance = Chance::new(seed + 100);
         let script: Vec<u8> = (0..1500).map(|_| chance.bits() as u8).collect();
         write("c_api", &format!("chance-{seed}"), &[&exchange[..], &script].concat());
+    }
+}
+
+/// Scripts of the control channel: each request by itself, answered at once, late or never; then noise between the two.
+fn channel() {
+    for kind in 0..8 {
+        for (name, after) in [("at-once", [2, 0]), ("late", [6, 20]), ("never", [6, 255])] {
+            write(
+                "control",
+                &format!("request-{kind}-{name}"),
+                &[0, kind, 1, 0, after[0], after[1], 2, 0, 3, 0, 1, 0, 3, 0],
+            );
+        }
+    }
+    write("control", "pushed", &[0, 5, 1, 0, 2, 0, 3, 0, 5, 3, 3, 0, 1, 0, 5, 200, 3, 0, 1, 0, 3, 0, 6, 90, 6, 90]);
+    write("control", "lost-and-doubled", &[0, 1, 7, 0, 6, 3, 8, 0, 1, 0, 1, 0, 2, 0, 8, 1, 3, 0, 3, 0, 6, 250]);
+    let get = b"\x42\x01\x12\x34ab\xb2v1\x06config";
+    let block = b"\x42\x02\x12\x35ab\xb2v1\x04auth\xd1\x03\x0d\xff0123456789abcdef";
+    for (name, message) in [
+        ("get", &get[..]),
+        ("block", block),
+        ("ping", b"\x40\x00\x00\x01"),
+        ("probe", b"\x40\x02\x00\x02\xb2v1\x05probe\xff\xa1\x01\x41\x00"),
+    ] {
+        write(
+            "control",
+            &format!("raw-{name}"),
+            &[&[9, message.len() as u8], message, &[2, 0, 3, 0, 10, message.len() as u8], message].concat(),
+        );
+    }
+    for seed in 0..6 {
+        let mut chance = Chance::new(seed + 300);
+        let script: Vec<u8> = (0..400).map(|_| chance.bits() as u8).collect();
+        write("control", &format!("chance-{seed}"), &script);
     }
 }

@@ -4,6 +4,7 @@
 //! libFuzzer programs in `fuzz_targets/` only call them. Each panics when what it was given shows a fault.
 mod c_api;
 mod config;
+mod control;
 mod datagram;
 mod filter;
 pub mod mutate;
@@ -15,6 +16,7 @@ mod wire;
 
 pub use c_api::c_api;
 pub use config::config;
+pub use control::control;
 pub use datagram::datagram;
 pub use filter::filter;
 pub use packet::packet;
@@ -29,6 +31,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("c_api", c_api),
     ("config", config),
+    ("control", control),
     ("datagram", datagram),
     ("filter", filter),
     ("packet", packet),

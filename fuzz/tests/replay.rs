@@ -75,6 +75,11 @@ fn config_survives_mutations() {
 }
 
 #[test]
+fn control_survives_mutations() {
+    survive("control", 6000);
+}
+
+#[test]
 fn datagram_survives_mutations() {
     survive("datagram", 2000);
 }

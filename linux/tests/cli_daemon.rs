@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 use underpass_linux::demo::stage::{Finished, Machine, Running, Stage};
 
@@ -304,6 +305,36 @@ fn what_a_machine_lacks_is_said_in_a_sentence() -> Result<()> {
             nothing_is_left(&machine).context(what)?;
         }
     }
+    Ok(())
+}
+
+/// Nothing runs to clear away in a program that aborts, where memory runs out after the start, but its handler of the signal.
+#[test]
+fn a_program_that_aborts_leaves_no_socket() -> Result<()> {
+    let machine = machine()?;
+    for foreground in [true, false] {
+        let arguments: &[&str] = if foreground { &["-f", "wgt0"] } else { &["wgt0"] };
+        let running = machine.spawn(UNDERPASS, arguments)?;
+        is_ready(&machine, &running)?;
+        kill(program(&machine)?, Signal::SIGABRT)?;
+        nothing_is_left(&machine)?;
+        let status = running.wait(PATIENCE)?.status;
+        ensure!(
+            if foreground { status.signal() == Some(Signal::SIGABRT as i32) } else { status.success() },
+            "{status}"
+        );
+    }
+    let running = machine.spawn(UNDERPASS, &["-f", "wgt0"])?;
+    is_ready(&machine, &running)?;
+    // Another file in its place is not its own. It is stopped meanwhile, or it would end for want of its socket.
+    let pid = program(&machine)?;
+    kill(pid, Signal::SIGSTOP)?;
+    machine.run("sh", &["-c", &format!("touch {SOCKET}.other && mv {SOCKET}.other {SOCKET}")])?;
+    kill(pid, Signal::SIGABRT)?;
+    kill(pid, Signal::SIGCONT)?;
+    let status = running.wait(PATIENCE)?.status;
+    ensure!(status.signal() == Some(Signal::SIGABRT as i32), "{status}");
+    machine.run("test", &["-e", SOCKET])?;
     Ok(())
 }
 

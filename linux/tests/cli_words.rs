@@ -83,6 +83,15 @@ fn a_word_that_is_meant_for_a_command_makes_no_interface() {
         );
         assert_eq!(err, expected);
     }
+    for (line, said) in [
+        ("wg0.conf", "`wg0.conf` names a configuration; did you mean `underpass up wg0`?"),
+        ("start wg0", "there is no command `start`; did you mean `underpass up`?"),
+        ("wg0 down", "there is no command `wg0`; did you mean `underpass down wg0`?"),
+    ] {
+        let (code, out, err) = run(underpass(&line.split(' ').collect::<Vec<_>>()), b"");
+        assert_eq!((code, out.as_str()), (2, ""), "{line}: {err}");
+        assert_eq!(err.lines().next(), Some(&*format!("underpass: {said}")), "{line}");
+    }
     // There the word is an interface: it gets so far that a descriptor is refused.
     let behind = [&["-f", "stop"][..], &["--", "stop"], &["-f", "--", "stauts"]];
     for arguments in behind {

@@ -10,7 +10,6 @@ use crate::crypto::PrivateKey;
 use crate::limits::MIN_MTU;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 use zeroize::Zeroizing;
 
 /// IPv6's smallest MTU (RFC 8200 § 5).
@@ -40,13 +39,11 @@ impl InterfaceDraft {
         }
         let config = &mut self.config;
         match row.setting {
-            Setting::Address => {
-                for word in words(value, found) {
-                    if let Some(address) = found.keep(word.at, value::address(word.text)) {
-                        found.push(&mut config.addresses, address);
-                    }
+            Setting::Address => words(value, found, &mut |word, found| {
+                if let Some(address) = found.keep(word.at, value::address(word.text)) {
+                    found.push(&mut config.addresses, address);
                 }
-            }
+            }),
             Setting::Dns => self.dns(value, found),
             Setting::Table => config.table = table(value, found),
             Setting::PreUp => command(&mut config.pre_up, value, found),
@@ -121,20 +118,24 @@ impl InterfaceDraft {
     /// Name servers and search domains in one list: what looks like an address is one.
     fn dns(&mut self, value: Span<'_>, found: &mut Findings) {
         self.dns_at.get_or_insert(value.at);
-        let mut words = words(value, found).peekable();
-        if words.peek().is_none() {
-            found.report(value.at, Reason::EmptyValue);
-        }
-        for word in words {
+        let (config, mut any) = (&mut self.config, false);
+        words(value, found, &mut |word, found| {
+            any = true;
             if word.text.contains(':') || value::looks_like_ipv4(word.text) {
-                let address = word.text.parse::<IpAddr>().map_err(|_| Reason::Address);
-                if let Some(address) = found.keep(word.at, address) {
-                    found.push(&mut self.config.dns, address);
+                let Some((address, zone)) = found.keep(word.at, value::name_server(word.text)) else { return };
+                if let Some(zone) = zone {
+                    found.report(word.at, Reason::LinuxOnly);
+                    let zone = (config.dns.len(), found.copy(zone));
+                    found.push(&mut config.linux.dns_zones, zone);
                 }
+                found.push(&mut config.dns, address);
             } else if found.keep(word.at, value::domain(word.text)).is_some() {
                 let domain = found.copy(word.text);
-                found.push(&mut self.config.search_domains, domain);
+                found.push(&mut config.search_domains, domain);
             }
+        });
+        if !any {
+            found.report(value.at, Reason::EmptyValue);
         }
     }
 
@@ -149,8 +150,7 @@ impl InterfaceDraft {
                 config.tunnel.private_key = found.keep(at, key).filter(|key| !key.is_zero());
             }
             Setting::ListenPort => {
-                let port = value::service(&text).map_or_else(|| value::port(&text, 0), Ok);
-                config.listen_port = found.keep(at, port);
+                config.listen_port = found.keep(at, value::port(&text));
             }
             Setting::FwMark => config.fwmark = found.keep(at, value::fwmark(&text)),
             _ if value::decimal(&text) == Some(0) => {
@@ -209,9 +209,15 @@ impl InterfaceDraft {
     }
 }
 
-/// The pieces between commas and white space, as `wg-quick` splits them.
-fn words<'t>(value: Span<'t>, found: &mut Findings) -> impl Iterator<Item = Span<'t>> + use<'t> {
-    listed(value, found).flat_map(|item| item.split(char::is_whitespace)).filter(|word| !word.text.is_empty())
+/// Calls `each` with the pieces between commas and white space, as `wg-quick` splits them.
+fn words(value: Span<'_>, found: &mut Findings, each: &mut dyn FnMut(Span<'_>, &mut Findings)) {
+    for item in listed(value, found) {
+        for word in item.split(char::is_whitespace) {
+            if !word.text.is_empty() {
+                each(word, found);
+            }
+        }
+    }
 }
 
 /// The pieces between commas; empty ones are reported, once.

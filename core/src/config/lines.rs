@@ -52,11 +52,11 @@ fn cut(line: &str, number: u32) -> Option<Line<'_>> {
             _ => Line::Malformed(all.at, Reason::MalformedSection),
         });
     }
-    let Some((key, value)) = body.split_once('=') else {
+    let Some((key, value)) = parted(body, '=') else {
         return Some(Line::Malformed(all.at, Reason::MissingEquals));
     };
     let after = Position { line: number, column: count(key).saturating_add(2) };
-    let whole = line.split_once('=').map_or("", |(_, whole)| whole);
+    let whole = parted(line, '=').map_or("", |(_, whole)| whole);
     Some(Line::Entry {
         key: Span::trimmed(key, all.at.first_column()),
         value: Span::trimmed(value, after),
@@ -65,7 +65,13 @@ fn cut(line: &str, number: u32) -> Option<Line<'_>> {
 }
 
 fn before(line: &str, mark: char) -> &str {
-    line.split_once(mark).map_or(line, |(body, _)| body)
+    parted(line, mark).map_or(line, |(body, _)| body)
+}
+
+/// What is before the first `mark`, and what is behind it. It stands here once for all who cut a text.
+#[inline(never)]
+pub(super) fn parted(text: &str, mark: char) -> Option<(&str, &str)> {
+    text.split_once(mark)
 }
 
 fn count(text: &str) -> u32 {

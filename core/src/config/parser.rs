@@ -125,11 +125,19 @@ impl Findings {
         self.note(pushed);
     }
 
-    /// A list of all `items`, with no room to grow. They are counted first.
-    pub(super) fn collect<T, I: Iterator<Item = T>>(&mut self, items: impl Fn() -> I) -> Vec<T> {
-        let mut all = self.note(list(items().count())).unwrap_or_default();
+    /// A list of all items that `each` gives, with no room to grow. They are counted first, so it is called twice. What stands
+    /// behind references is compiled once for each kind of item.
+    #[inline(never)]
+    pub(super) fn collect<T>(&mut self, each: &Each<'_, T>) -> Vec<T> {
+        let mut len = 0_usize;
+        each(&mut |_| len = len.saturating_add(1));
+        let mut all = self.note(list(len)).unwrap_or_default();
         let room = all.capacity();
-        all.extend(items().take(room));
+        each(&mut |item| {
+            if all.len() < room {
+                all.push(item);
+            }
+        });
         all
     }
 
@@ -138,6 +146,9 @@ impl Findings {
         self.note(copy_text(text)).unwrap_or_default()
     }
 }
+
+/// What calls its argument with one item after another, the same at each call.
+pub(super) type Each<'a, T> = dyn Fn(&mut dyn FnMut(T)) + 'a;
 
 /// The lines on which the keys of the present section were first given.
 #[derive(Default)]

@@ -3,7 +3,7 @@ use crate::config::change::{AllowedIp, Endpoint, NewPeer};
 use crate::config::diagnostic::Section;
 use crate::config::interface::listed;
 use crate::config::lines::{Position, Span};
-use crate::config::loops;
+use crate::config::loops::{self, Listed, last};
 use crate::config::parser::Findings;
 use crate::config::quick::QuickConfig;
 use crate::config::reason::Reason;
@@ -120,9 +120,9 @@ impl PeerDraft {
         if !later.replaces {
             return false;
         }
-        let mut kept: Vec<IpNet> = found.collect(|| later.added().map(|(network, _)| network));
+        let mut kept: Vec<Listed> = found.collect(&|put| later.added().for_each(|(network, at)| put((network, 0, at))));
         sort(&mut kept);
-        self.added().any(|(network, _)| kept.binary_search(&network).is_err())
+        self.added().any(|(network, _)| last(&kept, network).is_none_or(|(kept, ..)| *kept != network))
     }
 
     /// The allowed IPs that are added, and where.
@@ -158,16 +158,17 @@ impl PeerDraft {
         if self.allowed_ips.iter().all(|(a, _)| !a.remove) {
             return;
         }
-        let numbered = || self.allowed_ips.iter().zip(0_usize..).map(|((allowed, _), number)| (allowed, number));
-        let mut removals: Vec<(IpNet, usize)> = found.collect(|| {
-            numbered().filter(|(allowed, _)| allowed.remove).map(|(allowed, number)| (allowed.network, number))
+        let mut removals: Vec<Listed> = found.collect(&|put| {
+            for (number, (allowed, at)) in self.allowed_ips.iter().enumerate() {
+                if allowed.remove {
+                    put((allowed.network, number, *at));
+                }
+            }
         });
         sort(&mut removals);
         // The last removal of the network, if any comes after the entry.
         let goes = |network: IpNet, number: usize| {
-            let end = removals.partition_point(|removal| *removal < (network, usize::MAX));
-            let last = end.checked_sub(1).and_then(|at| removals.get(at));
-            last.is_some_and(|(removed, after)| *removed == network && *after > number)
+            last(&removals, network).is_some_and(|(removed, after, _)| *removed == network && *after > number)
         };
         let mut number = 0_usize;
         self.allowed_ips.retain(|(allowed, _)| {
@@ -200,8 +201,8 @@ pub(super) fn join(drafts: Vec<PeerDraft>, config: &QuickConfig, found: &mut Fin
     let mut peers = join_sections(drafts, found);
     peers.iter_mut().for_each(|peer| peer.settle(found));
     report_shared(&peers, found);
-    let endpoints = peers.iter().filter_map(PeerDraft::address);
-    loops::report(&config.table, || peers.iter().flat_map(PeerDraft::added), endpoints, found);
+    let networks = |put: &mut dyn FnMut((IpNet, Position))| peers.iter().flat_map(PeerDraft::added).for_each(put);
+    loops::report(&config.table, &networks, &mut peers.iter().filter_map(PeerDraft::address), found);
     let mut joined = found.note(list(peers.len())).unwrap_or_default();
     for peer in peers {
         if let Some(peer) = new_peer(peer, found) {
@@ -213,12 +214,15 @@ pub(super) fn join(drafts: Vec<PeerDraft>, config: &QuickConfig, found: &mut Fin
 
 /// Joins each section with the one before it of the same peer.
 fn join_sections(drafts: Vec<PeerDraft>, found: &mut Findings) -> Vec<PeerDraft> {
-    let keys = || drafts.iter().map(|draft| draft.public_key).enumerate();
-    let mut by_key: Vec<(Option<PublicKey>, usize)> = found.collect(|| keys().map(|(place, key)| (key, place)));
+    let mut by_key: Vec<(Option<PublicKey>, usize)> =
+        found.collect(&|put| drafts.iter().enumerate().for_each(|(place, draft)| put((draft.public_key, place))));
     sort(&mut by_key);
-    let mut repeated: Vec<(usize, usize)> = found.collect(|| {
-        let pairs = by_key.iter().zip(by_key.iter().skip(1)).filter(|((one, _), (next, _))| one == next);
-        pairs.map(|((_, earlier), (_, later))| (*later, *earlier))
+    let mut repeated: Vec<(usize, usize)> = found.collect(&|put| {
+        for ((one, earlier), (next, later)) in by_key.iter().zip(by_key.iter().skip(1)) {
+            if one == next {
+                put((*later, *earlier));
+            }
+        }
     });
     sort(&mut repeated);
     if repeated.is_empty() {
@@ -257,9 +261,10 @@ fn join_two(mut first: PeerDraft, later: PeerDraft, found: &mut Findings) -> Pee
 /// Reports each allowed IP that another peer before has too.
 fn report_shared(peers: &[PeerDraft], found: &mut Findings) {
     found.key = Some(settings::name(Setting::AllowedIps));
-    let mut owned: Vec<(IpNet, usize, Position)> = found.collect(|| {
-        let numbered = peers.iter().enumerate();
-        numbered.flat_map(|(peer, draft)| draft.added().map(move |(network, at)| (network, peer, at)))
+    let mut owned: Vec<Listed> = found.collect(&|put| {
+        for (peer, draft) in peers.iter().enumerate() {
+            draft.added().for_each(|(network, at)| put((network, peer, at)));
+        }
     });
     sort(&mut owned);
     for ((network, peer, at), (same, other, later)) in owned.iter().zip(owned.iter().skip(1)) {
@@ -270,7 +275,7 @@ fn report_shared(peers: &[PeerDraft], found: &mut Findings) {
 }
 
 fn new_peer(draft: PeerDraft, found: &mut Findings) -> Option<NewPeer> {
-    let allowed_ips = found.collect(|| draft.added().map(|(network, _)| network));
+    let allowed_ips = found.collect(&|put| draft.added().for_each(|(network, _)| put(network)));
     Some(NewPeer {
         preshared_key: draft.preshared_key,
         endpoint: draft.endpoint,

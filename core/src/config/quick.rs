@@ -53,6 +53,9 @@ pub struct QuickConfig {
 /// Settings that the host for Linux alone carries out. Other hosts keep them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinuxSettings {
+    /// Zones of name servers (RFC 4007 § 11): the place of the server in [`QuickConfig::dns`], and the name or number of the
+    /// interface that it is reached by.
+    pub dns_zones: Vec<(usize, String)>,
     /// The kill switch; `None`: the text does not say.
     pub kill_switch: Option<KillSwitch>,
     /// Users, by name or number, whose programs stay outside the tunnel.
@@ -63,6 +66,14 @@ pub struct LinuxSettings {
     pub only_users: Vec<String>,
     /// Control groups whose programs alone use the tunnel.
     pub only_cgroups: Vec<String>,
+}
+
+impl LinuxSettings {
+    /// The zone of the name server at `place` in [`QuickConfig::dns`], if it has one.
+    #[must_use]
+    pub fn dns_zone(&self, place: usize) -> Option<&str> {
+        self.dns_zones.iter().find(|(server, _)| *server == place).map(|(_, zone)| zone.as_str())
+    }
 }
 
 /// What may leave the machine beside the tunnel's own datagrams.

@@ -1,5 +1,6 @@
 //! The forms of values, each read from a piece of text without white space around it.
 use crate::config::change::{AllowedIp, Endpoint};
+use crate::config::lines::parted;
 use crate::config::quick::{KillSwitch, Table};
 use crate::config::reason::Reason;
 use crate::memory::{NoMemory, copy_text};
@@ -14,47 +15,46 @@ pub(super) fn number(text: &str, min: u32, max: u32) -> Result<u32, Reason> {
     decimal(text).filter(|n| (min..=max).contains(n)).ok_or(Reason::Number { min, max })
 }
 
-/// As [`number`], for ports.
-pub(super) fn port(text: &str, min: u16) -> Result<u16, Reason> {
-    let wrong = Reason::Number { min: min.into(), max: u16::MAX.into() };
-    decimal(text).and_then(|n| u16::try_from(n).ok()).filter(|n| *n >= min).ok_or(wrong)
+/// As [`number`], for ports. That of an endpoint may be 0, where nobody is reached: `wg` takes it.
+pub(super) fn port(text: &str) -> Result<u16, Reason> {
+    let wrong = Reason::Number { min: 0, max: u16::MAX.into() };
+    decimal(text).and_then(|n| u16::try_from(n).ok()).ok_or(wrong)
+}
+
+/// Whether `text` is `word`, in letters of any case.
+#[inline(never)]
+fn is(text: &str, word: &str) -> bool {
+    text.eq_ignore_ascii_case(word)
 }
 
 /// A number of decimal digits and nothing else.
 pub(crate) fn decimal(text: &str) -> Option<u32> {
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
+    digits(text, 10)
 }
 
 /// A firewall mark: decimal, hexadecimal after `0x`, or `off` for 0.
 pub(super) fn fwmark(text: &str) -> Result<u32, Reason> {
-    if text.eq_ignore_ascii_case("off") {
+    if is(text, "off") {
         return Ok(0);
     }
-    let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-    match hex {
-        Some(digits) if !digits.starts_with('+') => u32::from_str_radix(digits, 16).ok(),
-        Some(_) => None,
-        None => decimal(text),
-    }
-    .ok_or(Reason::FwMark)
+    // `wg` takes no capital X.
+    let is_other = text.starts_with("0X");
+    hexadecimal(text).unwrap_or_else(|| decimal(text)).filter(|_| !is_other).ok_or(Reason::FwMark)
 }
 
 /// Seconds between keepalives, or `off` for 0.
 pub(super) fn keepalive(text: &str) -> Result<u16, Reason> {
-    if text.eq_ignore_ascii_case("off") {
+    if is(text, "off") {
         return Ok(0);
     }
-    port(text, 0).map_err(|_| Reason::Keepalive)
+    port(text).map_err(|_| Reason::Keepalive)
 }
 
 /// `true` or `false`.
 pub(super) fn boolean(text: &str) -> Result<bool, Reason> {
     match text {
-        t if t.eq_ignore_ascii_case("true") => Ok(true),
-        t if t.eq_ignore_ascii_case("false") => Ok(false),
+        t if is(t, "true") => Ok(true),
+        t if is(t, "false") => Ok(false),
         _ => Err(Reason::Boolean),
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn boolean(text: &str) -> Result<bool, Reason> {
 /// `on`, `off` or `lan`.
 pub(super) fn kill_switch(text: &str) -> Result<KillSwitch, Reason> {
     let known = [KillSwitch::Off, KillSwitch::On, KillSwitch::Lan];
-    known.into_iter().find(|one| text.eq_ignore_ascii_case(one.word())).ok_or(Reason::KillSwitch)
+    known.into_iter().find(|one| is(text, one.word())).ok_or(Reason::KillSwitch)
 }
 
 /// The name or the number of a user.
@@ -75,8 +75,11 @@ pub(super) fn user(text: &str) -> Result<(), Reason> {
 /// The path of a control group below the root of their file system.
 pub(super) fn cgroup(text: &str) -> Result<(), Reason> {
     let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-    let parts = || text.trim_matches('/').split('/');
-    let leads_down = parts().all(|part| !matches!(part, "" | "." | ".."));
+    let mut path = text.as_bytes();
+    while let [b'/', rest @ ..] | [rest @ .., b'/'] = path {
+        path = rest;
+    }
+    let leads_down = path.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."));
     if is_visible && leads_down { Ok(()) } else { Err(Reason::Cgroup) }
 }
 
@@ -92,8 +95,8 @@ pub(super) enum Wanted {
 pub(super) fn table(text: &str) -> Result<Wanted, Reason> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     match text {
-        t if t.eq_ignore_ascii_case("auto") => Ok(Wanted::To(Table::Auto)),
-        t if t.eq_ignore_ascii_case("off") => Ok(Wanted::To(Table::Off)),
+        t if is(t, "auto") => Ok(Wanted::To(Table::Auto)),
+        t if is(t, "off") => Ok(Wanted::To(Table::Off)),
         t if t.starts_with(|c: char| c.is_ascii_digit()) => {
             c_number(t).map(|number| Wanted::To(Table::Number(number))).ok_or(Reason::Table)
         }
@@ -104,17 +107,25 @@ pub(super) fn table(text: &str) -> Result<Wanted, Reason> {
 
 /// A number as C writes it and `ip` reads it: hexadecimal behind `0x`, octal behind `0`, or decimal.
 fn c_number(text: &str) -> Option<u32> {
-    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(hex) => (hex, 16),
-        None if text.len() > 1 && text.starts_with('0') => (text, 8),
-        None => (text, 10),
-    };
-    if digits.starts_with('+') { None } else { u32::from_str_radix(digits, radix).ok() }
+    let is_octal = text.len() > 1 && text.starts_with('0');
+    hexadecimal(text).unwrap_or_else(|| if is_octal { digits(text, 8) } else { decimal(text) })
+}
+
+/// A number behind `0x`, or that it is none; `None` without that.
+fn hexadecimal(text: &str) -> Option<Option<u32>> {
+    let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    hex.map(|hex| digits(hex, 16))
+}
+
+/// A number of digits and nothing else: no sign.
+#[inline(never)]
+fn digits(text: &str, radix: u32) -> Option<u32> {
+    if text.starts_with('+') { None } else { u32::from_str_radix(text, radix).ok() }
 }
 
 /// An address of our own: as [`network`], and with a netmask in the place of the prefix length, as `ip` takes it too.
 pub(super) fn address(text: &str) -> Result<IpNet, Reason> {
-    match text.split_once('/').map(|(address, mask)| (address.parse::<Ipv4Addr>(), mask.parse::<Ipv4Addr>())) {
+    match parted(text, '/').map(|(address, mask)| (address.parse::<Ipv4Addr>(), mask.parse::<Ipv4Addr>())) {
         Some((Ok(address), Ok(mask))) => {
             IpNet::with_netmask(address.into(), mask.into()).map_err(|_| Reason::PrefixLength { max: 32 })
         }
@@ -124,7 +135,7 @@ pub(super) fn address(text: &str) -> Result<IpNet, Reason> {
 
 /// An address with or without a prefix length; without, it is a network of one address. Host bits are kept.
 pub(crate) fn network(text: &str) -> Result<IpNet, Reason> {
-    let (address, length) = match text.split_once('/') {
+    let (address, length) = match parted(text, '/') {
         Some((address, length)) => (address, Some(length)),
         None => (text, None),
     };
@@ -151,8 +162,8 @@ pub(crate) fn socket_address(text: &str) -> Option<Made> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Some(Ok(Endpoint::Address(address)));
     }
-    let (host, port) = text.strip_prefix('[')?.split_once("]:")?;
-    let port = decimal(port).and_then(|p| u16::try_from(p).ok())?;
+    let (host, port) = parted(text.strip_prefix('[')?, ']')?;
+    let port = decimal(port.strip_prefix(':')?).and_then(|p| u16::try_from(p).ok())?;
     scoped(host, port)
 }
 
@@ -165,21 +176,34 @@ fn named(host: &str, port: u16) -> Made {
 
 /// An IPv6 address with a zone (RFC 4007 § 11): a number is its index, a name is left to the host.
 fn scoped(host: &str, port: u16) -> Option<Made> {
-    let (address, zone) = host.split_once('%')?;
+    let (address, zone) = parted(host, '%')?;
     let address: Ipv6Addr = address.parse().ok()?;
     if let Some(index) = decimal(zone) {
         return Some(Ok(Endpoint::Address(SocketAddrV6::new(address, port, 0, index).into())));
     }
+    is_zone(zone).then(|| named(host, port))
+}
+
+/// Whether this is the name of a zone: that of an interface, or a number.
+fn is_zone(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '[' | ']' | '%' | '/' | '#' | ',' | '=' | ':');
-    let is_name = !zone.is_empty() && zone.len() < 16 && zone.chars().all(fits);
-    is_name.then(|| named(host, port))
+    !text.is_empty() && text.len() < 16 && text.chars().all(fits)
+}
+
+/// The address of a name server, and the zone behind it, if there is one.
+pub(super) fn name_server(text: &str) -> Result<(IpAddr, Option<&str>), Reason> {
+    let (address, zone) = match parted(text, '%') {
+        Some((address, zone)) if address.contains(':') && is_zone(zone) => (address, Some(zone)),
+        _ => (text, None),
+    };
+    address.parse().map(|address| (address, zone)).map_err(|_| Reason::Address)
 }
 
 /// `host:port`, `[IPv6]:port`, and as `wg` takes it too: IPv6 without brackets, for which the second value is true.
 pub(super) fn endpoint(text: &str) -> Result<(Made, bool), Reason> {
     let (host, number, bracketed) = match text.strip_prefix('[') {
         Some(rest) => {
-            let (host, rest) = rest.split_once(']').ok_or(Reason::UnclosedBracket)?;
+            let (host, rest) = parted(rest, ']').ok_or(Reason::UnclosedBracket)?;
             (host, rest.strip_prefix(':'), true)
         }
         None => match text.rsplit_once(':') {
@@ -187,11 +211,11 @@ pub(super) fn endpoint(text: &str) -> Result<(Made, bool), Reason> {
             None => (text, None, false),
         },
     };
-    if text.contains("://") {
+    if text.as_bytes().windows(3).any(|piece| piece == b"://") {
         return Err(Reason::Scheme);
     }
     let number = number.filter(|n| !n.is_empty()).ok_or(Reason::MissingPort)?;
-    let port = service(number).map_or_else(|| port(number, 1), Ok)?;
+    let port = port(number)?;
     if host.contains(':') {
         let endpoint = match host.parse::<Ipv6Addr>() {
             Ok(address) => Ok(Endpoint::Address((address, port).into())),
@@ -207,18 +231,6 @@ pub(super) fn endpoint(text: &str) -> Result<(Made, bool), Reason> {
     }
     name(host)?;
     Ok((named(host, port), false))
-}
-
-/// Services by whose names ports of UDP are known (the registry of IANA, RFC 6335), as far as tunnels are put on them.
-#[rustfmt::skip]
-const SERVICES: [(&str, u16); 13] = [
-    ("domain", 53), ("bootps", 67), ("tftp", 69), ("ntp", 123), ("snmp", 161), ("https", 443), ("isakmp", 500),
-    ("syslog", 514), ("openvpn", 1194), ("l2f", 1701), ("ipsec-nat-t", 4500), ("sip", 5060), ("mdns", 5353),
-];
-
-/// The port of the service of this name.
-pub(super) fn service(name: &str) -> Option<u16> {
-    SERVICES.iter().find(|(service, _)| *service == name).map(|(_, port)| *port)
 }
 
 /// Whether only an IPv4 address can be meant.

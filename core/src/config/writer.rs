@@ -5,6 +5,7 @@ use crate::config::settings::{self, Setting};
 use crate::crypto::keys::InBase64;
 use alloc::string::String;
 use core::fmt::{self, Display, Formatter, Write};
+use core::net::IpAddr;
 use zeroize::Zeroizing;
 
 /// The configuration as text, keys in the order of the table of keys, wiped on drop: it holds the private key.
@@ -43,7 +44,11 @@ fn write_interface(config: &QuickConfig, out: &mut impl Write) -> fmt::Result {
         line(out, Setting::FwMark, format_args!("{mark:#x}"))?;
     }
     list(out, Setting::Address, config.addresses.iter())?;
-    list(out, Setting::Dns, config.dns.iter())?;
+    list(
+        out,
+        Setting::Dns,
+        (0..).zip(&config.dns).map(|(place, address)| Server(address, config.linux.dns_zone(place))),
+    )?;
     list(out, Setting::Dns, config.search_domains.iter().map(|domain| Plain(domain)))?;
     if let Some(mtu) = config.mtu {
         line(out, Setting::Mtu, mtu)?;
@@ -143,6 +148,16 @@ impl Display for Value<'_> {
 impl Display for Plain<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.chars().filter(|c| !matches!(c, '\n' | '#' | ',')).try_for_each(|c| f.write_char(c))
+    }
+}
+
+/// A name server, perhaps with a zone.
+struct Server<'a>(&'a IpAddr, Option<&'a str>);
+
+impl Display for Server<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)?;
+        self.1.map_or(Ok(()), |zone| write!(f, "%{}", Plain(zone)))
     }
 }
 

@@ -13,7 +13,7 @@ const LEAP: u64 = 24 * 3600 * 1_000_000_000;
 
 /// The host's clock and internal time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     /// The latest reading of the host's clock since its last step back, in nanoseconds.
     host: u64,
     /// Internal time then.
@@ -22,7 +22,7 @@ pub(super) struct Clock {
 
 /// What a reading of the host's clock came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tick {
+pub(crate) enum Tick {
     /// Time went on, or stood still.
     Steady,
     /// The clock leapt ahead by more than a day, and internal time by one day.
@@ -31,7 +31,7 @@ pub(super) enum Tick {
 
 impl Clock {
     /// Begins with the host's clock at `host`.
-    pub(super) fn new(host: Instant) -> Self {
+    pub(crate) fn new(host: Instant) -> Self {
         // So great a value is a failed reading. Internal time starts low, so that deadlines do not overflow.
         let now = if host.as_nanos() > u64::MAX / 2 { Instant::ZERO } else { host };
         Self { host: host.as_nanos(), now }
@@ -39,13 +39,13 @@ impl Clock {
 
     /// Internal time at the last reading.
     #[inline]
-    pub(super) const fn now(&self) -> Instant {
+    pub(crate) const fn now(&self) -> Instant {
         self.now
     }
 
     /// Takes a reading of the host's clock.
     #[inline]
-    pub(super) fn advance(&mut self, host: Instant) -> Tick {
+    pub(crate) fn advance(&mut self, host: Instant) -> Tick {
         let host = host.as_nanos();
         let passed = host.wrapping_sub(self.host);
         if host >= self.host && passed <= LEAP {
@@ -71,44 +71,44 @@ impl Clock {
     }
 
     /// Internal time when the host's clock shows `host`, without taking the reading.
-    pub(super) fn at(mut self, host: Instant) -> Instant {
+    pub(crate) fn at(mut self, host: Instant) -> Instant {
         self.advance(host);
         self.now
     }
 
     /// What the host's clock will show at the internal time `at`, which is not before the latest reading; `None` when it
     /// cannot show it.
-    pub(super) fn on_host(&self, at: Instant) -> Option<Instant> {
+    pub(crate) fn on_host(&self, at: Instant) -> Option<Instant> {
         let ahead = at.as_nanos().saturating_sub(self.now.as_nanos());
         self.host.checked_add(ahead).map(Instant::from_nanos)
     }
 
     /// What the host's clock showed, or would have shown, at the internal time `at`, which lies in the past.
-    pub(super) fn was_on_host(&self, at: Instant) -> Instant {
+    pub(crate) fn was_on_host(&self, at: Instant) -> Instant {
         Instant::from_nanos(self.host.saturating_sub(self.now.as_nanos().saturating_sub(at.as_nanos())))
     }
 }
 
 /// Wall time, carried on by internal time between two readings, but not over leaps: no timestamp may exceed it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct WallClock {
+pub(crate) struct WallClock {
     at: Instant,
     wall: UnixTime,
 }
 
 impl WallClock {
     /// The wall clock shows `wall` at the internal time `at`.
-    pub(super) const fn new(at: Instant, wall: UnixTime) -> Self {
+    pub(crate) const fn new(at: Instant, wall: UnixTime) -> Self {
         Self { at, wall }
     }
 
     /// Wall time at the internal time `now`.
-    pub(super) fn read(self, now: Instant) -> UnixTime {
+    pub(crate) fn read(self, now: Instant) -> UnixTime {
         self.wall + now.since(self.at)
     }
 
     /// Internal time leapt: wall time stays where it was.
-    pub(super) fn stay(&mut self) {
+    pub(crate) fn stay(&mut self) {
         self.at = self.at + Duration::from_nanos(LEAP);
     }
 }

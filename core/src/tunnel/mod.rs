@@ -20,7 +20,7 @@ mod bounce;
 mod call;
 mod check;
 mod cipher;
-mod clock;
+pub(crate) mod clock;
 mod commands;
 mod configure;
 mod event;

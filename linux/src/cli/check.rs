@@ -1,7 +1,7 @@
 //! `underpass check`: says what is wrong with a configuration, as a compiler does.
 use super::terminal::{Paint, Style};
 use super::{Outcome, progress};
-use crate::quick::{file, mask};
+use crate::quick::{file, mask, spelling};
 use anyhow::anyhow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -27,10 +27,11 @@ pub fn run(path: &Path) -> Outcome {
     Ok(if parsed.config.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Reads `text`. What is said of keys that only Linux knows is not said here.
+/// Reads `text`, and ports and addresses in it as the system does. What is said of keys that only Linux knows is not said here.
 #[must_use]
 pub fn parse_here(text: &str) -> Parsed {
-    let mut parsed = parse(text);
+    let spelled_out = spelling::spelled_out(text);
+    let mut parsed = parse(spelled_out.as_ref().map_or(text, |text| text.as_str()));
     parsed.diagnostics.retain(|one| one.reason != Reason::LinuxOnly);
     parsed
 }

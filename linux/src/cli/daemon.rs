@@ -11,6 +11,7 @@ use crate::control::socket;
 use crate::engine::EngineConfig;
 use crate::guard;
 use crate::guard::heal::Belongings;
+use crate::guard::standby::Role;
 use crate::notify;
 use crate::quick::file::read_all;
 use anyhow::{anyhow, bail};
@@ -47,8 +48,11 @@ pub fn run(name: &str, foreground: bool) -> Outcome {
     if env::var_os(BACKGROUND_VARIABLE).is_none() {
         remains::clear_before_start(name)?;
     }
-    match env::var(BACKGROUND_VARIABLE).as_deref() {
-        Ok(super::guard::KEEPER) => super::guard::keep(name),
+    let role = env::var(BACKGROUND_VARIABLE);
+    if let Some(role) = role.as_deref().ok().and_then(Role::told) {
+        return super::guard::keep(name, role);
+    }
+    match role.as_deref() {
         Ok(role) => run_in_background(name, role == CONFIGURED, &environment),
         Err(_) if foreground || environment.foreground => run_in_foreground(name, &environment),
         Err(_) => {
@@ -125,7 +129,7 @@ pub(super) fn own_program() -> PathBuf {
 fn run_in_foreground(name: &str, environment: &Environment) -> Outcome {
     let signals = signals::heard();
     let log = give_up_and_log(environment, Environment::start_log)?;
-    let outcome = serve::serve(environment.apply(EngineConfig::new(name)), Belongings::default(), &signals, |_| {
+    let outcome = serve::serve(environment.apply(EngineConfig::new(name)), None, &signals, |_| {
         notify::ready();
         Ok(())
     });
@@ -140,8 +144,7 @@ fn run_in_background(name: &str, configured: bool, environment: &Environment) ->
     let mut is_ready = false;
     let mut log = None;
     let outcome = detach().and_then(|null| {
-        let (config, belongings) =
-            if configured { read_config(name)? } else { (EngineConfig::new(name), Belongings::default()) };
+        let (config, belongings) = if configured { read_config(name)? } else { (EngineConfig::new(name), None) };
         log = give_up_and_log(environment, Environment::start_log_in_background)?;
         // It has left the terminal, and with it what was ignored there.
         serve::serve(environment.apply(config), belongings, &signals::ALL, |name| {
@@ -191,7 +194,7 @@ pub(super) fn open_null() -> anyhow::Result<File> {
     OpenOptions::new().read(true).write(true).open(NULL).map_err(|error| anyhow!("cannot open {NULL}: {error}"))
 }
 
-fn read_config(name: &str) -> anyhow::Result<(EngineConfig, Belongings)> {
+fn read_config(name: &str) -> anyhow::Result<(EngineConfig, Option<Belongings>)> {
     let text = read_all(io::stdin().lock(), 64 * 1024)?;
     let config = parse(&text).config.ok_or_else(|| anyhow!("the configuration that was handed on is not valid"))?;
     let belongings = Belongings::new(name, &config);
@@ -204,7 +207,7 @@ fn read_config(name: &str) -> anyhow::Result<(EngineConfig, Belongings)> {
         names: guard::names::of(name),
         ..defaults
     };
-    Ok((config, belongings))
+    Ok((config, Some(belongings)))
 }
 
 /// Says that all is ready, and lets go of the standard streams.

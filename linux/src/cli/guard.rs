@@ -4,23 +4,25 @@ use super::daemon::{BACKGROUND_VARIABLE, let_go, open_null, own_program};
 use super::environment::Environment;
 use super::up::{read, require_root};
 use super::{Outcome, progress};
+use crate::confine::close_inherited;
 use crate::guard::lock::{Lock, barrier};
 use crate::guard::record::Records;
+use crate::guard::standby::Role;
 use crate::guard::wish::SystemFile;
 use crate::guard::{self, keeper, lock_of, steps};
 use crate::quick::facts::free_table;
 use crate::quick::invocation::Invocation;
 use crate::quick::machine::{delete_rules, output, run};
-use crate::quick::{Family, rules};
+use crate::quick::rules;
 use anyhow::{anyhow, bail};
 use nix::unistd::{chdir, setsid};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
-/// What the process that keeps a kill switch is told that it is.
-pub const KEEPER: &str = "keeper";
-/// What it says when everything is in its place.
+/// What the processes that keep a kill switch call themselves.
+const KEEPER: &str = "underpass-keeper";
+/// What the first of them says when everything is in its place.
 const READY: &str = "ready";
 
 /// Locks before a tunnel is up.
@@ -85,7 +87,7 @@ pub fn unlock(interface: Option<&str>) -> Outcome {
 /// Removes the last routes of a tunnel's table, and the rules that lead to a table in which nothing is left.
 fn remove_barriers(lock: &Lock) -> anyhow::Result<()> {
     let table = lock.table();
-    for family in Family::ALL {
+    for family in guard::families() {
         let routes =
             || output("ip", &[family.option(), "route", "show", "table", &table.to_string()]).unwrap_or_default();
         if routes().contains("unreachable default") {
@@ -106,7 +108,13 @@ fn remove_barriers(lock: &Lock) -> anyhow::Result<()> {
 /// The firewall refuses; then nothing was changed.
 pub fn close(lock: &Lock) -> anyhow::Result<()> {
     keeper::dismiss(&lock.interface)?;
-    guard::close(lock)?;
+    if let Err(fault) = guard::close(lock) {
+        if lock.stays {
+            // The one that was there before is still to be kept.
+            let _ = start_keeper(&lock.interface);
+        }
+        return Err(fault);
+    }
     start_keeper(&lock.interface).inspect_err(|_| {
         if !lock.stays {
             let _ = guard::open(&lock.interface);
@@ -121,6 +129,21 @@ pub fn close(lock: &Lock) -> anyhow::Result<()> {
 pub fn open(interface: &str) -> anyhow::Result<()> {
     keeper::dismiss(interface)?;
     guard::open(interface)
+}
+
+/// Tells what has changed where the kill switch was `before` and is `after`.
+pub fn tell(before: Option<&Lock>, after: Option<&Lock>) {
+    if let Some(said) = steps::told(before, after) {
+        let _ = writeln!(io::stderr(), "underpass: {said}");
+    }
+}
+
+/// Has somebody keep the kill switch of `interface`, if it has one that nobody keeps: all who did were killed.
+///
+/// # Errors
+/// What is written down of it cannot be read, or nobody can be started.
+pub fn have_kept(interface: &str) -> anyhow::Result<()> {
+    if lock_of(interface)?.is_some() && !keeper::is_there(interface)? { start_keeper(interface) } else { Ok(()) }
 }
 
 /// Has the rules and last routes of `interface` put back when they are deleted, or no longer.
@@ -143,14 +166,8 @@ pub fn put_back(interface: &str, on: bool) -> anyhow::Result<()> {
 /// Starts the process that keeps the lock of `interface`, and waits until it does.
 fn start_keeper(interface: &str) -> anyhow::Result<()> {
     let failed = |error| anyhow!("cannot start the process that keeps the kill switch: {error}");
-    let mut process = Command::new(own_program())
-        .arg0("underpass-keeper")
-        .args(["-f", "--", interface])
-        .env(BACKGROUND_VARIABLE, KEEPER)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
+    let mut command = command(interface, Role::First);
+    let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
     let mut said = String::new();
     if let Some(stdout) = process.stdout.take() {
         BufReader::new(stdout).read_line(&mut said).map_err(failed)?;
@@ -162,21 +179,38 @@ fn start_keeper(interface: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps the lock of `interface`: what the process does that `start_keeper` starts.
+/// What starts a process that keeps the lock of `interface`, or stands by.
+fn command(interface: &str, role: Role) -> Command {
+    let mut command = Command::new(own_program());
+    command.arg0(KEEPER).args(["-f", "--", interface]).env(BACKGROUND_VARIABLE, role.to_string());
+    command
+}
+
+/// Keeps the lock of `interface`: what the process does that `start_keeper` starts, and the one that stands by.
 ///
 /// # Errors
 /// It cannot be kept.
-pub fn keep(interface: &str) -> Outcome {
+pub fn keep(interface: &str, role: Role) -> Outcome {
+    close_inherited().map_err(|error| anyhow!("cannot close what was left open: {error}"))?;
     // Fails only when we lead a process group already.
     let _ = setsid();
     chdir("/").map_err(|error| anyhow!("cannot leave the current directory: {error}"))?;
     let environment = Environment::read()?;
     let null = open_null()?;
     environment.start_log_in_background()?;
-    keeper::keep(interface, || {
+    let another = |role| {
+        let mut command = command(interface, role);
+        if !environment.keep_stderr {
+            // This one may still have the terminal's.
+            command.stderr(Stdio::null());
+        }
+        command
+    };
+    keeper::keep(interface, role, another, || {
         let _ = writeln!(io::stdout(), "{READY}");
         let _ = io::stdout().flush();
         let _ = let_go(&null, environment.keep_stderr);
-    })?;
+    })
+    .inspect_err(|fault| tracing::error!("the kill switch of {interface} is kept no longer: {fault}"))?;
     Ok(ExitCode::SUCCESS)
 }

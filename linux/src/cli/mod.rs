@@ -53,6 +53,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
         Err(usage) => {
+            if let Some(hint) = verbs::misplaced(&words).filter(|_| usage.use_stderr()) {
+                let _ = writeln!(io::stderr(), "underpass: {hint}");
+                return ExitCode::from(2);
+            }
             // Help and version go to standard output with status 0, faults to standard error with status 2.
             let printed = usage.print();
             return ExitCode::from(if printed.is_ok() { u8::try_from(usage.exit_code()).unwrap_or(2) } else { 1 });

@@ -82,8 +82,9 @@ fn for_phone(config: &QuickConfig) -> (QuickConfig, Vec<&'static str>) {
         note(!std::mem::take(hooks).is_empty(), name);
     }
     note(std::mem::take(&mut phone.save_config), "SaveConfig");
-    let LinuxSettings { kill_switch, exclude_users, exclude_cgroups, only_users, only_cgroups } =
+    let LinuxSettings { dns_zones, kill_switch, exclude_users, exclude_cgroups, only_users, only_cgroups } =
         std::mem::take(&mut phone.linux);
+    note(!dns_zones.is_empty(), "zones in DNS");
     note(kill_switch.is_some_and(|switch| switch != KillSwitch::Off), "KillSwitch");
     for (programs, name) in [
         (exclude_users, "ExcludeUser"),

@@ -5,13 +5,13 @@ use super::up::{read, require_root};
 use super::{Outcome, down, progress, remains};
 use crate::control::status::InterfaceStatus;
 use crate::control::{client, socket};
-use crate::guard;
+use crate::guard::{self, Lock};
 use crate::quick::change::{self, Change};
 use crate::quick::reconcile::{self, Standing};
 use crate::quick::{Action, Facts, Host, Kept, Plan, Record, Shelf, Step};
 use anyhow::bail;
 use std::io::{self, Write};
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use underpass_core::config::{NewPeer, QuickConfig};
 
@@ -30,12 +30,13 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
         _ => bail!("interface `{}` is not up, or was not brought up by `underpass up`", file.name),
     };
     let status = down::ask(&file.name)?;
-    let (old, new) = plans(kept.record(), &config, &status)?;
+    let switch = Switch::find(kept.record(), &config)?;
+    let (old, new) = plans(kept.record(), &config, &status, &switch)?;
     let change = Change::between(&old, &new);
     // Whatever ends this half-way: all that may be there is named.
     let old_and_new = union(&kept.record().steps, &new);
     kept.change(|record| record.steps = old_and_new)?;
-    let request = change::request(&status, &config, new.mark, places);
+    let request = change::request(&status, &config, new.mark, |host, port| places(&file.name, &switch, host, port));
     if !request.is_empty() {
         progress(format_args!("[#] # change the running tunnel"));
         if let Err(fault) = client::change(&socket::directory(), &file.name, &request) {
@@ -46,13 +47,43 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
     }
     let mut host = ThisMachine::new(&file.name, &file.path)?;
     let all = carry_out(&change, &new, &mut host);
+    super::guard::have_kept(&file.name)?;
+    super::guard::tell(switch.before.as_ref(), guard::lock_of(&file.name)?.as_ref());
     finish(&mut kept, &config, &new, all)?;
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The steps that made what runs, and the plan for what the file says now, with the mark that was chosen before.
-fn plans(record: &Record, config: &QuickConfig, status: &InterfaceStatus) -> anyhow::Result<(Vec<Step>, Plan)> {
-    let mut facts = Facts::gather(&record.name, config, guard::lock_of(&record.name)?)?;
+/// The kill switch as it is, and as it is to be.
+struct Switch {
+    before: Option<Lock>,
+    after: Option<Lock>,
+}
+
+impl Switch {
+    fn find(record: &Record, config: &QuickConfig) -> anyhow::Result<Self> {
+        let after = guard::steps::changed(&record.name, &record.config()?, config)?;
+        // One that is replaced by another is not removed.
+        let before = guard::lock_of(&record.name)?.map(|lock| Lock { stays: after.is_some(), ..lock });
+        Ok(Self { before, after })
+    }
+}
+
+/// The steps that made what runs, and the plan for what the file says now, with the mark that was chosen before. Warns of what is
+/// to come.
+fn plans(
+    record: &Record,
+    config: &QuickConfig,
+    status: &InterfaceStatus,
+    switch: &Switch,
+) -> anyhow::Result<(Vec<Step>, Plan)> {
+    let mut facts = Facts::gather(&record.name, config, switch.after.clone())?;
+    let mut warnings = guard::steps::split_warnings(&record.name, config, &facts)?;
+    if guard::steps::told(switch.before.as_ref(), switch.after.as_ref()).is_some() {
+        warnings.extend(guard::steps::warnings(config, &facts));
+    }
+    for warning in warnings {
+        let _ = writeln!(io::stderr(), "underpass: warning: {warning}");
+    }
     if record.mark != 0 && config.fwmark.is_none() {
         facts.go_by(record.mark);
     }
@@ -68,7 +99,8 @@ fn plans(record: &Record, config: &QuickConfig, status: &InterfaceStatus) -> any
         .map(|peer| NewPeer { allowed_ips: peer.allowed_ips.clone(), ..NewPeer::new(peer.public_key) })
         .collect();
     let table = if record.mark == 0 { facts.table } else { record.mark };
-    let before = Plan::up(&record.name, &running, &Facts { table, ..facts.clone() });
+    let guard = switch.before.clone();
+    let before = Plan::up(&record.name, &running, &Facts { table, guard, ..facts.clone() });
     let mut old: Vec<Step> = before.steps.into_iter().filter(|step| !step.leaves_something()).collect();
     old.extend(record.steps.iter().cloned());
     Ok((old, Plan::up(&record.name, config, &facts)))
@@ -97,13 +129,17 @@ fn carry_out(change: &Change, new: &Plan, host: &mut ThisMachine) -> bool {
 /// Notes what is there now. The commands stay those of `up`: what it ran is undone by them.
 fn finish(kept: &mut Kept, config: &QuickConfig, new: &Plan, all: bool) -> anyhow::Result<()> {
     let before = kept.record().config()?;
-    let config = QuickConfig {
+    let mut config = QuickConfig {
         pre_up: before.pre_up,
         post_up: before.post_up,
         pre_down: before.pre_down,
         post_down: before.post_down,
         ..config.clone()
     };
+    if !all {
+        // What the file says of it is tried anew the next time.
+        config.linux.kill_switch = before.linux.kill_switch;
+    }
     let everything = kept.record().steps.clone();
     kept.change(|record| {
         record.describe(new, &config);
@@ -113,8 +149,11 @@ fn finish(kept: &mut Kept, config: &QuickConfig, new: &Plan, all: bool) -> anyho
     })
 }
 
-/// Where a name is, for a peer that is not known yet or has another one now.
-fn places(host: &str, port: u16) -> Vec<std::net::SocketAddr> {
+/// Where a name is, for a peer of the interface `name` that is not known yet or has another one now.
+fn places(name: &str, switch: &Switch, host: &str, port: u16) -> Vec<SocketAddr> {
+    if switch.before.is_some() {
+        return guard::names::of(name).look_up(host, port, (true, true)).into_iter().collect();
+    }
     match (host, port).to_socket_addrs() {
         Ok(places) => places.collect(),
         Err(_) => {

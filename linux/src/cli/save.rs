@@ -1,5 +1,6 @@
 //! `underpass save`, and what `down` saves before: writes what a tunnel runs with to its file.
 use super::args::Tunnel;
+use super::check::parse_here;
 use super::up::{read, require_root};
 use super::{Outcome, down, progress, remains};
 use crate::control::status::InterfaceStatus;
@@ -10,7 +11,7 @@ use anyhow::anyhow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use underpass_core::config::{QuickConfig, parse};
+use underpass_core::config::{LinuxSettings, QuickConfig};
 
 /// Saves what a tunnel runs with.
 ///
@@ -66,10 +67,11 @@ fn target(record: &Record) -> anyhow::Result<(PathBuf, QuickConfig)> {
     if !path.exists() {
         return Ok((path, recorded));
     }
-    match read_text(&path).ok().and_then(|text| parse(&text).config) {
+    match read_text(&path).ok().and_then(|text| parse_here(&text).config) {
         Some(config) => {
             let (dns, search_domains) = (recorded.dns, recorded.search_domains);
-            Ok((path, QuickConfig { dns, search_domains, ..config }))
+            let linux = LinuxSettings { dns_zones: recorded.linux.dns_zones, ..config.linux };
+            Ok((path, QuickConfig { dns, search_domains, linux, ..config }))
         }
         None => {
             let mut beside = path.clone().into_os_string();

@@ -2,6 +2,7 @@
 use super::floor::Floor;
 use crate::control::device::EngineDevice;
 use crate::control::{ControlServer, ControlSocket, Over, socket};
+use crate::dns;
 use crate::engine::{Ended, Engine, EngineConfig, journal};
 use crate::guard::heal::{self, Belongings};
 use crate::notify;
@@ -30,14 +31,15 @@ enum End {
     Deaf,
 }
 
-/// Starts a tunnel, whose interface gets `belongings` back when it was set down and up, calls `ready` with the name of its interface, and serves it until it ends: by one of `signals`, by the
+/// Starts a tunnel, whose interface gets `belongings` back when it was set down and up, and whose name servers those are again that
+/// programs ask, if it was brought up with any of these; calls `ready` with the name of its interface, and serves it until it ends: by one of `signals`, by the
 /// removal of its socket or its interface. Nothing is left behind.
 ///
 /// # Errors
 /// It cannot start, or broke down.
 pub fn serve(
     mut config: EngineConfig,
-    belongings: Belongings,
+    belongings: Option<Belongings>,
     signals: &[i32],
     ready: impl FnOnce(&str) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -49,9 +51,8 @@ pub fn serve(
         config.tunnel.timestamp_floor = floor.load();
     }
     let engine = Arc::new(Engine::start(config)?);
-    let died = ends.clone();
-    if let Err(error) = heal::start(engine.name(), belongings, move |outcome| tell_of_death(&died, outcome)) {
-        tracing::warn!("routes will not come back when the interface is set down: {error}");
+    if let Some(belongings) = belongings {
+        look_after(engine.name(), belongings, &ends);
     }
     let died = ends.clone();
     journal::keep(&engine, move |outcome| tell_of_death(&died, outcome))
@@ -74,6 +75,18 @@ pub fn serve(
         let _ = keeper.join();
     }
     outcome
+}
+
+/// Sees to what belongs to the interface `name` around it.
+fn look_after(name: &str, belongings: Belongings, ends: &Sender<End>) {
+    let died = ends.clone();
+    if let Err(error) = heal::start(name, belongings, move |outcome| tell_of_death(&died, outcome)) {
+        tracing::warn!("routes will not come back when the interface is set down: {error}");
+    }
+    let died = ends.clone();
+    if let Err(error) = dns::watch::start(name, move |outcome| tell_of_death(&died, outcome)) {
+        tracing::warn!("what others write to /etc/resolv.conf will not be noticed: {error}");
+    }
 }
 
 /// Has the tunnel begin with those peers that it knows an endpoint of, once the interface is up, so that no packet has to

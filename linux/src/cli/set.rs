@@ -3,6 +3,7 @@ use super::Outcome;
 use super::args::Set;
 use super::keys::read_key;
 use crate::control::{client, socket};
+use crate::quick::{mask, spelling};
 use anyhow::{anyhow, bail};
 use ipnet::IpNet;
 use std::fmt::Write as _;
@@ -32,7 +33,7 @@ fn request<'w>(words: &mut impl Iterator<Item = &'w str>) -> anyhow::Result<Zero
         }
         let mut value = || words.next().ok_or_else(|| anyhow!("`{word}` lacks its value"));
         match (word, in_peer) {
-            ("listen-port", false) => writeln!(lines, "listen_port={}", number::<u16>(word, value()?)?)?,
+            ("listen-port", false) => writeln!(lines, "listen_port={}", port(word, value()?)?)?,
             ("fwmark", false) => writeln!(lines, "fwmark={}", mark(value()?)?)?,
             ("private-key", false) => {
                 let key = key_of(value()?, |text| PrivateKey::from_base64(text).ok().map(|key| key.to_hex()))?;
@@ -51,7 +52,7 @@ fn request<'w>(words: &mut impl Iterator<Item = &'w str>) -> anyhow::Result<Zero
             ("endpoint", true) => writeln!(lines, "endpoint={}", endpoint(value()?)?)?,
             ("persistent-keepalive", true) => {
                 let text = value()?;
-                let seconds = if text == "off" { 0 } else { number::<u16>(word, text)? };
+                let seconds = if text.eq_ignore_ascii_case("off") { 0 } else { seconds(word, text)? };
                 writeln!(lines, "persistent_keepalive_interval={seconds}")?;
             }
             ("allowed-ips", true) => allowed_ips(&mut lines, value()?)?,
@@ -61,22 +62,27 @@ fn request<'w>(words: &mut impl Iterator<Item = &'w str>) -> anyhow::Result<Zero
             ("remove" | "preshared-key" | "endpoint" | "persistent-keepalive" | "allowed-ips", false) => {
                 bail!("`{word}` is of a peer: it stands behind `peer KEY`")
             }
-            _ => bail!("there is no setting `{}`: see `underpass set --help`", crate::quick::mask::command(word)),
+            _ => bail!("there is no setting `{}`: see `underpass set --help`", mask::command(word)),
         }
     }
     Ok(lines)
 }
 
-fn number<T: std::str::FromStr>(word: &str, text: &str) -> anyhow::Result<T> {
+fn port(word: &str, text: &str) -> anyhow::Result<u16> {
+    spelling::port(text)
+        .ok_or_else(|| anyhow!("{word}: expected the number of a port, up to 65535, or the name of a service"))
+}
+
+fn seconds(word: &str, text: &str) -> anyhow::Result<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten().ok_or_else(|| anyhow!("{word}: expected a number up to 65535"))
+    digits.then(|| text.parse().ok()).flatten().ok_or_else(|| anyhow!("{word}: expected seconds up to 65535, or `off`"))
 }
 
 /// Decimal, hexadecimal behind `0x`, or `off`.
 fn mark(text: &str) -> anyhow::Result<u32> {
-    let read = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+    let read = match text.strip_prefix("0x") {
         Some(hex) if hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => u32::from_str_radix(hex, 16).ok(),
-        None if text == "off" => Some(0),
+        None if text.eq_ignore_ascii_case("off") => Some(0),
         None if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
         _ => None,
     };
@@ -85,7 +91,7 @@ fn mark(text: &str) -> anyhow::Result<u32> {
 
 /// The key in the file at `path`, in hexadecimal. An empty file, as /dev/null, means none: a key of zeros.
 fn key_of(path: &str, hex: impl Fn(&str) -> Option<Zeroizing<String>>) -> anyhow::Result<Zeroizing<String>> {
-    let mut file = File::open(path).map_err(|error| anyhow!("cannot read {path}: {error}"))?;
+    let mut file = File::open(path).map_err(|error| anyhow!("cannot read {}: {error}", mask::command(path)))?;
     match read_key(&mut file) {
         Ok(None) => Ok(Zeroizing::new("0".repeat(64))),
         Ok(Some(text)) => hex(&text).ok_or_else(|| anyhow!("{path} holds no key: a key is 44 characters of base64")),
@@ -95,22 +101,26 @@ fn key_of(path: &str, hex: impl Fn(&str) -> Option<Zeroizing<String>>) -> anyhow
 
 /// A name is looked up here: what runs is told an address.
 fn endpoint(text: &str) -> anyhow::Result<String> {
-    let is_whole = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && !port.is_empty());
-    if !is_whole {
-        bail!("endpoint: expected HOST:PORT, or [ADDRESS]:PORT for IPv6");
+    if text.contains("://") {
+        bail!("endpoint: expected HOST:PORT, without a scheme");
     }
-    if text.starts_with('[') && text.contains('%') && !text.contains(char::is_control) {
+    let (host, number) = spelling::cut(text)
+        .filter(|(host, _)| !host.is_empty())
+        .ok_or_else(|| anyhow!("endpoint: expected HOST:PORT, or [ADDRESS]:PORT for IPv6"))?;
+    let port = port("endpoint", number)?;
+    if host.contains(':') && host.contains('%') && !host.contains(char::is_control) {
         // The zone of a link-local address may be the name of an interface, which the tunnel looks up.
-        return Ok(text.into());
+        return Ok(format!("[{host}]:{port}"));
     }
-    let found = text.to_socket_addrs().map_err(|error| anyhow!("endpoint `{text}`: {error}"))?.next();
+    let found = (host, port).to_socket_addrs().map_err(|error| anyhow!("endpoint `{text}`: {error}"))?.next();
     Ok(found.ok_or_else(|| anyhow!("endpoint `{text}`: the name has no address"))?.to_string())
 }
 
 /// Networks with commas between; `+` adds one to those there are, `-` takes one away, and without either they replace
 /// those there are.
 fn allowed_ips(lines: &mut String, text: &str) -> anyhow::Result<()> {
-    let items: Vec<&str> = text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
+    let text: String = text.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let items: Vec<&str> = if text.is_empty() { Vec::new() } else { text.split(',').collect() };
     if !items.iter().any(|item| item.starts_with(['+', '-'])) {
         writeln!(lines, "replace_allowed_ips=true")?;
     }
@@ -119,12 +129,17 @@ fn allowed_ips(lines: &mut String, text: &str) -> anyhow::Result<()> {
             Some(rest) => ("-", rest),
             None => ("", item.strip_prefix('+').unwrap_or(item)),
         };
-        let one = || network.parse::<IpAddr>().ok().map(IpNet::from);
-        let network = network.parse::<IpNet>().ok().or_else(one);
-        let network = network.ok_or_else(|| anyhow!("allowed-ips: `{item}` is no network"))?;
+        let network = read_network(network).ok_or_else(|| anyhow!("allowed-ips: `{item}` is no network"))?;
         writeln!(lines, "allowed_ip={sign}{}", network.trunc())?;
     }
     Ok(())
+}
+
+/// An address, and the length of its prefix in decimal; without one, all of it.
+fn read_network(text: &str) -> Option<IpNet> {
+    let Some((address, length)) = text.split_once('/') else { return text.parse::<IpAddr>().ok().map(IpNet::from) };
+    let digits = length.bytes().all(|byte| byte.is_ascii_digit());
+    IpNet::new(address.parse().ok()?, digits.then(|| length.parse().ok())??).ok()
 }
 
 #[cfg(test)]
@@ -172,8 +187,10 @@ mod tests {
     fn what_makes_no_sense_is_named() {
         let rows = [
             ("listen-port", "`listen-port` lacks its value"),
-            ("listen-port -1", "listen-port: expected a number up to 65535"),
-            ("listen-port 65536", "listen-port: expected a number up to 65535"),
+            ("listen-port -1", "listen-port: expected the number of a port, up to 65535, or the name of a service"),
+            ("listen-port 65536", "listen-port: expected the number of a port, up to 65535, or the name of a service"),
+            ("peer KEY persistent-keepalive +1", "persistent-keepalive: expected seconds up to 65535, or `off`"),
+            ("peer KEY endpoint udp://a:1", "endpoint: expected HOST:PORT, without a scheme"),
             ("fwmark 0x+1", "fwmark: expected a number up to 0xffffffff, or `off`"),
             ("peer KEY listen-port 7", "`listen-port` is of the interface: it stands before `peer`"),
             ("remove", "`remove` is of a peer: it stands behind `peer KEY`"),
@@ -186,6 +203,8 @@ mod tests {
             assert_eq!(read(words), Err(message.into()), "{words}");
         }
         let own = file!();
+        let said = read("private-key dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=");
+        assert!(said.as_ref().is_err_and(|said| !said.contains("dwdt")), "a key in the place of a file: {said:?}");
         let said = read(&format!("private-key {}/{own}", env!("CARGO_MANIFEST_DIR").trim_end_matches("/linux")));
         assert!(said.as_ref().is_err_and(|said| said.contains("holds no key") && !said.contains("//!")), "{said:?}");
     }

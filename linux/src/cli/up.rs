@@ -3,6 +3,7 @@ use super::args::Up;
 use super::host::ThisMachine;
 use super::wait::Wait;
 use super::{Outcome, check, remains};
+use crate::confine::capabilities;
 use crate::guard::{self, Lock};
 use crate::notify;
 use crate::quick::reconcile;
@@ -51,8 +52,8 @@ pub fn bring_up(
     lock: Option<Lock>,
     left: Vec<Step>,
 ) -> anyhow::Result<()> {
-    let mut warnings = guard::steps::warnings(lock.as_ref(), &config);
     let facts = Facts::gather(&file.name, &config, lock)?;
+    let mut warnings = guard::steps::warnings(&config, &facts);
     warnings.extend(guard::steps::split_warnings(&file.name, &config, &facts)?);
     for warning in warnings {
         let _ = writeln!(io::stderr(), "underpass: warning: {warning}");
@@ -107,12 +108,19 @@ pub fn read(what: &str) -> anyhow::Result<(ConfigFile, QuickConfig)> {
     }
 }
 
-/// Refuses to go on for anyone but root.
+/// Refuses to go on for anyone but root, and for one who may not do here what root may do.
 ///
 /// # Errors
-/// This is not root.
+/// This is not root, or the container keeps it from interfaces and routes.
 pub fn require_root() -> anyhow::Result<()> {
-    if geteuid().is_root() { Ok(()) } else { bail!("only root may do this") }
+    if !geteuid().is_root() {
+        bail!("only root may do this");
+    }
+    // Who cannot be asked is not refused.
+    if !capabilities::has(capabilities::NET_ADMIN).unwrap_or(true) {
+        bail!("root lacks CAP_NET_ADMIN here: have the container started with `--cap-add NET_ADMIN`");
+    }
+    Ok(())
 }
 
 /// Writes what would be done.

@@ -6,6 +6,7 @@ use super::args::Arguments;
 use clap::CommandFactory;
 use std::env;
 use std::ffi::OsString;
+use std::path::Path;
 
 /// Set by whoever has wg-quick(8) start this program, with nothing but the name of an interface.
 const BY_WG_QUICK: &str = "WG_QUICK_USERSPACE_IMPLEMENTATION";
@@ -75,10 +76,38 @@ const USUAL: [(&str, &str); 55] = [
 pub fn mistaken(word: &str, foreground: bool, arguments: &[OsString]) -> Option<String> {
     let is_plain =
         foreground || arguments.iter().any(|argument| argument == "--") || env::var_os(BY_WG_QUICK).is_some();
-    let meant = meant(word).filter(|_| !is_plain)?;
-    Some(format!(
-        "there is no command `{word}`; did you mean `{meant}`?\nFor an interface of this name: underpass -- {word}"
-    ))
+    if is_plain {
+        return None;
+    }
+    let said = match file_meant(word) {
+        Some(meant) => format!("`{word}` names a configuration; did you mean `{meant}`?"),
+        None => format!("there is no command `{word}`; did you mean `{}`?", meant(word)?),
+    };
+    Some(format!("{said}\nFor an interface of this name: underpass -- {word}"))
+}
+
+/// The command for the configuration that `word` is likely to name.
+fn file_meant(word: &str) -> Option<String> {
+    let name = word.strip_suffix(".conf")?;
+    let is_here = word.contains('/') || Path::new(word).exists();
+    Some(match (is_here, word.contains('/')) {
+        (true, false) => format!("underpass up ./{word}"),
+        (true, true) => format!("underpass up {word}"),
+        (false, _) => format!("underpass up {name}"),
+    })
+}
+
+/// What was meant by a command line that is none, as far as its first words tell: what the user reads.
+#[must_use]
+pub fn misplaced(arguments: &[OsString]) -> Option<String> {
+    let word = |place| arguments.get(place).and_then(|word: &OsString| word.to_str());
+    let is_command = |word: &str| Arguments::command().get_subcommands().any(|command| command.get_name() == word);
+    let first = word(1).filter(|word| !word.starts_with('-') && !is_command(word))?;
+    let meant = match word(2) {
+        Some(second) if is_command(second) => format!("underpass {second} {first}"),
+        _ => meant(first)?,
+    };
+    Some(format!("there is no command `{first}`; did you mean `{meant}`?"))
 }
 
 /// The command that `word` is likely to stand for.
@@ -131,6 +160,9 @@ mod tests {
             ("chekc", "underpass check"),
             ("doctro", "underpass doctor"),
             ("genkye", "underpass genkey"),
+            ("wg0.conf", "underpass up wg0"),
+            ("./wg0.conf", "underpass up ./wg0.conf"),
+            ("/srv/wg0.conf", "underpass up /srv/wg0.conf"),
         ] {
             let said = mistaken(word, false, &["underpass".into(), word.into()]).expect(word);
             assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
@@ -146,6 +178,28 @@ mod tests {
         }
         assert_eq!(mistaken("stop", true, &["underpass".into(), "-f".into(), "stop".into()]), None);
         assert_eq!(mistaken("stop", false, &["underpass".into(), "--".into(), "stop".into()]), None);
+    }
+
+    #[test]
+    fn what_follows_a_mistaken_word_hides_no_hint() {
+        for (line, meant) in [
+            ("start wg0", Some("underpass up")),
+            ("upp wg0", Some("underpass up")),
+            ("UP wg0", Some("underpass up")),
+            ("wg0 up", Some("underpass up wg0")),
+            ("wg0 down --force", Some("underpass down wg0")),
+            ("up wg0 wg1", None),
+            ("-f wg0 wg1", None),
+            ("wg0 wg1", None),
+        ] {
+            let arguments: Vec<OsString> = format!("underpass {line}").split(' ').map(OsString::from).collect();
+            assert!(Arguments::try_parse_from(&arguments).is_err(), "{line}");
+            let said = misplaced(&arguments);
+            assert_eq!(said.is_some(), meant.is_some(), "{line}: {said:?}");
+            if let (Some(said), Some(meant)) = (said, meant) {
+                assert!(said.ends_with(&format!("did you mean `{meant}`?")), "{line}: {said}");
+            }
+        }
     }
 
     /// Each command that is recommended exists.

@@ -182,9 +182,9 @@ impl Answer {
     }
 
     fn text(self, endpoint: &Endpoint) -> String {
-        let place = match endpoint {
-            Endpoint::Address(address) => address.to_string(),
-            Endpoint::Name { host, port } => format!("{host}:{port}"),
+        let (place, port) = match endpoint {
+            Endpoint::Address(address) => (address.to_string(), address.port()),
+            Endpoint::Name { host, port } => (format!("{host}:{port}"), *port),
         };
         match self {
             Self::Connected => "connected".into(),
@@ -202,6 +202,9 @@ impl Answer {
             }
             Self::NotSent(SendError::Refused) => {
                 format!("refused: nobody listens at {place}; check the port, and that the peer is running")
+            }
+            Self::NotSent(_) if port == 0 => {
+                format!("not sent to {place}: nobody is reached at port 0; check Endpoint")
             }
             Self::NotSent(error) => format!("not sent to {place}: {}", error.text()),
             Self::None => format!("no answer from {place} within {} s; possible causes:", PATIENCE.as_secs()),
@@ -267,6 +270,13 @@ Endpoint = vpn.example.com:51820
             assert!(stays != told.starts_with("connected"), "{told}");
             assert_eq!(told.contains("firewall  "), told.starts_with("no answer"), "{told}");
         }
+    }
+
+    #[test]
+    fn port_0_is_told_of() {
+        let endpoint = Endpoint::Address(([192, 0, 2, 1], 0).into());
+        let told = Answer::NotSent(SendError::Other).text(&endpoint);
+        assert!(told.contains("nobody is reached at port 0"), "{told}");
     }
 
     #[test]

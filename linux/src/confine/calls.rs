@@ -108,7 +108,7 @@ const SOCKETS: &[c_long] = &[
     libc::SYS_socketpair,
 ];
 
-/// The control socket, the timestamp, and what the C library reads to resolve a name.
+/// The control socket, the timestamp, resolv.conf, and what the C library reads to resolve a name.
 const FILES: &[c_long] = &[
     libc::SYS_faccessat,
     libc::SYS_faccessat2,
@@ -123,6 +123,7 @@ const FILES: &[c_long] = &[
     libc::SYS_ftruncate,
     libc::SYS_getcwd,
     libc::SYS_getdents64,
+    libc::SYS_linkat,
     libc::SYS_lseek,
     libc::SYS_mkdirat,
     libc::SYS_newfstatat,

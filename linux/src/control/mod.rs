@@ -10,6 +10,7 @@ pub mod server;
 pub mod socket;
 pub mod status;
 
+mod abort;
 mod answer;
 mod connection;
 

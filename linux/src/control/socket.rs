@@ -1,9 +1,12 @@
 //! The socket file: where it is, how it is made, and when it is ours to remove.
+use super::abort;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
 use nix::sys::stat::{Mode, fchmod};
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -53,7 +56,8 @@ pub enum SocketError {
     },
 }
 
-/// A listening control socket. Its file is removed on drop, unless someone has put another in its place.
+/// A listening control socket. Its file is removed on drop, and when the program aborts, unless someone has put another in
+/// its place. A program has one.
 #[derive(Debug)]
 pub struct ControlSocket {
     listener: UnixListener,
@@ -78,8 +82,11 @@ impl ControlSocket {
         if is_served(&path) {
             return Err(SocketError::InUse { path });
         }
+        // Made before there is a file, for from then on nothing is allocated until an abort would remove it.
+        let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| create(error.into()))?;
         let listener = listen_at(&path).map_err(create)?;
         let identity = identity(&path).map_err(create)?;
+        abort::remove_on_abort(name, identity).map_err(|error| create(error.into()))?;
         Ok(Self { listener, path, identity })
     }
 
@@ -107,6 +114,7 @@ impl Drop for ControlSocket {
         if self.exists() {
             let _ = fs::remove_file(&self.path);
         }
+        abort::keep();
     }
 }
 

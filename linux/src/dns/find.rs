@@ -1,6 +1,6 @@
 //! Finds out who answers programs that ask for a name.
 use super::places::Places;
-use super::resolv_conf::servers;
+use super::resolv_conf::ResolvConf;
 use crate::quick::machine::find_program;
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub enum Resolver {
 }
 
 /// Where systemd-resolved listens on loopback, if it is not told not to.
-pub(super) const STUBS: [IpAddr; 2] =
+pub(crate) const STUBS: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 53)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 54))];
 /// Debian's resolvconf sorts records by interface; the first pattern of its list puts a record before all others.
 const INTERFACE_ORDER: &str = "resolvconf/interface-order";
@@ -74,8 +74,8 @@ pub(super) fn runs_resolved(places: &Places) -> bool {
 /// Whether who reads /etc/resolv.conf asks systemd-resolved, and nobody else. Its list of the servers of all interfaces,
 /// which that file may be a link to as well, leads past it.
 fn leads_to_resolved(places: &Places) -> bool {
-    let asked = servers(&fs::read_to_string(places.resolv_conf()).unwrap_or_default());
-    !asked.is_empty() && asked.iter().all(|server| STUBS.contains(server))
+    let asked = ResolvConf::new(places).servers();
+    !asked.is_empty() && asked.iter().all(|server| STUBS.contains(&server.address))
 }
 
 /// Whether there is a resolvconf(8) that keeps records. resolvectl(1) plays it under that name, for systemd-resolved.

@@ -3,16 +3,19 @@
 //! Who answers a program that asks for a name differs from machine to machine: systemd-resolved, whatever /etc/resolv.conf
 //! leads to, or both. [`find()`] looks which it is. [`Dns`] is what one tunnel wants; it is told to each of them, and what was
 //! told is recorded (`store`) before it is done, so that it can be taken back after a crash too, any number of times.
-//! [`uplink`] reads which servers the machine asks when there is no tunnel.
+//! [`watch`] notices who else writes /etc/resolv.conf. [`uplink`] reads which servers the machine asks when there is no tunnel.
 pub mod find;
 pub mod places;
 pub mod resolv_conf;
 mod resolved;
+pub mod server;
 pub mod store;
 pub mod uplink;
+pub mod watch;
 
 pub use find::{Resolver, find};
 pub use places::Places;
+pub use server::Server;
 pub use uplink::uplink_servers;
 
 use crate::quick::invocation::Invocation;
@@ -21,7 +24,6 @@ use anyhow::anyhow;
 use resolv_conf::ResolvConf;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::IpAddr;
 use store::{Record, Store};
 
 /// What a tunnel wants of the machine's resolvers.
@@ -32,7 +34,7 @@ pub struct Dns {
     /// Who is told.
     pub resolvers: Vec<Resolver>,
     /// The tunnel's name servers.
-    pub servers: Vec<IpAddr>,
+    pub servers: Vec<Server>,
     /// Domains to search.
     pub search: Vec<String>,
     /// Whether all names are asked for through the tunnel, or those below `search` alone. systemd-resolved can do the
@@ -133,7 +135,7 @@ impl Dns {
     /// The whole of /etc/resolv.conf.
     fn text(&self) -> String {
         let lines = if self.resolvers.contains(&Resolver::Stub) {
-            format!("{}options edns0\n", lines(&find::STUBS[..1], &self.search))
+            format!("{}options edns0\n", lines(&[find::STUBS[0].into()], &self.search))
         } else {
             self.lines()
         };
@@ -152,7 +154,7 @@ impl Dns {
     }
 }
 
-fn lines(servers: &[IpAddr], search: &[String]) -> String {
+fn lines(servers: &[Server], search: &[String]) -> String {
     let mut text: String = servers.iter().map(|server| format!("nameserver {server}\n")).collect();
     if !search.is_empty() {
         text.push_str(&format!("search {}\n", search.join(" ")));

@@ -6,12 +6,12 @@
 //! else wrote in the meantime stays.
 use super::find::Resolver;
 use super::places::Places;
+use super::server::Server;
 use super::store::Record;
 use anyhow::anyhow;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// How what we write begins.
@@ -23,12 +23,10 @@ pub(super) fn header(interface: &str) -> String {
 }
 
 /// The name servers in `text`, in the form of resolv.conf(5).
-pub(super) fn servers(text: &str) -> Vec<IpAddr> {
+pub(super) fn servers(text: &str) -> Vec<Server> {
     let server = |line: &str| {
         let mut words = line.split_whitespace();
-        let address = words.next().filter(|word| *word == "nameserver").and_then(|_| words.next())?;
-        // A zone counts on its own link only.
-        address.split('%').next()?.parse().ok()
+        words.next().filter(|word| *word == "nameserver").and_then(|_| words.next())?.parse().ok()
     };
     text.lines().filter_map(server).collect()
 }
@@ -74,9 +72,16 @@ impl ResolvConf {
 
     /// Whether whoever reads it asks `servers` alone, or a resolver of this machine.
     #[must_use]
-    pub fn asks_only(&self, servers: &[IpAddr]) -> bool {
-        let asked = self::servers(&self.now());
-        !asked.is_empty() && asked.iter().all(|server| server.is_loopback() || servers.contains(server))
+    pub fn asks_only(&self, servers: &[Server]) -> bool {
+        let asked = self.servers();
+        let is_ours = |asked: &Server| servers.iter().any(|server| server.address == asked.address);
+        !asked.is_empty() && asked.iter().all(|server| server.address.is_loopback() || is_ours(server))
+    }
+
+    /// Whom whoever reads it asks.
+    #[must_use]
+    pub fn servers(&self) -> Vec<Server> {
+        servers(&self.now())
     }
 
     /// Puts `text`, which begins with a [`header`], there.
@@ -151,6 +156,8 @@ impl ResolvConf {
         let rename = || -> io::Result<()> {
             let _ = fs::remove_file(&self.temporary);
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&self.temporary)?;
+            // Everybody reads it, whatever the mask is of who starts us.
+            file.set_permissions(Permissions::from_mode(0o644))?;
             file.write_all(text)?;
             file.sync_all()?;
             fs::rename(&self.temporary, &self.path)
@@ -158,7 +165,10 @@ impl ResolvConf {
         rename().or_else(|error| {
             let _ = fs::remove_file(&self.temporary);
             match error.kind() {
-                io::ErrorKind::ResourceBusy | io::ErrorKind::ReadOnlyFilesystem => self.overwrite(text),
+                // Its folder may belong to somebody else: outside of a user namespace, root is nobody.
+                io::ErrorKind::ResourceBusy | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                    self.overwrite(text)
+                }
                 _ => Err(error),
             }
         })

@@ -2,7 +2,7 @@
 //!
 //! It forgets what it was told of an interface when that goes: after the end of the tunnel's program, by whatever cause,
 //! names are asked for outside again.
-use super::Dns;
+use super::{Dns, Server};
 use crate::quick::invocation::Invocation;
 use crate::quick::machine;
 use nix::net::if_::if_nametoindex;
@@ -47,7 +47,11 @@ pub(super) fn set(dns: &Dns) -> anyhow::Result<()> {
 pub(super) fn is_set(dns: &Dns) -> bool {
     let Some(told) = machine::output("resolvectl", &["dns", &dns.interface]) else { return false };
     let asked: Vec<&str> = told.split_whitespace().collect();
-    dns.servers.iter().all(|server| asked.contains(&server.to_string().as_str()))
+    // It may know a zone by another name.
+    let asks = |server: &Server| {
+        asked.iter().any(|word| word.parse().is_ok_and(|asked: Server| asked.address == server.address))
+    };
+    dns.servers.iter().all(asks)
 }
 
 pub(super) fn unset(interface: &str) -> anyhow::Result<()> {

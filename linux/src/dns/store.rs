@@ -2,6 +2,7 @@
 use super::Dns;
 use super::find::Resolver;
 use super::places::Places;
+use super::server::Server;
 use crate::quick::shelf::replace;
 use anyhow::anyhow;
 use nix::net::if_::if_nametoindex;
@@ -9,7 +10,6 @@ use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub struct Record {
     /// Who was told, or was about to be.
     pub resolvers: Vec<Resolver>,
     /// Its name servers.
-    pub servers: Vec<IpAddr>,
+    pub servers: Vec<Server>,
     /// What /etc/resolv.conf is to hold.
     pub text: String,
 }

@@ -2,6 +2,7 @@
 use super::resolv_conf::ResolvConf;
 use super::*;
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 
@@ -111,6 +112,59 @@ fn what_somebody_else_wrote_meanwhile_stays() {
     scene.is_as_before(theirs);
 }
 
+/// A DHCP client: it replaces the file, writes into it, or removes it.
+#[test]
+fn what_somebody_else_writes_is_put_back_and_his_comes_back_at_the_end() {
+    let scene = Scene::new();
+    let dns = dns(PRESENT, "10.9.0.2");
+    let put_back = |interface: &str| watch::put_back(interface, &scene.places).expect("works");
+    assert!(!put_back(PRESENT), "nobody was told anything");
+    dns.set_at(&scene.places).expect("sets");
+    assert!(!put_back(PRESENT), "it is as it should be");
+    let path = scene.places.resolv_conf();
+    for (number, theirs) in ["nameserver 192.0.2.54\n", "", "nameserver 192.0.2.55\n"].into_iter().enumerate() {
+        if number == 1 {
+            fs::write(scene.places.etc.join("new"), theirs).expect("writes");
+            fs::rename(scene.places.etc.join("new"), &path).expect("renames");
+        } else {
+            fs::write(&path, theirs).expect("writes");
+        }
+        assert!(put_back(PRESENT) && dns.is_set_at(&scene.places), "case {number}");
+    }
+    assert_eq!(uplink::uplink_servers_at(&scene.places), ["192.0.2.55".parse::<IpAddr>().expect("address")]);
+    dns.unset_at(&scene.places).expect("takes back");
+    assert_eq!(scene.text(), "nameserver 192.0.2.55\n");
+    assert!(!put_back(PRESENT), "it is theirs again");
+    dns.set_at(&scene.places).expect("sets");
+    fs::remove_file(&path).expect("removes");
+    assert!(put_back(PRESENT) && dns.is_set_at(&scene.places), "removed");
+    dns.unset_at(&scene.places).expect("takes back");
+    assert!(!path.exists(), "as they left it");
+}
+
+/// The file is the later one's, and each leaves it to him.
+#[test]
+fn of_two_tunnels_the_later_one_looks_after_the_file() {
+    let scene = Scene::new();
+    let (earlier, later) = (dns("wgx", "10.8.0.2"), dns(PRESENT, "10.9.0.2"));
+    earlier.set_at(&scene.places).expect("sets");
+    later.set_at(&scene.places).expect("sets");
+    fs::write(scene.places.resolv_conf(), "nameserver 192.0.2.54\n").expect("writes");
+    assert!(!watch::put_back("wgx", &scene.places).expect("works"), "it is not his");
+    assert!(watch::put_back(PRESENT, &scene.places).expect("works"));
+    assert!(later.is_set_at(&scene.places));
+}
+
+#[test]
+fn everybody_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new();
+    fs::set_permissions(scene.places.resolv_conf(), fs::Permissions::from_mode(0o600)).expect("chmod");
+    dns("wgx", "10.9.0.2").set_at(&scene.places).expect("sets");
+    let mode = fs::metadata(scene.places.resolv_conf()).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+}
+
 #[test]
 fn of_two_tunnels_either_may_end_first() {
     let (first, second) = (dns(PRESENT, "10.9.0.2"), dns("wgx", "10.8.0.2"));
@@ -150,7 +204,7 @@ fn what_was_kept_outlives_a_loss_of_power() {
     let scene = Scene::new();
     dns("wgx", "10.9.0.2").set_at(&scene.places).expect("sets");
     fs::remove_dir_all(scene.places.run.join("underpass")).expect("removes");
-    assert_eq!(uplink::uplink_servers_at(&scene.places), ["192.0.2.53".parse::<IpAddr>().expect("address")]);
+    assert_eq!(uplink::uplink_servers_at(&scene.places), ["192.0.2.53".parse::<std::net::IpAddr>().expect("address")]);
     dns("wgx", "10.9.0.2").unset_at(&scene.places).expect("takes back");
     scene.is_as_before(BEFORE);
 }
@@ -194,10 +248,11 @@ fn a_fault_leaves_nothing_behind() {
 fn others_than_the_tunnels_are_noticed() {
     let scene = Scene::new();
     let file = ResolvConf::new(&scene.places);
-    let servers = ["10.9.0.2".parse().expect("address")];
+    let servers: [Server; 1] = ["10.9.0.2".parse().expect("address")];
     for (text, only) in [
         ("nameserver 10.9.0.2\n", true),
         ("nameserver 127.0.0.1\n", true),
+        ("nameserver 10.9.0.2%eth0\n", true),
         ("nameserver 10.9.0.2\nnameserver 192.0.2.53\n", false),
         ("", false),
         ("# nameserver 10.9.0.2\n", false),

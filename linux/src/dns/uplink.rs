@@ -19,7 +19,10 @@ pub fn uplink_servers() -> Vec<IpAddr> {
 pub(super) fn uplink_servers_at(places: &Places) -> Vec<IpAddr> {
     let tunnels = store::all(&places.own()[1]);
     let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
-    let is_of_tunnel = |server: &IpAddr| tunnels.iter().any(|record| record.servers.contains(server));
+    // A zone counts on its own link only.
+    let servers = |text: &str| servers(text).into_iter().map(|server| server.address).collect::<Vec<_>>();
+    let is_of_tunnel =
+        |server: &IpAddr| tunnels.iter().flat_map(|record| &record.servers).any(|own| own.address == *server);
     let file = ResolvConf::new(places);
     let resolved = read(&places.resolved().join("resolv.conf"));
     let without_tunnels = |text: String| servers(&text).into_iter().filter(|server| !is_of_tunnel(server)).collect();

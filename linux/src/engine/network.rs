@@ -1,5 +1,6 @@
 //! Changes of the machine's own network, heard through netlink (RFC 3549).
 use crate::error::HostError;
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::libc;
@@ -9,6 +10,7 @@ use nix::sys::socket::{
 };
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use underpass_core::Instant;
@@ -17,6 +19,11 @@ use underpass_core::Instant;
 const CALM: Duration = Duration::from_millis(200);
 /// A burst that does not end is told of this often.
 const LONGEST_BURST: Duration = Duration::from_secs(2);
+
+/// Networks whose routes changed, to be remembered at most.
+const MOST: usize = 256;
+/// Bytes of a route message before its attributes.
+const ROUTE: usize = 12;
 
 /// What changed, as far as a tunnel cares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +45,8 @@ pub struct NetworkWatch {
     /// What the machine's addresses were when last looked at.
     addresses: u64,
     route_changed: bool,
+    /// The networks that other routes changed of.
+    routed: Vec<IpNet>,
     burst: Burst,
 }
 
@@ -89,7 +98,8 @@ impl NetworkWatch {
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups as u32)).map_err(failed)?;
         let addresses = fingerprint(own_name);
         let own_name = own_name.to_owned();
-        Ok(Self { socket, own_index, own_name, addresses, route_changed: false, burst: Burst::default() })
+        let (route_changed, routed, burst) = (false, Vec::new(), Burst::default());
+        Ok(Self { socket, own_index, own_name, addresses, route_changed, routed, burst })
     }
 
     /// Takes in what netlink tells. Returns whether our own interface was among it.
@@ -98,7 +108,10 @@ impl NetworkWatch {
         let mut buf = [0; 16384];
         loop {
             let changes = match recv(self.socket.as_raw_fd(), &mut buf, MsgFlags::MSG_DONTWAIT) {
-                Ok(len) => changes(&buf[..len], self.own_index),
+                Ok(len) => {
+                    self.note(routed(&buf[..len], self.own_index), now);
+                    changes(&buf[..len], self.own_index)
+                }
                 // Told too fast: anything may have changed.
                 Err(Errno::ENOBUFS) => Changes { own: true, addresses: true, default_route: false },
                 Err(Errno::EINTR) => continue,
@@ -109,6 +122,20 @@ impl NetworkWatch {
             if changes.addresses || changes.default_route {
                 self.burst.changed(now, changes.default_route);
             }
+        }
+    }
+
+    /// Routes of `networks` changed: they matter if a peer is there.
+    fn note(&mut self, networks: Vec<IpNet>, now: Instant) {
+        if networks.is_empty() {
+            return;
+        }
+        self.burst.changed(now, true);
+        self.routed.extend(networks);
+        if self.routed.len() > MOST {
+            // So many that peers may be anywhere.
+            self.route_changed = true;
+            self.routed.clear();
         }
     }
 
@@ -124,13 +151,15 @@ impl NetworkWatch {
         self.burst.due
     }
 
-    /// Whether the network has changed, and the tunnel is to hear of it now.
-    pub fn settled(&mut self, now: Instant) -> bool {
+    /// Whether the network has changed, and the tunnel is to hear of it now. `has_peers` says whether peers are in one of the
+    /// networks that the routes of changed.
+    pub fn settled(&mut self, now: Instant, has_peers: impl FnOnce(&[IpNet]) -> bool) -> bool {
         if !self.burst.is_due(now) {
             return false;
         }
         let before = std::mem::replace(&mut self.addresses, fingerprint(&self.own_name));
-        std::mem::take(&mut self.route_changed) | (before != self.addresses)
+        let routed = std::mem::take(&mut self.routed);
+        std::mem::take(&mut self.route_changed) | (before != self.addresses) || has_peers(&routed)
     }
 }
 
@@ -159,13 +188,9 @@ fn is_ip(address: &SockaddrStorage) -> bool {
 }
 
 /// What the messages in `bytes` say (RFC 3549 § 2.3, rtnetlink(7)).
-fn changes(mut bytes: &[u8], own_index: u32) -> Changes {
-    const HEADER: usize = 16;
+fn changes(bytes: &[u8], own_index: u32) -> Changes {
     let mut changes = Changes::default();
-    while let Some(header) = bytes.first_chunk::<HEADER>() {
-        let len = u32_at(header, 0) as usize;
-        let Some(body) = bytes.get(HEADER..len) else { break };
-        let kind = u16::from_ne_bytes([header[4], header[5]]);
+    for (kind, body) in messages(bytes) {
         match kind {
             libc::RTM_NEWLINK | libc::RTM_DELLINK if body.len() >= 8 && u32_at(body, 4) == own_index => {
                 changes.own = true;
@@ -175,28 +200,62 @@ fn changes(mut bytes: &[u8], own_index: u32) -> Changes {
             libc::RTM_NEWROUTE | libc::RTM_DELROUTE => changes.default_route |= is_default_route(body, own_index),
             _ => {}
         }
-        bytes = bytes.get(len.next_multiple_of(4)..).unwrap_or_default();
     }
     changes
 }
 
+/// The messages in `bytes`: what kind each is of, and what is behind its header.
+fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    const HEADER: usize = 16;
+    std::iter::from_fn(move || {
+        let header = bytes.first_chunk::<HEADER>()?;
+        let len = u32_at(header, 0) as usize;
+        let body = bytes.get(HEADER..len)?;
+        bytes = bytes.get(len.next_multiple_of(4)..).unwrap_or_default();
+        Some((u16::from_ne_bytes([header[4], header[5]]), body))
+    })
+}
+
+/// The networks in `bytes` that routes changed of, but for default routes and for those that lead into the tunnel.
+fn routed(bytes: &[u8], own_index: u32) -> Vec<IpNet> {
+    let routes = messages(bytes).filter(|(kind, _)| matches!(*kind, libc::RTM_NEWROUTE | libc::RTM_DELROUTE));
+    routes.filter_map(|(_, body)| network(body).filter(|_| !leads_into(body, own_index))).collect()
+}
+
+/// The network that a route message is about; `None` for a default route, and for what is no unicast route.
+fn network(body: &[u8]) -> Option<IpNet> {
+    let (prefix, kind) = (*body.get(1)?, *body.get(7)?);
+    if prefix == 0 || matches!(kind, libc::RTN_LOCAL | libc::RTN_BROADCAST | libc::RTN_ANYCAST | libc::RTN_MULTICAST) {
+        return None;
+    }
+    let address = attribute(body, libc::RTA_DST)?;
+    let v4 = || <[u8; 4]>::try_from(address).ok().map(IpAddr::from);
+    let address = v4().or_else(|| <[u8; 16]>::try_from(address).ok().map(IpAddr::from))?;
+    IpNet::new(address, prefix).ok()
+}
+
 /// Whether a route message is about a default route that does not lead into the tunnel.
 fn is_default_route(body: &[u8], own_index: u32) -> bool {
-    const ROUTE: usize = 12;
-    let Some(mut attributes) = body.get(ROUTE..) else { return false };
-    if body[1] != 0 {
-        return false;
-    }
+    body.len() >= ROUTE && body[1] == 0 && !leads_into(body, own_index)
+}
+
+/// Whether a route message is about one that leads into the tunnel.
+fn leads_into(body: &[u8], own_index: u32) -> bool {
+    attribute(body, libc::RTA_OIF).is_some_and(|value| value.len() == 4 && u32_at(value, 0) == own_index)
+}
+
+/// The value of the attribute `wanted` of a route message.
+fn attribute(body: &[u8], wanted: u16) -> Option<&[u8]> {
+    let mut attributes = body.get(ROUTE..)?;
     while let Some(header) = attributes.first_chunk::<4>() {
         let len = usize::from(u16::from_ne_bytes([header[0], header[1]]));
-        let Some(value) = attributes.get(4..len) else { break };
-        let is_interface = u16::from_ne_bytes([header[2], header[3]]) == libc::RTA_OIF;
-        if is_interface && value.len() == 4 && u32_at(value, 0) == own_index {
-            return false;
+        let value = attributes.get(4..len)?;
+        if u16::from_ne_bytes([header[2], header[3]]) == wanted {
+            return Some(value);
         }
-        attributes = attributes.get(len.next_multiple_of(4)..).unwrap_or_default();
+        attributes = attributes.get(len.next_multiple_of(4)..)?;
     }
-    true
+    None
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -279,18 +338,46 @@ mod tests {
         let mut watch = NetworkWatch::new(OWN, "none").expect("netlink");
         let start = Instant::from_nanos(1);
         let at = |millis| start + Duration::from_millis(millis);
-        assert!(!watch.settled(start));
+        let settled = |watch: &mut NetworkWatch, now| watch.settled(now, |_| false);
+        assert!(!settled(&mut watch, start));
         watch.burst.changed(start, false);
-        assert!(!watch.settled(start), "not calm yet");
-        assert!(!watch.settled(at(200)), "calm, but the same addresses");
+        assert!(!settled(&mut watch, start), "not calm yet");
+        assert!(!settled(&mut watch, at(200)), "calm, but the same addresses");
         watch.burst.changed(at(300), false);
         watch.route_changed = true;
-        assert!(watch.settled(at(500)));
+        assert!(settled(&mut watch, at(500)));
         watch.burst.changed(at(600), false);
-        assert!(!watch.settled(at(800)), "once");
+        assert!(!settled(&mut watch, at(800)), "once");
         watch.burst.changed(at(900), false);
         watch.addresses ^= 1;
-        assert!(watch.settled(at(1100)));
+        assert!(settled(&mut watch, at(1100)));
+    }
+
+    #[test]
+    fn a_route_to_a_network_matters_to_the_peers_in_it() {
+        let to = |prefix, interface| {
+            let mut body = route(prefix, interface);
+            body.extend([8u16.to_ne_bytes(), libc::RTA_DST.to_ne_bytes()].concat());
+            body.extend([192, 0, 2, 0]);
+            message(libc::RTM_NEWROUTE, &body)
+        };
+        let network: IpNet = "192.0.2.0/24".parse().expect("network");
+        assert_eq!(routed(&[to(24, 3), to(0, 3), to(24, OWN), to(25, 3)].concat(), OWN).len(), 2);
+        assert_eq!(routed(&to(24, 3), OWN), [network]);
+        for bad in
+            [to(33, 3), message(libc::RTM_NEWROUTE, &[]), message(libc::RTM_DELROUTE, &[2, 24, 0]), vec![0xff; 40]]
+        {
+            assert_eq!(routed(&bad, OWN), [], "{bad:?}");
+        }
+        let mut watch = NetworkWatch::new(OWN, "none").expect("netlink");
+        let at = |millis| Instant::from_nanos(1) + Duration::from_millis(millis);
+        for (number, has_peers) in [(1, true), (2, false)] {
+            watch.note(vec![network], at(number * 1000));
+            let asked = |networks: &[IpNet]| networks == [network] && has_peers;
+            assert_eq!(watch.settled(at(number * 1000), asked), has_peers, "case {number}: at once");
+        }
+        watch.note(vec![network; MOST + 1], at(3000));
+        assert!(watch.settled(at(3000), |networks| !networks.is_empty()), "of so many, all matter");
     }
 
     #[test]

@@ -22,6 +22,12 @@ impl Names {
     pub fn new(look_up: impl Fn(&str, u16, (bool, bool)) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
         Self(Arc::new(look_up))
     }
+
+    /// Where `host` is, of IPv4 and IPv6 as far as each is reached.
+    #[must_use]
+    pub fn look_up(&self, host: &str, port: u16, reach: (bool, bool)) -> Option<SocketAddr> {
+        (self.0)(host, port, reach)
+    }
 }
 
 impl Default for Names {
@@ -73,7 +79,7 @@ impl Resolver {
         let shared = Arc::clone(shared);
         let names = self.names.clone();
         let look_up = move || {
-            let found = (names.0)(&host, port, reach);
+            let found = names.look_up(&host, port, reach);
             match found {
                 Some(remote) => {
                     tracing::debug!(host, %remote, "resolved");

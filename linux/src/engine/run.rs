@@ -14,8 +14,10 @@ use crate::clock;
 use crate::error::HostError;
 use crate::tun::device::Device;
 use crate::udp::{Options, Socket, Sockets};
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use underpass_carry::alarm::{Alarm, WallClockWatch};
@@ -149,7 +151,8 @@ impl Loop {
             }
         }
         self.carry_handshakes(now, handshakes)?;
-        if self.network.settled(now) {
+        let shared = &self.shared;
+        if self.network.settled(now, |networks| has_peers(&shared.tunnel(), networks)) {
             self.network_changed(now);
         }
         self.drain(now);
@@ -339,6 +342,12 @@ impl Loop {
         self.shared.tunnel().handle_network_change(now);
         self.shared.tell(&HostEvent::NetworkChanged);
     }
+}
+
+/// Whether a peer is reached in one of `networks`.
+fn has_peers(tunnel: &Tunnel, networks: &[IpNet]) -> bool {
+    let is_there = |address: IpAddr| networks.iter().any(|network| network.contains(&address));
+    !networks.is_empty() && tunnel.peers().filter_map(|peer| peer.path()).any(|path| is_there(path.remote.ip()))
 }
 
 /// The name behind a request to resolve.

@@ -3,6 +3,7 @@
 //! The kernel takes every route away from an interface that is set down, and its addresses of IPv6. What `up` put there comes
 //! back with the interface; what others put there does not.
 use super::rtnetlink::Kernel;
+use crate::quick::facts::has_ipv6;
 use crate::quick::firewall::Program;
 use crate::quick::{Facts, Plan, Step};
 use crate::watched::{self, Died};
@@ -113,6 +114,7 @@ impl Belongings {
             resolvers: Vec::new(),
             guard: None,
             split: None,
+            ipv6: has_ipv6(),
         };
         let mut belongings = Self::default();
         for step in Plan::up(name, config, &facts).steps {

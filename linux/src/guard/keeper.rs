@@ -1,11 +1,16 @@
-//! Keeps a kill switch as it is: a process of its own, which outlives the tunnel's.
+//! Keeps a kill switch as it is: two processes of their own, which outlive the tunnel's.
 //!
-//! It puts the table back when somebody flushes the firewall, and the rules and the last routes when somebody deletes them.
-//! So that nothing leaves meanwhile, it holds a second table with the same rules, which the kernel lets nobody else touch (Linux
-//! 5.12). Should the keeper be killed, that one goes with it, and the first one stays: only who ends the keeper and flushes the
-//! firewall opens the machine.
+//! One of them works: it puts the table back when somebody flushes the firewall, and the rules and the last routes when somebody
+//! deletes them. So that nothing leaves meanwhile, it holds a second table with the same rules (`own_table`), which the kernel
+//! lets nobody else touch (Linux 5.12). The other one stands by ([`Standby`]): each notices at once when the other is killed, and
+//! the one that is left makes them two again. Only who ends both at a time and flushes the firewall opens the machine.
+//!
+//! Who works holds the keeper's file locked. Who stands by waits for that lock, which the kernel gives it when the other ends in
+//! whatever way. The file is removed to dismiss both.
 use super::lock::{Lock, barrier};
+use super::own_table::OwnTable;
 use super::record::Records;
+use super::standby::{Role, Standby};
 use super::watch::Watch;
 use super::{apply, families, listing, nft};
 use crate::quick::invocation::Invocation;
@@ -14,51 +19,85 @@ use crate::quick::shelf::directory;
 use crate::quick::{Family, rules};
 use anyhow::{anyhow, bail};
 use std::fs::{File, TryLockError};
-use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a keeper may take to end, and a table of its own to appear.
+/// How long a keeper may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look whether it has.
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// Keeps the lock of `interface` until it is dismissed; calls `ready` when everything is in its place. Returns at once when there
-/// is a keeper already.
+/// is a keeper already, unless it is this one's `role` to stand by. `command` starts a process that does the same in another role.
 ///
 /// # Errors
 /// Changes cannot be heard of.
-pub fn keep(interface: &str, ready: impl FnOnce()) -> anyhow::Result<()> {
+pub fn keep(
+    interface: &str,
+    role: Role,
+    command: impl Fn(Role) -> Command,
+    ready: impl FnOnce(),
+) -> anyhow::Result<()> {
     let records = Records::open()?;
-    let Some(file) = records.keeper_file(interface, true)? else { return Ok(()) };
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            ready();
-            return Ok(());
-        }
-        Err(TryLockError::Error(error)) => return Err(error.into()),
+    let Some(file) = records.keeper_file(interface, role == Role::First)? else { return Ok(()) };
+    let mut ready = Some(ready);
+    match role {
+        Role::First => match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                ready.into_iter().for_each(|ready| ready());
+                return Ok(());
+            }
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        },
+        // It is the file of another keeper: ours was dismissed meanwhile.
+        Role::Second { file: number } if file.metadata()?.ino() != number => return Ok(()),
+        Role::Second { .. } => file.lock()?,
+    }
+    if is_dismissed(&file)? {
+        return Ok(());
     }
     let mut watch = Watch::new(&directory(), find_program("nft").is_some())?;
-    let mut keeper = Keeper::new(interface);
-    let mut ready = Some(ready);
+    let (mut keeper, mut standby) = (Keeper::new(interface, role), Standby::default());
+    let second = Role::Second { file: file.metadata()?.ino() };
+    if role != Role::First {
+        tracing::warn!("who kept the kill switch of {interface} was ended: this process goes on");
+    }
     while !is_dismissed(&file)? {
         if let Err(fault) = keeper.put_back(&records) {
             // What cannot be put back now is tried again at the next change.
             tracing::error!("the kill switch of {interface}: {fault}");
         }
+        standby.see_to_it(interface, &keeper.table, || command(second));
         if let Some(ready) = ready.take() {
             ready();
         }
-        watch.wait()?;
+        let others = [standby.lives(), keeper.table.lives()];
+        watch.wait(others.into_iter().flatten(), standby.pause())?;
     }
+    standby.end();
+    keeper.table.remove();
     Ok(())
 }
 
 fn is_dismissed(file: &File) -> anyhow::Result<bool> {
     Ok(file.metadata()?.nlink() == 0)
+}
+
+/// Whether somebody keeps the lock of `interface`.
+///
+/// # Errors
+/// It cannot be told.
+pub fn is_there(interface: &str) -> anyhow::Result<bool> {
+    let Some(records) = Records::find()? else { return Ok(false) };
+    let Some(file) = records.keeper_file(interface, false)? else { return Ok(false) };
+    match file.try_lock() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
 }
 
 /// Tells the keeper of `interface` to end, and waits until it has.
@@ -94,17 +133,19 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn new(interface: &str) -> Self {
-        let table = OwnTable::default();
+    fn new(interface: &str, role: Role) -> Self {
+        let table = if role == Role::First { OwnTable::default() } else { OwnTable::inherited() };
         Self { interface: interface.into(), locks: Vec::new(), listed: Vec::new(), table, places: [None; 2] }
     }
 
     fn put_back(&mut self, records: &Records) -> anyhow::Result<()> {
         let locks = records.locks()?;
         let Some(own) = locks.iter().find(|lock| lock.interface == self.interface).cloned() else { return Ok(()) };
-        if locks.iter().map(passes).ne(self.locks.iter().map(passes)) || listing() != self.listed {
-            apply(records)?;
+        let has_changed = locks.iter().map(passes).ne(self.locks.iter().map(passes));
+        if has_changed || listing() != self.listed || self.table.is_lost() {
+            let applied = apply(records);
             self.table.hold(&format!("{}-keeper-{}", nft::TABLE, own.mark), &locks);
+            applied?;
             self.listed = listing();
             self.locks = locks;
         }
@@ -150,43 +191,4 @@ fn ip(arguments: &str) -> anyhow::Result<()> {
 
 fn rules_of(family: Family) -> anyhow::Result<String> {
     output("ip", &[family.option(), "rule", "show"]).ok_or_else(|| anyhow!("`ip {} rule show` failed", family.option()))
-}
-
-/// A table of the firewall that belongs to an nft(8) of ours, and so to nobody else. Older kernels have no such tables.
-#[derive(Default)]
-struct OwnTable {
-    nft: Option<Child>,
-}
-
-impl OwnTable {
-    /// Makes it hold the rules of `locks`, and waits until it does.
-    fn hold(&mut self, name: &str, locks: &[Lock]) {
-        if self.nft.as_mut().is_none_or(|nft| !matches!(nft.try_wait(), Ok(None))) {
-            self.nft = find_program("nft").and_then(|program| {
-                let mut command = Command::new(program);
-                command.arg("-i").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
-            });
-        }
-        let Some(stdin) = self.nft.as_mut().and_then(|nft| nft.stdin.as_mut()) else { return };
-        if writeln!(stdin, "{}", nft::owned(name, locks)).is_err() {
-            return;
-        }
-        let (until, wanted) = (Instant::now() + GLANCE * 100, locks.last().map(|lock| lock.mark));
-        let wanted = wanted.map(|mark| format!("meta mark {mark:#010x} accept")).unwrap_or_default();
-        let is_held =
-            || output("nft", &["-n", "list", "table", "inet", name]).is_some_and(|text| text.contains(&wanted));
-        while !is_held() && Instant::now() < until {
-            thread::sleep(GLANCE);
-        }
-    }
-}
-
-impl Drop for OwnTable {
-    fn drop(&mut self) {
-        if let Some(mut nft) = self.nft.take() {
-            // At the end of what it reads it ends, and its table with it.
-            drop(nft.stdin.take());
-            let _ = nft.wait();
-        }
-    }
 }

@@ -5,7 +5,8 @@
 //! - `filter` are the rules, [`nft`] and [`iptables`] how they are written. There is one table for all locks, replaced in one step.
 //!   It belongs to no program, and goes only when the last lock goes.
 //! - A second barrier is a last route in the tunnel's own table ([`lock::barrier`]): it outlives the interface.
-//! - [`keeper`] is a process of its own that puts back what others take away, and holds a table that they cannot take away.
+//! - [`keeper`] is a process of its own that puts back what others take away, and holds a table that they cannot take away
+//!   (`own_table`); [`standby`] is another that takes its place when it is killed.
 //! - [`heal`] gives an interface its addresses and routes back when it was set down and up.
 //! - [`names`] resolves endpoints from the outside, by `query`.
 //! - [`split`] are programs that stay outside the tunnel, or that alone use it.
@@ -17,11 +18,13 @@ pub mod keeper;
 pub mod lock;
 pub mod names;
 pub mod nft;
+mod own_table;
 mod query;
 pub mod record;
 mod rtnetlink;
 pub mod session;
 pub mod split;
+pub mod standby;
 pub mod steps;
 mod watch;
 pub mod wish;
@@ -141,7 +144,7 @@ fn listing() -> Vec<String> {
 }
 
 /// The families of addresses that this kernel has: IPv6 may be off since boot, and then even its rules and routes are.
-fn families() -> impl Iterator<Item = Family> {
+pub(crate) fn families() -> impl Iterator<Item = Family> {
     let is_there = |family: &Family| *family == Family::V4 || Path::new("/proc/sys/net/ipv6").exists();
     Family::ALL.into_iter().filter(is_there)
 }

@@ -2,6 +2,7 @@
 //!
 //! The system's resolver asks its servers through the tunnel, which is not up before the name is known. So the name servers of
 //! the uplink are asked, from a socket with the tunnel's mark. Where none answers, the last address that was right is taken.
+use super::Lock;
 use super::query::{Answer, Kind, answer, question};
 use super::record::Records;
 use crate::engine::Names;
@@ -18,19 +19,20 @@ const ROUNDS: usize = 2;
 /// The port of name servers.
 const PORT: u16 = 53;
 
-/// Who resolves the names of the endpoints of `interface`: we, where it has a kill switch, and else the system.
+/// Who resolves the names of the endpoints of `interface`: we, as long as it has a kill switch, and else the system.
 #[must_use]
 pub fn of(interface: &str) -> Names {
-    if !matches!(super::lock_of(interface), Ok(Some(_))) {
-        return Names::default();
-    }
-    let interface = interface.to_owned();
-    Names::new(move |host, port, reach| look_up(&interface, host, reach).map(|address| SocketAddr::new(address, port)))
+    let (interface, system) = (interface.to_owned(), Names::default());
+    Names::new(move |host, port, reach| match super::lock_of(&interface) {
+        Ok(None) => system.look_up(host, port, reach),
+        Ok(Some(lock)) => look_up(&interface, &lock, host, reach).map(|address| SocketAddr::new(address, port)),
+        // Nobody knows whom it may ask.
+        Err(_) => None,
+    })
 }
 
-/// Where `host` is, an endpoint of `interface`.
-fn look_up(interface: &str, host: &str, (v4, v6): (bool, bool)) -> Option<IpAddr> {
-    let lock = super::lock_of(interface).ok()??;
+/// Where `host` is, an endpoint of `interface`, which has the kill switch `lock`.
+fn look_up(interface: &str, lock: &Lock, host: &str, (v4, v6): (bool, bool)) -> Option<IpAddr> {
     let is_reached = |address: &IpAddr| if address.is_ipv4() { v4 } else { v6 };
     let mut servers = lock.servers.clone();
     servers.extend(super::uplink(&lock.dns).into_iter().filter(|server| !lock.servers.contains(server)));

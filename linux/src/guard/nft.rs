@@ -23,7 +23,16 @@ pub fn remove() -> Invocation {
 /// line, for nft in interactive mode.
 #[must_use]
 pub fn owned(name: &str, locks: &[Lock]) -> String {
-    let text = format!("{}{}", remove_owned_text(name), table(name, locks, "  flags owner\n"));
+    one_line(&format!("{}{}", remove_owned_text(name), table(name, locks, "  flags owner\n")))
+}
+
+/// What removes such a table, for whom it belongs to.
+#[must_use]
+pub fn removed(name: &str) -> String {
+    one_line(&remove_owned_text(name))
+}
+
+fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len() + 64);
     for part in text.lines().map(str::trim) {
         line.push_str(part);

@@ -14,13 +14,52 @@ use wish::Wish;
 pub fn wanted(wish: Option<Wish>, interface: &str, config: &QuickConfig) -> anyhow::Result<Option<Lock>> {
     let switch = wish::kill_switch(wish, config)?;
     let before = lock_of(interface)?;
-    if switch == KillSwitch::Off && before.is_none() {
-        return Ok(None);
-    }
     let lan = match (switch, &before) {
+        (KillSwitch::Off, None) => return Ok(None),
         (KillSwitch::Off, Some(before)) => before.lan,
         _ => switch == KillSwitch::Lan,
     };
+    Ok(Some(renewed(before, interface, config, lan)))
+}
+
+/// The lock that `interface`, which is up with `running`, is to have once its file says `config`. What the file says anew counts;
+/// where it says what it said, the lock stays as it is, whoever asked for it.
+///
+/// # Errors
+/// As those of [`wanted`].
+pub fn changed(interface: &str, running: &QuickConfig, config: &QuickConfig) -> anyhow::Result<Option<Lock>> {
+    let before = lock_of(interface)?;
+    let lan = if running.linux.kill_switch == config.linux.kill_switch {
+        before.as_ref().map(|before| before.lan)
+    } else {
+        match wish::kill_switch(None, config)? {
+            KillSwitch::Off => None,
+            switch => Some(switch == KillSwitch::Lan),
+        }
+    };
+    Ok(lan.map(|lan| {
+        // The rules of the tunnel stay under guard.
+        let diverts = before.as_ref().is_some_and(|before| before.diverts);
+        Lock { diverts, ..renewed(before, interface, config, lan) }
+    }))
+}
+
+/// What is to be said when `before` has become `after`.
+#[must_use]
+pub fn told(before: Option<&Lock>, after: Option<&Lock>) -> Option<&'static str> {
+    match (before.map(|lock| lock.lan), after.map(|lock| lock.lan)) {
+        (before, after) if before == after => None,
+        (_, Some(false)) => Some("kill switch on: from here on nothing leaves but through the tunnel"),
+        (_, Some(true)) => {
+            Some("kill switch on: from here on nothing leaves but through the tunnel and to the private local network")
+        }
+        (_, None) => Some("kill switch off: from here on anything may leave outside the tunnel"),
+    }
+}
+
+/// The lock of the tunnel `interface` with `config`, with what is known from the one `before`.
+#[must_use]
+pub fn renewed(before: Option<Lock>, interface: &str, config: &QuickConfig, lan: bool) -> Lock {
     let mut lock = Lock { stays: before.is_some(), ..Lock::new(interface, config, lan) };
     if let Some(before) = before {
         lock.mark = if lock.mark == 0 { before.mark } else { lock.mark };
@@ -31,7 +70,7 @@ pub fn wanted(wish: Option<Wish>, interface: &str, config: &QuickConfig) -> anyh
     if !servers.is_empty() {
         lock.servers = servers;
     }
-    Ok(Some(lock))
+    lock
 }
 
 /// What comes before everything else.
@@ -59,7 +98,7 @@ pub fn barriers(config: &QuickConfig, facts: &Facts) -> Vec<Step> {
         steps.extend(families().map(|family| Step::InsideRule { family, mark: split.inside(), table }));
         return steps;
     }
-    for family in missing(config) {
+    for family in missing(config, facts.ipv6) {
         steps.push(Step::DivertRule { family, table });
         steps.push(Step::MainRule { family, table });
     }
@@ -97,10 +136,22 @@ pub fn split_warnings(name: &str, config: &QuickConfig, facts: &Facts) -> anyhow
     Split::check(wanted.as_ref(), &missing)
 }
 
-/// What is to be said to whoever brings `config` up with `lock`, or without one.
+/// What is to be said to whoever brings `config` up with these `facts`.
 #[must_use]
-pub fn warnings(lock: Option<&Lock>, config: &QuickConfig) -> Vec<String> {
-    let Some(lock) = lock else {
+pub fn warnings(config: &QuickConfig, facts: &Facts) -> Vec<String> {
+    let mut warnings = kill_switch_warnings(config, facts);
+    let addresses = config.addresses.iter().chain(config.tunnel.peers.iter().flat_map(|peer| &peer.allowed_ips));
+    if !facts.ipv6 && addresses.into_iter().any(|network| Family::of(network) == Family::V6) {
+        let otherwise =
+            if facts.guard.is_some() { "" } else { ", and would not go through it if IPv6 were switched on" };
+        warnings
+            .push(format!("IPv6 is off on this machine: its addresses and networks are not in the tunnel{otherwise}"));
+    }
+    warnings
+}
+
+fn kill_switch_warnings(config: &QuickConfig, facts: &Facts) -> Vec<String> {
+    let Some(lock) = &facts.guard else {
         let word = |family| if family == Family::V4 { ("IPv4", "0.0.0.0/0") } else { ("IPv6", "::/0") };
         let warning = |(family, network)| {
             format!(
@@ -108,18 +159,22 @@ pub fn warnings(lock: Option<&Lock>, config: &QuickConfig) -> Vec<String> {
                  pass outside of it"
             )
         };
-        return missing(config).into_iter().map(word).map(warning).collect();
+        let families = missing(config, true).into_iter().filter(|family| facts.ipv6 || *family == Family::V4);
+        return families.map(word).map(warning).collect();
     };
     super::session::warning(lock).map(str::to_owned).into_iter().collect()
 }
 
-/// The families that a tunnel for everything leaves out.
-fn missing(config: &QuickConfig) -> Vec<Family> {
+/// The families that a tunnel for everything leaves out; IPv6 too where that is off, unless `ipv6`.
+fn missing(config: &QuickConfig, ipv6: bool) -> Vec<Family> {
     if !has_default_route(config) {
         return Vec::new();
     }
     let allowed = || config.tunnel.peers.iter().flat_map(|peer| &peer.allowed_ips);
-    let has = |family| allowed().any(|network| network.prefix_len() == 0 && Family::of(network) == family);
+    let has = |family| {
+        (ipv6 || family == Family::V4)
+            && allowed().any(|network| network.prefix_len() == 0 && Family::of(network) == family)
+    };
     families().filter(|family| !has(*family)).collect()
 }
 
@@ -127,6 +182,7 @@ fn missing(config: &QuickConfig) -> Vec<Family> {
 mod tests {
     use super::*;
     use crate::quick::Plan;
+    use crate::quick::change::Change;
     use crate::quick::firewall::Program;
     use underpass_core::config::parse;
 
@@ -146,6 +202,7 @@ mod tests {
             resolvers: Vec::new(),
             guard: guard.then(|| Lock { mark: 7, ..Lock::default() }),
             split,
+            ipv6: true,
         }
     }
 
@@ -182,6 +239,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_replaced_is_not_removed() {
+        let mut config = config("0.0.0.0/0, ::/0");
+        config.linux.exclude_users = vec!["1000".into()];
+        let plan = |config: &QuickConfig, lan| {
+            let mut facts = facts(true, Split::of("wg0", config, 7).0);
+            facts.guard = facts.guard.map(|lock| Lock { lan, stays: true, ..lock });
+            Plan::up("wg0", config, &facts)
+        };
+        let old = plan(&config, false);
+        config.dns = vec![[10, 9, 0, 53].into()];
+        let change = Change::between(&old.steps, &plan(&config, true));
+        let is_anew = |step: &Step| matches!(step, Step::Lock(_) | Step::Split(_));
+        assert_eq!(change.added.iter().filter(|step| is_anew(step)).count(), 2, "{change:?}");
+        assert_eq!(change.removed, []);
+    }
+
+    #[test]
     fn users_outside_are_routed_as_if_there_were_no_tunnel() {
         let mut config = config("0.0.0.0/0");
         config.linux.exclude_users = vec!["1000".into()];
@@ -195,10 +269,43 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_the_kill_switch_is_told() {
+        let lock = |lan| Lock { lan, ..Lock::default() };
+        let (strict, lan) = (lock(false), lock(true));
+        let said = |before, after| told(before, after).unwrap_or("nothing").to_owned();
+        assert!(said(None, Some(&strict)).ends_with("but through the tunnel"));
+        assert!(said(Some(&strict), Some(&lan)).ends_with("to the private local network"));
+        assert!(said(Some(&lan), Some(&strict)).ends_with("but through the tunnel"));
+        assert!(said(Some(&lan), None).starts_with("kill switch off"));
+        for same in [None, Some(&strict), Some(&lan)] {
+            assert_eq!(told(same, same), None);
+        }
+    }
+
+    #[test]
     fn a_family_that_is_left_out_is_told_of() {
-        let warned = |allowed| warnings(None, &config(allowed)).join("");
+        let warned = |allowed| warnings(&config(allowed), &facts(false, None)).join("");
         assert!(warned("0.0.0.0/0").starts_with("IPv6 does not go through the tunnel: add ::/0"));
         assert!(warned("::/0").starts_with("IPv4 does not go through the tunnel: add 0.0.0.0/0"));
         assert_eq!((warned("0.0.0.0/0, ::/0"), warned("10.0.0.0/8")), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn a_machine_without_ipv6_gets_a_tunnel_without() {
+        let config = config("0.0.0.0/0, ::/0, fd00::/8");
+        let of = |guard| {
+            let facts = Facts { ipv6: false, ..facts(guard, None) };
+            (shown(&Plan::up("wg0", &config, &facts).steps), warnings(&config, &facts).join("\n"))
+        };
+        let (steps, said) = of(false);
+        assert!(!steps.iter().any(|step| step.contains("ip -6") || step.contains("::")), "{steps:?}");
+        assert!(said.starts_with("IPv6 is off on this machine") && said.ends_with("switched on"), "{said}");
+        let (steps, said) = of(true);
+        assert!(
+            !steps.iter().any(|step| step.contains("address add fd") || step.contains("route add ::")),
+            "{steps:?}"
+        );
+        assert!(steps.contains(&"ip -6 rule add not fwmark 7 table 7".into()), "it ends at a barrier: {steps:?}");
+        assert!(said.ends_with("are not in the tunnel"), "{said}");
     }
 }

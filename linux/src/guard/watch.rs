@@ -4,7 +4,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,21 +41,28 @@ impl Watch {
         Ok(Self { firewall, routes, records, looked: Instant::now() })
     }
 
-    /// Waits until something may have changed.
+    /// Waits until something may have changed, or one of those ended who hold the other ends of the pipes `lives`, but no longer
+    /// than `pause`.
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn wait(&mut self) -> anyhow::Result<()> {
-        let told = self.firewall.is_some();
-        let timeout = if told { PollTimeout::NONE } else { PollTimeout::try_from(GLANCE).unwrap_or(PollTimeout::MAX) };
+    pub fn wait<'l>(
+        &mut self,
+        lives: impl Iterator<Item = BorrowedFd<'l>>,
+        pause: Option<Duration>,
+    ) -> anyhow::Result<()> {
+        let lives: Vec<PollFd<'l>> = lives.map(|end| PollFd::new(end, PollFlags::empty())).collect();
+        let glance = if self.firewall.is_some() { None } else { Some(GLANCE) };
+        let timeout = pause.into_iter().chain(glance).min();
+        let timeout = timeout.map_or(PollTimeout::NONE, |time| PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX));
         loop {
-            let mut waiting = vec![
-                PollFd::new(self.routes.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.records.as_fd(), PollFlags::POLLIN),
-            ];
+            let mut waiting = lives.clone();
+            waiting.push(PollFd::new(self.routes.as_fd(), PollFlags::POLLIN));
+            waiting.push(PollFd::new(self.records.as_fd(), PollFlags::POLLIN));
             waiting.extend(self.firewall.as_ref().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)));
             match poll(&mut waiting, timeout) {
                 Ok(0) => break,
+                Ok(_) if waiting[..lives.len()].iter().any(|end| end.any() == Some(true)) => break,
                 Ok(_) => {}
                 Err(nix::errno::Errno::EINTR) => continue,
                 Err(errno) => return Err(errno.into()),

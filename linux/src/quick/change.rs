@@ -187,6 +187,7 @@ mod tests {
             resolvers: vec![Resolver::File],
             guard: None,
             split: None,
+            ipv6: true,
         };
         let plan = |interface: &str, allowed: &str| {
             let allowed = format!("AllowedIPs = {allowed}");

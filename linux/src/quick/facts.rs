@@ -10,7 +10,9 @@ use crate::guard::split::Split;
 use crate::guard::{self, Lock};
 use anyhow::bail;
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use underpass_core::config::{Endpoint, QuickConfig};
 use underpass_core::limits::DEFAULT_MTU;
 
@@ -32,6 +34,8 @@ pub struct Facts {
     pub guard: Option<Lock>,
     /// The programs that go another way than all others.
     pub split: Option<Split>,
+    /// Whether IPv6 is on.
+    pub ipv6: bool,
 }
 
 impl Facts {
@@ -63,6 +67,7 @@ impl Facts {
             table,
             guard: guard.clone().map(|lock| Lock { mark: table, ..lock }),
             split: if everything { Split::of(name, config, table).0 } else { None },
+            ipv6: has_ipv6(),
             firewall,
             resolvers: if config.dns.is_empty() { vec![] } else { dns::find(name, &Places::default())? },
         })
@@ -79,6 +84,7 @@ impl Facts {
             resolvers: dns::find(name, &Places::default()).unwrap_or_default(),
             guard: None,
             split: None,
+            ipv6: true,
         }
     }
 
@@ -88,6 +94,19 @@ impl Facts {
         self.split.iter_mut().for_each(|split| split.mark = mark);
         self.guard.iter_mut().for_each(|lock| lock.mark = mark);
     }
+}
+
+/// Whether IPv6 is on: in the kernel, and on an interface or for those to come.
+#[must_use]
+pub fn has_ipv6() -> bool {
+    is_on(Path::new("/proc/sys/net/ipv6/conf"))
+}
+
+/// The same by the settings in `folder`. The loopback does not count.
+fn is_on(folder: &Path) -> bool {
+    let interfaces = fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.file_name() != "lo");
+    let is_off = |path: PathBuf| fs::read_to_string(path).is_ok_and(|value| value.trim_end() == "1");
+    interfaces.map(|entry| entry.path().join("disable_ipv6")).any(|path| !is_off(path))
 }
 
 /// The first table from 51820 on that is none of `taken`, has no routes, and that no rule looks at: a tunnel whose program died
@@ -138,5 +157,31 @@ fn name_of(endpoint: &Endpoint) -> Option<names::Name> {
     match endpoint {
         Endpoint::Address(_) => None,
         Endpoint::Name { host, port } => Some((host.clone(), *port)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv6_is_off_where_it_is_off_for_every_interface_and_those_to_come() {
+        let root = tempfile::tempdir().expect("temporary directory");
+        let folder = root.path().join("conf");
+        assert!(!is_on(&folder), "the kernel has none");
+        let set = |interface: &str, value: &str| {
+            fs::create_dir_all(folder.join(interface)).expect("folder");
+            fs::write(folder.join(interface).join("disable_ipv6"), value).expect("writes");
+        };
+        for interface in ["all", "default", "eth0"] {
+            set(interface, "1\n");
+        }
+        set("lo", "0\n");
+        assert!(!is_on(&folder));
+        for interface in ["eth0", "default", "wlan0"] {
+            set(interface, "0\n");
+            assert!(is_on(&folder), "{interface}");
+            set(interface, "1\n");
+        }
     }
 }

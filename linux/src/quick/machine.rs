@@ -8,13 +8,18 @@ use anyhow::{anyhow, bail};
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+/// Whether the check of the reverse path sees the marks of packets. Where nothing is checked strictly, it may say no.
+pub(super) const SEEN_MARK: &str = "net/ipv4/conf/all/src_valid_mark";
+/// What is set of interfaces.
+const PATHS: &str = "/proc/sys/net/ipv4/conf";
 
 /// Where system programs are, should PATH lack it.
 const SYSTEM_DIRECTORIES: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/bin"];
@@ -133,7 +138,31 @@ pub fn set(path: &str, value: &str) -> anyhow::Result<()> {
     if fs::read_to_string(&file).is_ok_and(|now| now.trim_end() == value) {
         return Ok(());
     }
-    fs::write(&file, value).map_err(|error| anyhow!("cannot write {}: {error}", file.display()))
+    match fs::write(&file, value) {
+        Err(error) if path == SEEN_MARK && !is_strict(Path::new(PATHS)) => {
+            tracing::debug!("{} stays as it is, and nobody looks at it: {error}", file.display());
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            let key = path.replace('/', ".");
+            bail!("cannot write {}: {error}; have the container started with `--sysctl {key}={value}`", file.display())
+        }
+        outcome => outcome.map_err(|error| anyhow!("cannot write {}: {error}", file.display())),
+    }
+}
+
+/// Whether the kernel drops what came by an interface by which it would not send the answer (`rp_filter` of 1, RFC 3704): the
+/// greater counts of what `folder` says of an interface, and of all.
+fn is_strict(folder: &Path) -> bool {
+    let of = |interface: PathBuf| -> u32 {
+        fs::read_to_string(interface.join("rp_filter"))
+            .ok()
+            .and_then(|value| value.trim_end().parse().ok())
+            .unwrap_or(0)
+    };
+    let all = of(folder.join("all"));
+    let interfaces = fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.file_name() != "all");
+    interfaces.map(|entry| of(entry.path()).max(all)).any(|value| value == 1)
 }
 
 #[cfg(test)]
@@ -155,6 +184,21 @@ mod tests {
         );
         assert!(run(&Invocation::new("grep", "-q b").reading("a\nb\n".into())).is_ok());
         assert!(run(&Invocation::new("grep", "-q c").reading("a\nb\n".into())).is_err());
+    }
+
+    #[test]
+    fn the_reverse_path_is_strict_where_the_greater_of_two_settings_is_one() {
+        let table =
+            [(1, 0, 0, false), (2, 1, 0, true), (3, 0, 1, true), (4, 2, 1, false), (5, 1, 2, false), (6, 2, 2, false)];
+        for (number, all, own, strict) in table {
+            let root = tempfile::tempdir().expect("temporary directory");
+            for (interface, value) in [("all", all), ("eth0", own)] {
+                fs::create_dir(root.path().join(interface)).expect("folder");
+                fs::write(root.path().join(interface).join("rp_filter"), format!("{value}\n")).expect("writes");
+            }
+            assert_eq!(is_strict(root.path()), strict, "case {number}");
+        }
+        assert!(!is_strict(Path::new("/underpass/no/such/folder")));
     }
 
     #[test]

@@ -13,16 +13,32 @@ const SECRETIVE: [&str; 6] = ["key", "pass", "psk", "secret", "token", "user"];
 /// A line of a configuration without what is or may be a secret. Every letter keeps its place.
 #[must_use]
 pub fn line(text: &str) -> String {
-    match text.split_once('=') {
-        Some((name, value)) if is_secret(name.trim()) => {
+    match cut(text) {
+        Some((name, sign, value)) if is_secret(name.trim()) => {
             // A key has neither white space nor `#` in it; a password may have.
             let comment = if is_key(name.trim()) { value.find(" #").or_else(|| value.find("\t#")) } else { None };
             let (value, comment) = value.split_at(comment.unwrap_or(value.len()));
             let value: String = value.chars().map(|letter| if letter.is_whitespace() { letter } else { '*' }).collect();
-            format!("{name}={value}{}", runs(comment, SUSPICIOUS))
+            // A key may stand where the name should.
+            let name = if is_known(name.trim()) { name.to_owned() } else { runs(name, SUSPICIOUS) };
+            format!("{name}{sign}{value}{}", runs(comment, SUSPICIOUS))
         }
         _ => runs(text, SUSPICIOUS),
     }
+}
+
+/// The name, the sign behind it, and the value, also where another sign stands for `=`, or none behind a name of one word.
+fn cut(text: &str) -> Option<(&str, &str, &str)> {
+    let at = |place: usize| (&text[..place], &text[place..=place], &text[place + 1..]);
+    let first = text.len() - text.trim_start().len();
+    let end = text[first..].find(|letter: char| letter.is_ascii_whitespace()).map(|end| first + end);
+    let is_word = |end: &usize| is_secret(&text[first..*end]) && !text[*end..].trim_start().starts_with(['=', ':']);
+    end.filter(is_word).or_else(|| text.find(['=', ':'])).map(at)
+}
+
+/// Whether a program knows the key `name`.
+fn is_known(name: &str) -> bool {
+    find(name).is_some() || foreign::find(name).is_some()
 }
 
 /// Whether what `name` is set to is a secret, or may be one.
@@ -98,6 +114,13 @@ mod tests {
             format!("PrivateKey = {key} # {key}"),
             format!("PrivateKey = {}#{}", &key[..9], &key[..9]),
             format!("Socks5ProxyPassword = x #{}", &key[..5]),
+            format!("PrivateKey: {key}"),
+            format!("PrivateKey {key}"),
+            format!("  Private Key {key}"),
+            format!("PrivateKey:{}", &key[..5]),
+            format!("Password {}", &key[..5]),
+            format!("{key} = PrivateKey"),
+            format!("é {key}: x"),
         ] {
             let masked = line(&text);
             assert!(!masked.contains("dwdtC") && masked.contains('*'), "{text}: {masked}");
@@ -114,6 +137,8 @@ mod tests {
             "Adress = überall",
             "AllowedIP = 0.0.0.0/0",
             "BlockDNS = true",
+            "Address: fd00::1/64 = x",
+            "[Peer]: x",
         ] {
             assert_eq!(line(text), text);
         }

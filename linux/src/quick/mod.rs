@@ -22,6 +22,7 @@ pub mod rules;
 pub mod save;
 pub mod seen;
 pub mod shelf;
+pub mod spelling;
 pub mod step;
 
 pub use carry_out::{Host, carry_out, take_down};

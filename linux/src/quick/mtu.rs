@@ -33,11 +33,11 @@ pub fn of_link(link: &str) -> Option<u32> {
     link.split_whitespace().skip_while(|word| *word != "mtu").nth(1)?.parse().ok()
 }
 
-/// The MTU of the tunnel over the best of `paths`.
+/// The MTU of the tunnel over the narrowest of `paths`.
 #[must_use]
 pub fn of_tunnel(paths: impl IntoIterator<Item = u32>) -> u16 {
-    let best = paths.into_iter().max().unwrap_or(ETHERNET.into());
-    u16::try_from(best).unwrap_or(u16::MAX).saturating_sub(OVERHEAD).max(MIN_MTU)
+    let narrowest = paths.into_iter().min().unwrap_or(ETHERNET.into());
+    u16::try_from(narrowest.saturating_sub(OVERHEAD.into())).unwrap_or(u16::MAX).max(MIN_MTU)
 }
 
 #[cfg(test)]
@@ -72,8 +72,8 @@ mod tests {
     #[test]
     fn the_tunnel_gets_what_is_left() {
         assert_eq!(of_tunnel([]), 1420);
-        assert_eq!(of_tunnel([1500, 9000]), 8920);
-        assert_eq!(of_tunnel([65536]), 65455);
+        assert_eq!(of_tunnel([9000, 1500]), 1420);
+        assert_eq!(of_tunnel([65536]), 65456);
         assert_eq!(of_tunnel([100]), 68);
     }
 }

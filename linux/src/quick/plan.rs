@@ -2,7 +2,7 @@
 use super::facts::Facts;
 use super::firewall::Firewall;
 use super::step::{Family, Phase, Step};
-use crate::dns::Dns;
+use crate::dns::{Dns, Server};
 use crate::guard;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -34,10 +34,10 @@ impl Plan {
             if has_default_route(config) || facts.guard.is_some() { facts.table } else { config.fwmark.unwrap_or(0) };
         // Before anything else, so that nothing leaves meanwhile.
         let mut steps = guard::steps::first(facts);
-        steps.extend(hooks(name, Phase::PreUp, &config.pre_up));
         steps.push(Step::Start);
+        steps.extend(hooks(name, Phase::PreUp, &config.pre_up));
         // Below its least MTU Linux has no IPv6 on an interface, and takes no address.
-        let has_ipv6 = mtu >= IPV6_MIN_MTU;
+        let has_ipv6 = mtu >= IPV6_MIN_MTU && facts.ipv6;
         let addresses = config.addresses.iter().filter(|address| has_ipv6 || Family::of(address) == Family::V4);
         steps.extend(addresses.copied().map(Step::Address));
         steps.push(Step::LinkUp { mtu });
@@ -45,7 +45,7 @@ impl Plan {
             steps.push(Step::Dns(dns(name, config, facts)));
         }
         steps.extend(guard::steps::barriers(config, facts));
-        for network in networks(config) {
+        for network in networks(config).filter(|network| facts.ipv6 || Family::of(network) == Family::V4) {
             route(&mut steps, name, network, config, facts);
         }
         steps.extend(guard::steps::last(name, config, facts));
@@ -93,7 +93,7 @@ fn dns(name: &str, config: &QuickConfig, facts: &Facts) -> Dns {
     Dns {
         interface: name.into(),
         resolvers: facts.resolvers.clone(),
-        servers: config.dns.clone(),
+        servers: Server::of(config),
         search: config.search_domains.clone(),
         everything: takes_all || config.search_domains.is_empty(),
     }

@@ -1,7 +1,7 @@
 //! One step of a plan: what does it, and what undoes it.
 use super::firewall::Firewall;
 use super::invocation::Invocation;
-use super::machine::output;
+use super::machine::{SEEN_MARK, output};
 use super::seen::Seen;
 use crate::dns::Dns;
 use crate::guard::split::{Split, inside_rule, user_rule};
@@ -242,7 +242,7 @@ impl Step {
             Self::MainRule { family, .. } => {
                 ip(format!("{} rule add table main suppress_prefixlength 0", family.option()))
             }
-            Self::SourceValidMark => Action::Setting { path: "net/ipv4/conf/all/src_valid_mark", value: "1" },
+            Self::SourceValidMark => Action::Setting { path: SEEN_MARK, value: "1" },
             Self::Lock(lock) => Action::Lock(lock.clone()),
             Self::Split(split) => Action::Run(split.add()),
             Self::UserRule { family, user } => ip(user_rule("add", *family, *user)),
@@ -330,6 +330,8 @@ impl Step {
             (Self::LinkUp { .. }, Self::LinkUp { .. }) => true,
             // What was told before is told anew.
             (Self::Dns(own), Self::Dns(other)) => own.interface == other.interface,
+            (Self::Lock(own), Self::Lock(other)) => own.interface == other.interface,
+            (Self::Split(own), Self::Split(other)) => own.mark == other.mark,
             (Self::Firewall(own), Self::Firewall(other)) => (own.program, own.family) == (other.program, other.family),
             _ => false,
         }

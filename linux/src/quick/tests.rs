@@ -4,7 +4,6 @@ use super::{Action, Facts, Host, Plan, Step, carry_out, take_down};
 use crate::dns::Resolver;
 use crate::guard::Lock;
 use anyhow::bail;
-use std::net::IpAddr;
 use underpass_core::config::{QuickConfig, parse};
 
 fn config(interface: &str, peers: &[&str]) -> QuickConfig {
@@ -27,6 +26,7 @@ pub(super) fn facts() -> Facts {
         resolvers: vec![Resolver::Resolvconf { record: "tun.wg0".into() }],
         guard: None,
         split: None,
+        ipv6: true,
     }
 }
 
@@ -48,8 +48,8 @@ fn a_plain_tunnel_gets_addresses_and_routes() {
     let plan = Plan::up("wg0", &config(interface, &peers), &facts());
     let (does, undoes) = shown(&plan);
     let expected = [
-        "echo wg0 wg0",
         "# create the interface and start the tunnel",
+        "echo wg0 wg0",
         "ip -4 address add 10.0.0.2/24 dev wg0",
         "ip -6 address add fd00::2/64 dev wg0",
         "ip link set mtu 1420 up dev wg0",
@@ -123,7 +123,7 @@ fn a_default_route_gets_a_table_rules_and_a_guard() {
     );
     assert_eq!((plan.mtu, plan.mark), (1300, 51820));
     let Action::SetDns(dns) = plan.steps[4].does("wg0") else { panic!("name servers") };
-    assert!(dns.everything && dns.servers == ["10.0.0.1".parse::<IpAddr>().expect("address")]);
+    assert!(dns.everything && dns.servers == ["10.0.0.1".parse::<crate::dns::Server>().expect("address")]);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn the_kill_switch_is_the_first_to_come_and_the_last_to_go() {
     let plan = Plan::up("wg0", &config(interface, &["AllowedIPs = 0.0.0.0/0"]), &facts);
     let (does, undoes) = shown(&plan);
     assert_eq!(plan.steps.first(), Some(&Step::Lock(lock)));
-    assert_eq!(does[..3], ["nft -f - <<'END'", "pre", "# create the interface and start the tunnel"]);
+    assert_eq!(does[..3], ["nft -f - <<'END'", "# create the interface and start the tunnel", "pre"]);
     let barrier = |family| format!("ip -{family} route replace unreachable default metric 4294967295 table 51820");
     let at = |line: &str| does.iter().position(|done| done == line).unwrap_or_else(|| panic!("no {line}: {does:?}"));
     for family in [4, 6] {

@@ -103,6 +103,37 @@ fn a_tunnel_for_part_is_asked_for_its_domains() -> Result<()> {
     Ok(())
 }
 
+/// A link-local server is told with its zone. systemd-resolved takes no other zone than the tunnel's own.
+#[test]
+fn a_server_may_have_a_zone() -> Result<()> {
+    for (kind, zone, is_taken) in [
+        (Kind::Plain, "eth0", true),
+        (Kind::Openresolv, "eth0", true),
+        (Kind::Resolved, "wgt0", true),
+        (Kind::Resolved, "eth0", false),
+    ] {
+        let scene = Scene::new(kind)?;
+        let path = scene.config(&format!(", fe80::7%{zone}"))?;
+        let before = scene.file();
+        let up = scene.underpass(&["up", &path])?;
+        ensure!(up.status.success() == is_taken, "{kind:?}, {zone}: {up:?}");
+        if is_taken {
+            let told = match kind {
+                Kind::Resolved => scene.traveller.run("resolvectl", &["dns", "wgt0"])?,
+                _ => scene.file(),
+            };
+            let server = if kind == Kind::Resolved { "fe80::7".into() } else { format!("nameserver fe80::7%{zone}\n") };
+            ensure!(told.contains(&server), "{kind:?}, {zone}: {told}");
+            scene.answers("example", INSIDE)?;
+            scene.underpass(&["down", &path])?.success()?;
+        }
+        ensure!(scene.file() == before, "{kind:?}, {zone}: it was\n{before}\nand is\n{}", scene.file());
+        scene.answers("example", OUTSIDE)?;
+        scene.is_clean()?;
+    }
+    Ok(())
+}
+
 /// resolvectl(1) under the name `resolvconf` keeps no records and knows no `tun.`, whatever Debian's resolvconf left in /etc.
 #[test]
 fn resolvectl_under_another_name_is_no_resolvconf() -> Result<()> {
@@ -135,6 +166,40 @@ fn a_mounted_file_is_overwritten_and_comes_back() -> Result<()> {
     ensure!(scene.traveller.inside(uplink_servers) == [IpAddr::from(UPLINK)], "the copy is not found");
     scene.underpass(&["down", &path])?.success()?;
     ensure!(scene.file() == before, "{}", scene.file());
+    scene.is_clean()
+}
+
+/// A DHCP client replaces the file with each lease, or writes into it; an administrator removes it. It names the tunnel's servers
+/// again, that is in the log, and what they wrote comes back when the tunnel goes.
+#[test]
+fn what_somebody_else_writes_is_told_and_put_back() -> Result<()> {
+    let scene = Scene::new(Kind::Plain)?;
+    let log = scene.folder.path().join("log");
+    let lines = std::os::unix::net::UnixDatagram::bind(&log)?;
+    lines.set_read_timeout(Some(PATIENCE))?;
+    let path = scene.config("")?;
+    let mut command = scene.traveller.command(UNDERPASS);
+    command.args(["up", &path]).env("UNDERPASS_LOG_SOCKET", &log);
+    scene.traveller.start(command)?.wait(PATIENCE)?.success()?;
+    let lease = "echo 'nameserver 192.0.2.2 # leased'";
+    for how in [
+        format!("{lease} > /etc/lease; mv /etc/lease /etc/resolv.conf"),
+        format!("{lease} > /etc/resolv.conf"),
+        "rm /etc/resolv.conf".into(),
+        format!("{lease} > /run/lease; ln -sf /run/lease /etc/resolv.conf"),
+    ] {
+        scene.traveller.run("sh", &["-ec", &how])?;
+        eventually(|| scene.is_told()).with_context(|| format!("{how}: {}", scene.file()))?;
+        scene.answers("example", INSIDE).with_context(|| how.clone())?;
+        let mut line = [0; 4096];
+        while !String::from_utf8_lossy(&line).contains("it names the tunnel's servers again") {
+            line.fill(0);
+            lines.recv(&mut line).with_context(|| format!("{how}: nobody was told"))?;
+        }
+        ensure!(scene.traveller.inside(uplink_servers).is_empty() == how.starts_with("rm"), "{how}");
+    }
+    scene.underpass(&["down", &path])?.success()?;
+    ensure!(scene.file() == "/run/lease\nnameserver 192.0.2.2 # leased\n", "{}", scene.file());
     scene.is_clean()
 }
 

@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::cell::Cell;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -114,7 +114,7 @@ impl Scene {
     pub fn is_told(&self) -> Result<bool> {
         self.traveller.inside(|| {
             let resolvers = underpass_linux::dns::find("wgt0", &Places::default())?;
-            let (servers, search) = (vec![TUNNEL.into()], vec![]);
+            let (servers, search) = (vec![IpAddr::from(TUNNEL).into()], vec![]);
             Ok(Dns { interface: "wgt0".into(), resolvers, servers, search, everything: true }.is_set())
         })
     }

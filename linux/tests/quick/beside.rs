@@ -1,6 +1,7 @@
-//! `underpass up` and `down` beside `wg-quick up` and `down` of Debian: what they leave on the machine, how they end, and
-//! what the commands of the configuration see. What is different on purpose stands in linux/README.md.
-use crate::corpus::{BAD, DIFFERENT, GOOD};
+//! `underpass up` and `down` beside `wg-quick up` and `down`, the machine's own and the newest that Debian has: what they leave on
+//! the machine, how they end, and what the commands of the configuration see. What is different on purpose stands in
+//! linux/README.md.
+use crate::corpus::{BAD, DIFFERENT, GOOD, LIKE_NEWEST};
 use crate::premises::Firewall::{self, Iptables, Nft};
 use crate::premises::{NAME, PATIENCE, Premises, UNDERPASS};
 use anyhow::{Result, ensure};
@@ -14,6 +15,7 @@ const OTHER: &str = "FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE=";
 const OWN: &str = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
 
 /// What came of one program with one file.
+#[derive(Clone)]
 struct Outcome {
     /// Whether it ended well: the numbers of other endings are told in linux/README.md.
     up: String,
@@ -26,19 +28,33 @@ struct Outcome {
     said: String,
 }
 
+/// Where `tests/wireguard_tools.sh` has put the newest.
+const NEWEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/wireguard-tools/bin/wg-quick");
+
 #[derive(Clone, Copy, Debug)]
 enum Program {
     Underpass,
-    WgQuick,
+    /// wg-quick of the machine's Debian, which is the oldest that is in use.
+    Oldest,
+    Newest,
+}
+
+/// Every wg-quick.
+const BOTH: &[Program] = &[Program::Oldest, Program::Newest];
+
+impl Program {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Underpass => UNDERPASS,
+            Self::Oldest => "/usr/bin/wg-quick",
+            Self::Newest => NEWEST,
+        }
+    }
 }
 
 fn run(premises: &Premises, program: Program, verb: &str, file: &str) -> Result<Finished> {
-    let (name, arguments) = match program {
-        Program::Underpass => (UNDERPASS, [verb, file]),
-        Program::WgQuick => ("wg-quick", [verb, file]),
-    };
-    let mut command = premises.command(name);
-    command.args(arguments).env("WG_QUICK_USERSPACE_IMPLEMENTATION", UNDERPASS);
+    let mut command = premises.command(program.path());
+    command.args([verb, file]).env("WG_QUICK_USERSPACE_IMPLEMENTATION", UNDERPASS);
     premises.machine.start(command)?.wait(PATIENCE)
 }
 
@@ -77,7 +93,8 @@ fn outcome(premises: &Premises, program: Program, file: &str, likely: (&str, &st
     Ok(Outcome { up: up.status.success().to_string(), while_up, tunnel, down, after, noted, said })
 }
 
-fn compare(premises: &Premises, line: &str) -> Result<Vec<String>> {
+/// What is different by `others` and by us, of the file that `line` stands for.
+fn compare(premises: &Premises, line: &str, others: &[Program]) -> Result<Vec<String>> {
     let (interface, peer) = line.rsplit_once('|').expect("every line has a bar");
     let lines = |text: &str| text.split(" / ").map(str::trim).collect::<Vec<_>>().join("\n");
     let peer = lines(peer)
@@ -85,23 +102,35 @@ fn compare(premises: &Premises, line: &str) -> Result<Vec<String>> {
         .replace("PublicKey = I", &format!("PublicKey = {OWN}"));
     let file = premises.config(&lines(interface), &peer)?;
     let before = without_record(&premises.before);
-    let theirs = outcome(premises, Program::WgQuick, &file, (&before, &before))?;
-    let ours = outcome(premises, Program::Underpass, &file, (&theirs.while_up, &theirs.after))?;
+    let mut likely = (before.clone(), before);
+    let mut all = Vec::new();
+    for program in others.iter().chain(&[Program::Underpass]) {
+        let outcome = outcome(premises, *program, &file, (&likely.0, &likely.1))?;
+        likely = (outcome.while_up.clone(), outcome.after.clone());
+        all.push(outcome);
+    }
+    let ours = all.pop().expect("our own");
+    let differences = others.iter().zip(&all).flat_map(|(other, theirs)| differences(line, *other, theirs, &ours));
+    Ok(differences.collect())
+}
+
+fn differences(line: &str, other: Program, theirs: &Outcome, ours: &Outcome) -> Vec<String> {
     let fields = [
-        ("up", theirs.up, ours.up),
-        ("machine while up", theirs.while_up, ours.while_up),
-        ("tunnel", theirs.tunnel, ours.tunnel),
-        ("down", theirs.down, ours.down),
-        ("machine after down", theirs.after, ours.after),
-        ("notes of commands", theirs.noted, ours.noted),
+        ("up", &theirs.up, &ours.up),
+        ("machine while up", &theirs.while_up, &ours.while_up),
+        ("tunnel", &theirs.tunnel, &ours.tunnel),
+        ("down", &theirs.down, &ours.down),
+        ("machine after down", &theirs.after, &ours.after),
+        ("notes of commands", &theirs.noted, &ours.noted),
     ];
     let different = fields.iter().filter(|(_, theirs, ours)| theirs != ours);
     let mut differences: Vec<_> =
         different.map(|(title, theirs, ours)| format!("{title}:\n{}", lines_apart(theirs, ours))).collect();
     if !differences.is_empty() {
-        differences.insert(0, format!("=== {line}\nwg-quick says: {}\nunderpass says: {}", theirs.said, ours.said));
+        let said = format!("=== {line}\n{other:?} wg-quick says: {}\nunderpass says: {}", theirs.said, ours.said);
+        differences.insert(0, said);
     }
-    Ok(differences)
+    differences
 }
 
 /// The lines that only one of two texts has.
@@ -115,13 +144,23 @@ fn lines_apart(theirs: &str, ours: &str) -> String {
     only('-', theirs, ours) + &only('+', ours, theirs)
 }
 
-fn compare_all(firewall: Firewall, lines: &[&str]) -> Result<()> {
-    ensure!(Path::new("/usr/bin/wg-quick").exists(), "wg-quick is missing: run tests/setup.sh");
-    let premises = Premises::new(firewall)?;
+fn premises(firewall: Firewall) -> Result<Premises> {
+    for program in [Program::Oldest, Program::Newest] {
+        ensure!(Path::new(program.path()).exists(), "{} is missing: run tests/setup.sh", program.path());
+    }
+    let mut premises = Premises::new(firewall)?;
+    // A way that takes shorter datagrams than others.
+    premises.machine.ip("route add 198.51.100.0/24 dev lo mtu 1300")?;
+    premises.before = premises.snapshot()?;
     premises.program("note", &format!("echo \"$@\" >> {}\n", premises.path("notes").display()))?;
+    Ok(premises)
+}
+
+fn compare_all(firewall: Firewall, lines: &[&str], others: &[Program]) -> Result<()> {
+    let premises = premises(firewall)?;
     let mut differences = Vec::new();
     for line in lines {
-        differences.extend(compare(&premises, line)?);
+        differences.extend(compare(&premises, line, others)?);
     }
     ensure!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
     Ok(())
@@ -134,29 +173,40 @@ fn the_corpus_is_as_large_as_it_says() {
 
 #[test]
 fn files_that_are_right_have_the_same_effect_as_by_wg_quick() -> Result<()> {
-    compare_all(Nft, &GOOD[..GOOD.len() / 2])
+    compare_all(Nft, &GOOD[..GOOD.len() / 2], BOTH)
 }
 
 #[test]
 fn more_files_that_are_right_have_the_same_effect_as_by_wg_quick() -> Result<()> {
-    compare_all(Nft, &GOOD[GOOD.len() / 2..])
+    compare_all(Nft, &GOOD[GOOD.len() / 2..], BOTH)
 }
 
 #[test]
 fn files_that_are_faulty_have_the_same_effect_as_by_wg_quick() -> Result<()> {
-    compare_all(Nft, BAD)
+    compare_all(Nft, BAD, BOTH)
 }
 
 #[test]
 fn what_is_different_on_purpose_is_different() -> Result<()> {
-    let premises = Premises::new(Nft)?;
-    for line in DIFFERENT {
-        ensure!(!compare(&premises, line)?.is_empty(), "{line}");
+    let premises = premises(Nft)?;
+    for (line, other) in DIFFERENT.iter().flat_map(|line| BOTH.iter().map(move |other| (line, other))) {
+        ensure!(!compare(&premises, line, &[*other])?.is_empty(), "{line}: {other:?}");
+    }
+    Ok(())
+}
+
+/// Where the two are of two minds, we are with the newest.
+#[test]
+fn where_they_differ_the_effect_is_that_of_the_newest() -> Result<()> {
+    compare_all(Nft, LIKE_NEWEST, &[Program::Newest])?;
+    let premises = premises(Nft)?;
+    for line in LIKE_NEWEST {
+        ensure!(!compare(&premises, line, &[Program::Oldest])?.is_empty(), "they do not differ any more: {line}");
     }
     Ok(())
 }
 
 #[test]
 fn without_nft_everything_has_the_same_effect_as_by_wg_quick() -> Result<()> {
-    compare_all(Iptables, &GOOD[..20])
+    compare_all(Iptables, &GOOD[..20], BOTH)
 }

@@ -77,7 +77,7 @@ pub const GOOD: &[&str] = &[
     // Commands.
     "Address = 10.0.0.2/24 / PostUp = note up %i | AllowedIPs = 10.0.0.0/24",
     "Address = 10.0.0.2/24 / PreUp = note 1 %i / PreUp = note 2 / PostUp = note 3 / PostUp = note 4 %i %i / PreDown = note 5 / PreDown = note 6 / PostDown = note 7 / PostDown = note 8 | AllowedIPs = 0.0.0.0/0",
-    "Address = 10.0.0.2/24 / PreUp = ip link show %i 2>&1 || note absent / PostUp = ip link show %i >/dev/null && note present / PreDown = ip link show %i >/dev/null && note present / PostDown = ip link show %i 2>&1 || note absent |",
+    "Address = 10.0.0.2/24 / PostUp = ip link show %i >/dev/null && note present / PreDown = ip link show %i >/dev/null && note present / PostDown = ip link show %i 2>&1 || note absent |",
     "Address = 10.0.0.2/24 / PostUp = note $INTERFACE; note $(basename $CONFIG_FILE) / PostDown = note $INTERFACE $(basename \"$CONFIG_FILE\") |",
     "Address = 10.0.0.2/24 / PostUp = ip rule add from 192.0.2.7 table 9 / PostDown = ip rule del from 192.0.2.7 table 9 |",
     "Address = 10.0.0.2/24 / PostUp = x=1; note $((x + 1)) \"a  b\" 'c' / PostDown = [[ %i == w* ]] && note yes |",
@@ -88,6 +88,16 @@ pub const GOOD: &[&str] = &[
     "Address = 10.0.0.2/24 / PostUp = ip route add 198.51.100.0/24 dev %i / PreDown = ip route del 198.51.100.0/24 dev %i |",
     "Address = 10.0.0.2/24 / PostUp = note \"$(ip -4 rule | wc -l) $(ip -4 route show table 51820 | wc -l)\" | AllowedIPs = 0.0.0.0/0",
     "Address = 10.0.0.2/24 / PreUp = note $(set -o | grep -E \"pipefail|errexit\") |",
+    // What `ip` and getaddrinfo(3) read.
+    "Address = 10.0.0.2/255.255.255.0, 10.1.0.2/255.255.255.255 | AllowedIPs = 10.0.0.0/24, 192.0.2.0/24",
+    "Address = 10.0.0.2/24 / Table = 0xca6c | AllowedIPs = 192.0.2.0/24, 10.0.0.0/24",
+    "Address = 10.0.0.2/24 / Table = 0115 | AllowedIPs = 0.0.0.0/0",
+    "Address = 10.0.0.2/24 / ListenPort = domain | AllowedIPs = 0.0.0.0/0 / Endpoint = 127.0.0.1:ntp",
+    "Address = 10.0.0.2/24 | AllowedIPs = 10.0.0.0/24 / Endpoint = 127.1:7000 / [Peer] / PublicKey = K / Endpoint = [::1]:isakmp",
+    "Address = 10.0.0.2/24 | AllowedIPs = 10.0.0.0/24 / Endpoint = 0x7f000001:0",
+    "Address = 10.0.0.2/24 / DNS = fe80::1%lo, 10.0.0.1 | AllowedIPs = 10.0.0.0/24",
+    "Address = fd00::2/64 / DNS = fe80::1%wgt0 | AllowedIPs = ::/0",
+    "Address = 10.0.0.2/24 / [Interface] / MTU = 1400 | AllowedIPs = 10.0.0.0/24",
     // Spelling.
     "address=10.0.0.2/24 / LISTENPORT=7001 / mtu = 1400 | allowedips=10.0.0.0/24,192.0.2.0/24",
     "Address = 10.0.0.2/24 # the office / # DNS = 10.0.0.1 / MTU = 1400#low | AllowedIPs = 10.0.0.0/24 # all",
@@ -97,6 +107,13 @@ pub const GOOD: &[&str] = &[
     "Address = 10.0.0.2/24 / MTU = 1279 | AllowedIPs = 10.0.0.0/24",
     "Address = 10.0.0.2/24, fd00::2/64 / MTU = 1279 | AllowedIPs = 10.0.0.0/24",
     "Address = 10.0.0.2/24, fd00::2/64 / MTU = 1280 | AllowedIPs = 10.0.0.0/24, fd00::/48",
+];
+
+/// Files with which the newest wg-quick has another effect than that of Debian 12.
+pub const LIKE_NEWEST: &[&str] = &[
+    "Address = 10.0.0.2/24 / PreUp = ip link show %i >/dev/null && note present; ip link set alias first dev %i |",
+    "Address = 10.0.0.2/24 / PostUp = note \"a#b\" # on | AllowedIPs = 10.0.0.0/24",
+    "Address = 10.0.0.2/24 | AllowedIPs = 10.0.0.0/24 / Endpoint = 198.51.100.7:7000 / [Peer] / PublicKey = K / Endpoint = 127.0.0.1:7000",
 ];
 
 /// Files that both programs refuse, or that fail half-way: what is left is compared.

@@ -7,3 +7,4 @@ mod corpus;
 mod killed;
 mod premises;
 mod record;
+mod taken;

@@ -222,7 +222,6 @@ impl Premises {
         let mut text = String::new();
         for line in [
             "ip -br address",
-            "ip -br link",
             "ip -4 rule",
             "ip -6 rule",
             "ip -4 route show table all",
@@ -236,6 +235,11 @@ impl Premises {
                 let line = if line.starts_with(':') { line.split(" [").next().unwrap_or(line) } else { line };
                 text.push_str(&format!("{line}\n"));
             }
+        }
+        // Number, name, flags, MTU; the number is another one each time.
+        for link in self.machine.run("ip", &["-o", "link"])?.lines() {
+            let words: Vec<&str> = link.split_whitespace().skip(1).take(4).collect();
+            text.push_str(&format!("link {}\n", words.join(" ")));
         }
         // The order of tables says nothing.
         let ruleset = without_counts(&self.machine.run(&self.nft.to_string_lossy(), &["list", "ruleset"])?);

@@ -1,7 +1,6 @@
 //! Fields and settings, beside those of `wg`; and what is shown second by second.
 use crate::scene::{ALICE, BOB, PSK, Scene, UNDERPASS, eventually};
-use anyhow::{Context as _, Result, ensure};
-use underpass_core::config::{parse, write};
+use anyhow::{Result, ensure};
 
 /// Byte for byte, and the same of an interface without anything.
 #[test]
@@ -119,53 +118,6 @@ fn watching_goes_on() -> Result<()> {
     ensure!(shown.contains("received") && shown.contains("0 B/s") && !shown.contains('\x1b'), "{shown}");
     scene.left.ip("link delete wgt0")?;
     eventually(|| Ok(running.stdout().contains("no tunnel is up")))
-}
-
-/// What `wg` takes of a configuration is taken, and what it refuses is refused.
-#[test]
-fn what_wg_takes_is_taken() -> Result<()> {
-    let scene = Scene::new()?;
-    scene.left.run(UNDERPASS, &["wgt0"])?;
-    let head = format!("[Interface]\nPrivateKey = {}\n", ALICE[0]);
-    let peer = format!("{head}[Peer]\nPublicKey = {}\n", BOB[1]);
-    let rows = [
-        (format!("{head}[Interface]\nListenPort = 7\n"), true),
-        (format!("{peer}[Interface]\nFwMark = 0xCA6C\n"), true),
-        (format!("{head}FwMark = 010\n"), true),
-        (format!("{head}ListenPort = domain\n"), true),
-        (format!("{head}ListenPort = 070\n"), true),
-        (format!("{peer}Endpoint = 192.0.2.2:domain\n"), true),
-        (format!("{peer}Endpoint = [fe80::1%wire0]:https # there\n"), true),
-        (format!("{peer}Endpoint = 192.0.2.2:070\nPersistentKeepalive = 025\n"), true),
-        (format!("{peer}AllowedIPs = 10.0.0.0/08, ::/0\nAllowedIPs = 192.0.2.7\n"), true),
-        (format!("{peer}AllowedIPs = 10.0.0.0/255.0.0.0\n"), false),
-        (format!("{peer}AllowedIPs = 10.1/8\n"), false),
-        (format!("{peer}AllowedIPs = 010.0.0.0/8\n"), false),
-        (format!("{peer}PersistentKeepalive = 0x10\n"), false),
-        (format!("{peer}PresharedKey =\n"), false),
-        (format!("{peer}Endpoint = (none)\n"), false),
-        (format!("{peer}Colour = blue\n"), false),
-    ];
-    for (text, is_taken) in rows {
-        let path = scene.file("wgt0.conf", &text)?;
-        let theirs = scene.left.try_run("wg", &["setconf", "wgt0", &path])?;
-        let ours = scene.underpass(&["check", &path])?;
-        let both = (theirs.status.success(), ours.status.success());
-        ensure!(both == (is_taken, is_taken), "{text}: {theirs:?} {ours:?}");
-        if is_taken {
-            // They mean the same: written anew, it changes nothing.
-            let dump = scene.left.run("wg", &["show", "wgt0", "dump"])?;
-            let parsed = parse(&text).config.context("taken")?;
-            let path = scene.file("again.conf", &write(&parsed))?;
-            scene.left.run("wg", &["setconf", "wgt0", &path])?;
-            let again = scene.left.run("wg", &["show", "wgt0", "dump"])?;
-            // A port that the file does not name is the kernel's choice.
-            ensure!(again == dump || parsed.listen_port.is_none(), "{text}:\n{dump}{again}");
-            let peers = |dump: &str| dump.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
-            ensure!(peers(&again) == peers(&dump), "{text}:\n{dump}{again}");
-        }
-    }
-    Ok(())
 }
 
 /// On a terminal the picture is drawn in its place.

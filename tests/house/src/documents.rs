@@ -18,7 +18,8 @@ pub struct Index {
 }
 
 /// Packages whose items documents may name, by folder.
-const PACKAGES: &[(&str, &str)] = &[("core/src/", "underpass_core"), ("linux/src/", "underpass_linux")];
+const PACKAGES: &[(&str, &str)] =
+    &[("core/src/", "underpass_core"), ("linux/src/", "underpass_linux"), ("linux/gateway/src/", "underpass_gateway")];
 /// Words before the name of what they define.
 const DEFINE: &[&str] = &["fn", "struct", "enum", "trait", "type", "const", "static", "mod", "macro_rules"];
 

@@ -4,7 +4,7 @@ use spdx::{Expression, ParseMode};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What ships.
-pub const SHIPPED: &[&str] = &["underpass-core", "underpass-linux", "underpass-uniffi"];
+pub const SHIPPED: &[&str] = &["underpass-core", "underpass-gateway", "underpass-linux", "underpass-uniffi"];
 /// Licences that ask for no more than to be named.
 const PERMISSIVE: &[&str] = &[
     "0BSD",

@@ -6,7 +6,7 @@ use crate::source::{Flat, flatten};
 const STD: &[&str] = &["core/src/crypto/fast/dh.rs"];
 /// Paths that mean time, randomness, threads or shared state.
 const AMBIENT: &[&str] = &["std", "getrandom", "rand", "spin", "once_cell", "atomic", "OsRng", "thread_local"];
-/// Files in which `unsafe` is allowed: two ask the kernel what nobody wraps, two prepare what is forked (its namespace, and its signals), one looks at memory that was wiped, one becomes
+/// Files in which `unsafe` is allowed: two ask the kernel what nobody wraps, two prepare what is forked (its namespace, and its signals), one removes a file in a signal handler, one looks at memory that was wiped, one becomes
 /// nobody, allocators count, a test forks, datagrams are listed for the kernel, the C interface touches memory of C, the clock of Kotlin and Swift is asked of the system, JNI lends memory of Java and hands over descriptors, Swift lends its own, its fuzz target reads the texts it hands out, and a
 /// measurement calls the C interface of another.
 const UNSAFE: &[&str] = &[
@@ -19,6 +19,7 @@ const UNSAFE: &[&str] = &[
     "fuzz/src/c_api/ask.rs",
     "linux/carry/src/udp/many.rs",
     "linux/src/confine/kernel.rs",
+    "linux/src/control/abort.rs",
     "linux/src/engine/namespace/kernel.rs",
     "linux/src/demo/stage/machine.rs",
     "linux/src/demo/stage/start.rs",

@@ -65,7 +65,9 @@ fn the_core_denies_what_may_panic() {
     let tree = Tree::here();
     let everywhere = ["clippy::indexing_slicing", "clippy::panic", "clippy::unwrap_used"];
     let mut findings = purity::missing_promises(&core_root(&tree), &everywhere);
-    for room in ["config", "cookie", "noise", "packet", "uapi", "wire"] {
+    let parsers =
+        ["config", "cookie", "control/cbor", "control/coap", "control/message", "noise", "packet", "uapi", "wire"];
+    for room in parsers {
         let path = format!("core/src/{room}/mod.rs");
         let source = Source::new(&path, &tree.text(&path).expect("a source is text"));
         findings.extend(purity::missing_promises(&source, &["clippy::arithmetic_side_effects"]));
@@ -129,7 +131,7 @@ fn the_declared_rust_is_what_is_needed_and_no_more() {
     let tree = Tree::here();
     let metadata = metadata(tree.root());
     let mut findings = Vec::new();
-    for name in ["underpass-core", "underpass-c", "underpass-linux"] {
+    for name in ["underpass-core", "underpass-c", "underpass-gateway", "underpass-linux"] {
         let (declared, needed) = (declared(&metadata, name), needed(&metadata, name));
         if declared != Some(needed.0) {
             findings.push(format!("{name} declares {declared:?}, and {} needs {}", needed.1, needed.0));

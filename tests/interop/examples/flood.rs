@@ -1,6 +1,6 @@
 //! What a flood of initiations costs: bytes a second and round trips of an established session without it and with it, and how
 //! long a newcomer takes to get in. Prints figures and judges nothing. Run it as root, after `make build`:
-//! `cargo run --release -p underpass-interop --example flood [initiations a second]`.
+//! `cargo run --release -p underpass-interop --example flood [initiations a second [sources that they seem to come from]]`.
 use anyhow::{Context as _, Result};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
@@ -13,14 +13,16 @@ use underpass_interop::{Device, Implementation, KeyPair, Stage, answers};
 const WHILE: Duration = Duration::from_secs(4);
 
 fn main() -> Result<()> {
-    let rate = std::env::args().nth(1).map_or(Ok(95_000), |rate| rate.parse()).context("a number")?;
+    let number = |at: usize, otherwise| std::env::args().nth(at).map_or(Ok(otherwise), |word| word.parse());
+    let rate = number(1, 95_000).context("initiations a second")?;
+    let sources = number(2, 500).context("sources")?;
     for implementation in [Implementation::Underpass, Implementation::GoNewest] {
-        measure(implementation, rate)?;
+        measure(implementation, rate, sources)?;
     }
     Ok(())
 }
 
-fn measure(implementation: Implementation, rate: u32) -> Result<()> {
+fn measure(implementation: Implementation, rate: u32, sources: u32) -> Result<()> {
     let stage = Stage::new()?;
     let pair = Pair::strangers(Wire::new(&stage)?, Implementation::Underpass, implementation)?;
     let newcomer = stage.machine("newcomer")?;
@@ -46,11 +48,11 @@ fn measure(implementation: Implementation, rate: u32) -> Result<()> {
     crowd.ip("route add local 198.18.0.0/15 dev lo")?;
     pair.wire.right.ip("route add 198.18.0.0/15 via 203.0.113.2")?;
     let sources: Vec<IpAddr> =
-        (0..500_u16).map(|number| Ipv4Addr::new(198, 18, (number >> 8) as u8, number as u8).into()).collect();
+        (0..sources).map(|number| Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) + number).into()).collect();
     let flood = Flood::start(&crowd, &sources, "203.0.113.1:51820".parse()?, &pair.right.keys.public, rate)?;
     std::thread::sleep(Duration::from_secs(1));
     let (replies, begun) = (flood.cookie_replies(), Instant::now());
-    println!("{implementation:?}: with {rate}/s:       {}", session(&pair)?);
+    println!("{implementation:?}: with {rate}/s of {}: {}", sources.len(), session(&pair)?);
     let replies = (flood.cookie_replies() - replies) as f64 / begun.elapsed().as_secs_f64();
     println!("{implementation:?}: cookie replies:  {replies:.0}/s");
     late.bring_up(&["10.9.0.3/24"], "", "")?;

@@ -124,15 +124,31 @@ impl Leak {
     /// # Errors
     /// Those of `act`, and when the senders do not send.
     pub fn during(&self, act: impl FnOnce() -> Result<()>) -> Result<u64> {
+        self.restart_count()?;
+        self.during_more(act)
+    }
+
+    /// Counts from nothing.
+    ///
+    /// # Errors
+    /// When the counters cannot be reset.
+    pub fn restart_count(&self) -> Result<()> {
         self.is_calm.store(false, Ordering::Relaxed);
+        self.world.run("nft", &["reset", "counters", "table", "inet", "leak"]).map(drop)
+    }
+
+    /// How many packets left the client in cleartext since the count began, while `act` and a while after it.
+    ///
+    /// # Errors
+    /// As those of [`during`](Self::during).
+    pub fn during_more(&self, act: impl FnOnce() -> Result<()>) -> Result<u64> {
         let before: Vec<u64> = self.floods.iter().map(Flood::rounds).collect();
-        self.world.run("nft", &["reset", "counters", "table", "inet", "leak"])?;
         act()?;
         std::thread::sleep(AFTER);
         for (flood, before) in self.floods.iter().zip(before).filter(|(flood, _)| !flood.has_ended()) {
             crate::eventually("senders send", crate::PATIENCE, || Ok(flood.rounds() > before + 10))?;
         }
-        self.count()
+        self.count(CLEARTEXT)
     }
 
     /// The programs on the client that call themselves `name`.
@@ -159,8 +175,26 @@ impl Leak {
         crate::eventually(&format!("{name} is gone"), crate::PATIENCE, || Ok(!self.programs(name)?.contains(&found[0])))
     }
 
-    fn count(&self) -> Result<u64> {
-        let said = self.world.run("nft", &["list", "counters", "table", "inet", "leak"])?;
+    /// Kills all programs on the client that call themselves `name`, none of which sees another one die, and waits until they are
+    /// gone.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn kill_all(&self, name: &str) -> Result<()> {
+        let found = self.programs(name)?;
+        ensure!(!found.is_empty(), "no program is called {name}");
+        for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+            found.iter().try_for_each(|pid| kill(*pid, signal))?;
+        }
+        crate::eventually(&format!("{name} is gone"), crate::PATIENCE, || Ok(self.programs(name)?.is_empty()))
+    }
+
+    /// What a counter has: `cleartext` of everything, `far4` and `far6` of what is sent beyond the network that the client is on.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn count(&self, counter: &str) -> Result<u64> {
+        let said = self.world.run("nft", &["list", "counter", "inet", "leak", counter])?;
         let number = said.split("packets ").nth(1).and_then(|rest| rest.split_whitespace().next());
         number.and_then(|number| number.parse().ok()).with_context(|| format!("no counter: {said}"))
     }
@@ -172,7 +206,7 @@ impl Leak {
         let (mut before, mut same) = (None, 0);
         crate::eventually("nothing more arrives", crate::PATIENCE, || {
             std::thread::sleep(AFTER / 4);
-            let now = Some(self.count()?);
+            let now = Some(self.count(CLEARTEXT)?);
             same = if std::mem::replace(&mut before, now) == now { same + 1 } else { 0 };
             Ok(same >= looks)
         })
@@ -234,16 +268,23 @@ impl Leak {
     }
 }
 
+/// The name of the counter of everything.
+const CLEARTEXT: &str = "cleartext";
+
 /// Counts what comes from the client, but for the tunnel's datagrams, what finds neighbours, and questions to the name server of
 /// the uplink that do not have the length of what the senders send.
 const COUNTER: &str = "table inet leak {
     counter cleartext { }
+    counter far4 { }
+    counter far6 { }
     chain prerouting {
         type filter hook prerouting priority -300;
         iifname != eth0 return
         udp dport 51820 return
         ip daddr 192.0.2.53 udp dport 53 udp length != 17 return
         icmpv6 type { 130, 131, 132, 133, 134, 135, 136, 137, 143 } return
+        ip daddr != 192.0.2.0/24 counter name far4
+        ip6 daddr != { 2001:db8::/64, fe80::/10, ff00::/8 } counter name far6
         counter name cleartext drop
     }
 }";

@@ -1,15 +1,15 @@
 //! The tunnel's own things: its file, its key, its interface, its name servers, its kill switch.
 use super::Finding;
-use super::subject::{Subject, name_servers};
+use super::subject::Subject;
 use crate::cli::check::summary;
 use crate::cli::host::exists;
+use crate::dns::find::STUBS;
+use crate::dns::resolv_conf::ResolvConf;
+use crate::dns::{Places, Server};
 use crate::guard;
 use crate::quick::machine::output;
 use underpass_core::PrivateKey;
 use underpass_core::config::KillSwitch;
-
-/// Where systemd-resolved listens for programs that know nothing of it.
-const RESOLVED: [&str; 2] = ["127.0.0.53", "127.0.0.54"];
 
 pub(super) fn file(subject: &Subject) -> Finding {
     let name = "file";
@@ -95,9 +95,8 @@ fn is_link_local(address: &std::net::IpAddr) -> bool {
 
 pub(super) fn dns(subject: &Subject) -> Finding {
     let check = "dns";
-    let wanted: Vec<String> =
-        subject.config().map(|config| config.dns.iter().map(ToString::to_string).collect()).unwrap_or_default();
-    let servers = name_servers();
+    let wanted = subject.config().map(Server::of).unwrap_or_default();
+    let servers = ResolvConf::new(&Places::default()).servers();
     match (wanted.is_empty(), subject.takes_everything()) {
         (true, Some(_)) => Finding::warning(
             check,
@@ -105,12 +104,12 @@ pub(super) fn dns(subject: &Subject) -> Finding {
             "DNS in [Interface], with a server behind the tunnel",
         ),
         (true, None) => Finding::good(check, "not the tunnel's business: the file names no server"),
-        _ if servers.iter().any(|server| wanted.contains(server)) => {
+        _ if servers.iter().any(|asked| wanted.iter().any(|server| server.address == asked.address)) => {
             Finding::good(check, format!("names are asked for at {}", listed(&servers)))
         }
-        _ if servers.iter().any(|server| RESOLVED.contains(&server.as_str())) => {
+        _ if servers.iter().any(|server| STUBS.contains(&server.address)) => {
             let known = output("resolvectl", &["dns", &subject.name]).unwrap_or_default();
-            match wanted.iter().any(|server| known.contains(server.as_str())) {
+            match wanted.iter().any(|server| known.contains(&server.address.to_string())) {
                 true => Finding::good(check, format!("systemd-resolved asks {}", listed(&wanted))),
                 false => not_taken(subject, "systemd-resolved has no server for it"),
             }
@@ -155,6 +154,7 @@ fn not_taken(subject: &Subject, text: &str) -> Finding {
     )
 }
 
-fn listed(servers: &[String]) -> String {
+fn listed(servers: &[Server]) -> String {
+    let servers: Vec<_> = servers.iter().map(ToString::to_string).collect();
     if servers.is_empty() { "no server".into() } else { servers.join(", ") }
 }

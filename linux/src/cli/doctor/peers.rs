@@ -61,6 +61,11 @@ pub(super) fn names(places: &[Place]) -> Option<Finding> {
     let lost: Vec<String> = places.iter().filter_map(unknown).collect();
     Some(match (places.len(), lost.len()) {
         (0, _) => Finding::good("endpoint", "no peer has an endpoint: they call us"),
+        (_, 0) if known(places).any(|address| address.port() == 0) => Finding::fault(
+            "endpoint",
+            "nobody is reached at port 0",
+            "Endpoint, with the port that the peer listens on",
+        ),
         (count, 0) => Finding::good("endpoint", format!("{count} known")),
         _ => Finding::fault(
             "endpoint",

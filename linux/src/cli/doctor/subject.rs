@@ -4,7 +4,7 @@ use crate::cli::show::ask;
 use crate::control::socket;
 use crate::control::status::InterfaceStatus;
 use crate::quick::ConfigFile;
-use crate::quick::file::{DIRECTORY, read_text};
+use crate::quick::file::DIRECTORY;
 use crate::quick::machine::output;
 use crate::quick::plan::has_default_route;
 use nix::ifaddrs::getifaddrs;
@@ -95,10 +95,4 @@ pub(super) fn way_to(address: IpAddr, mark: u32) -> Option<String> {
 /// The interface of a way.
 pub(super) fn device_of(way: &str) -> Option<&str> {
     way.split_whitespace().skip_while(|word| *word != "dev").nth(1)
-}
-
-/// The name servers of this machine, as programs see them.
-pub(super) fn name_servers() -> Vec<String> {
-    let text = read_text(Path::new("/etc/resolv.conf")).unwrap_or_default();
-    text.lines().filter_map(|line| line.trim().strip_prefix("nameserver")).map(|server| server.trim().into()).collect()
 }

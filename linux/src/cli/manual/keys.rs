@@ -20,13 +20,18 @@ pub(super) const INTERFACE: &[Key] = &[
         "The addresses of this end inside the tunnel. May stand several times.",
         "10.0.0.2/24, fd00::2/64",
     ),
-    ("ListenPort", "port", "The UDP port to listen on. Without it the kernel picks one.", "51820"),
+    (
+        "ListenPort",
+        "port",
+        "The UDP port to listen on, or the name of its service. Without it the kernel picks one.",
+        "51820",
+    ),
     (
         "DNS",
         "address or domain, ...",
         "The name servers to ask while the tunnel is up, and domains to search. When the tunnel takes everything, or names no \
-         domain, all names are asked for there; otherwise systemd-resolved asks there for the domains alone. May stand several \
-         times.",
+         domain, all names are asked for there; otherwise systemd-resolved asks there for the domains alone. A link-local server \
+         may have its zone behind it, as in fe80::1%eth0. May stand several times.",
         "10.0.0.1, corp.example",
     ),
     (
@@ -82,7 +87,7 @@ pub(super) const INTERFACE: &[Key] = &[
     (
         "PreUp",
         "command",
-        "A command for bash to run before the interface is up, as root. %i in it is the name of the interface. May stand several \
+        "A command for bash to run when the interface is there and not yet up, as root. %i in it is the name of the interface. May stand several \
          times. When a command fails, all that was done is undone.",
         "sysctl -w net.ipv4.ip_forward=1",
     ),

@@ -1,6 +1,9 @@
 //! The kill switch, judged by a counter on the outer wire: a flood of IPv4, IPv6 and names from the machine and from one behind it
 //! while everything goes wrong that can. With the switch nothing leaves in cleartext; without it, the same counter counts.
+mod down;
 mod iptables;
+mod keepers;
+mod reload;
 mod split;
 
 use anyhow::{Context as _, Result, ensure};
@@ -73,7 +76,7 @@ fn everything_goes_wrong(leak: &Leak, up: &[&str]) -> Result<()> {
     leak.nothing_leaves("up again and carrying", || carries(leak))?;
     leak.nothing_leaves("the interface deleted", || client.ip("link del wgl"))?;
     leak.nothing_leaves("up a third time", || leak.underpass(up).map(drop))?;
-    leak.nothing_leaves("the keeper killed", || leak.kill("underpass-keeper"))?;
+    leak.nothing_leaves("both keepers killed", || leak.kill_all(keepers::NAME))?;
     for round in 1..=3 {
         let restart = || leak.underpass(&["restart", file]).map(drop);
         leak.nothing_leaves(&format!("restart {round}"), restart)?;

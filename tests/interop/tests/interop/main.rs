@@ -1,4 +1,5 @@
 //! Underpass among real peers. One program, so that stories of minutes run beside each other.
+mod coap;
 mod congestion;
 mod control;
 mod cookies;

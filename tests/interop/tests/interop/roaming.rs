@@ -57,6 +57,30 @@ mod of_the_initiator {
     crate::for_every_pair!(story);
 }
 
+/// A route to the server alone, by another network that the client is on: it speaks up from there at once, and again from the first
+/// when the route goes.
+#[test]
+fn a_more_specific_route_is_taken_up_with_its_address() {
+    underpass_interop::play(|stage| {
+        let pair = Pair::new(stage, Implementation::Underpass, Implementation::Underpass)?;
+        let (left, right) = (&pair.wire.left, &pair.wire.right);
+        left.wire("eth1", right, "eth1")?;
+        left.ip("addr add 198.51.100.1/24 dev eth1")?;
+        right.ip("addr add 198.51.100.2/24 dev eth1")?;
+        pair.ping()?;
+        wait_until_reached_at(&pair.right, "192.0.2.1")?;
+        let handshake = pair.right.status()?.only_peer()?.latest_handshake;
+        for _ in 0..3 {
+            left.ip("route add 192.0.2.2/32 via 198.51.100.2")?;
+            wait_until_reached_at(&pair.right, "198.51.100.1")?;
+            left.ip("route del 192.0.2.2/32 via 198.51.100.2")?;
+            wait_until_reached_at(&pair.right, "192.0.2.1")?;
+        }
+        ensure!(handshake == pair.right.status()?.only_peer()?.latest_handshake, "moving cost a handshake");
+        Ok(())
+    });
+}
+
 mod of_the_responder {
     use super::*;
     /// The server moves: its next authenticated datagram tells the client where it is.

@@ -1,6 +1,7 @@
 //! A machine that has iptables and no nft.
-use super::{ENDPOINT, EVERYTHING, add_routes, carries, delete_routes};
+use super::{ENDPOINT, EVERYTHING, add_routes, carries, delete_routes, keepers};
 use anyhow::{Result, ensure};
+use nix::sys::signal::{Signal, kill};
 use underpass_interop::{Leak, PATIENCE, eventually, play};
 
 /// Has the client see no program `nft`.
@@ -41,6 +42,14 @@ fn nothing_leaves_with_iptables_alone() {
         leak.client.run("iptables", &["-t", "mangle", "-F"])?;
         eventually("the rules are back", PATIENCE, || chains(&leak))?;
         leak.nothing_leaves("back again", || Ok(()))?;
+        for _ in 0..2 {
+            let killed = leak.programs(keepers::NAME)?[0];
+            leak.nothing_leaves("who keeps it killed", || Ok(kill(killed, Signal::SIGKILL)?))?;
+            let are_two = || Ok(leak.programs(keepers::NAME)?.iter().filter(|pid| **pid != killed).count() == 2);
+            eventually("two keep it", PATIENCE, are_two)?;
+            leak.client.run("ip6tables", &["-t", "mangle", "-F"])?;
+            eventually("the rules are back once more", PATIENCE, || chains(&leak))?;
+        }
         ensure!(leak.during(|| leak.underpass(&["unlock"]).map(drop))? > 0, "`unlock` opens");
         let left = leak.client.run("iptables", &["-t", "mangle", "-S"])?;
         ensure!(!left.contains("UNDERPASS"), "{left}");

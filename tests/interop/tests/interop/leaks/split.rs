@@ -90,10 +90,12 @@ fn alone(stage: &Stage, name: &str, keys: &str, send: impl Fn(&Leak) -> Result<u
     leak.client.ip("link set wgl down")?;
     leak.nothing_leaves("set down", || send(&leak).map(drop))?;
     leak.client.ip("link set wgl up")?;
+    let before = inside(&leak)?;
     leak.nothing_leaves("more specific routes", || {
         super::add_routes(&leak)?;
         send(&leak).map(drop)
     })?;
+    ensure!(inside(&leak)? >= before + 10 * 48, "more specific routes take the user's packets away");
     super::delete_routes(&leak)?;
     leak.kill("underpass")?;
     leak.nothing_leaves("the daemon killed", || send(&leak).map(drop))

@@ -1,0 +1,22 @@
+//! What a gateway keeps and decides beside its packets. It is a library: the `underpass` command mounts it.
+//!
+//! - [`store`] keeps users, factors, devices, leases and sessions behind one trait; SQLite is the implementation.
+//! - [`password`] checks passwords on threads of its own, by request and answer.
+//! - [`settings`] reads the configuration, [`nat`] makes the firewall's rules of it.
+//! - [`certificate`] says who the holder of a client certificate is.
+//! - [`audit`] records who did what, so that nobody can change it unnoticed.
+//!
+//! Nothing here touches a packet, and nothing here may run on the thread that moves packets: every call may wait for a disk.
+#![forbid(unsafe_code)]
+
+pub mod audit;
+pub mod certificate;
+pub mod name;
+pub mod nat;
+pub mod password;
+pub mod settings;
+pub mod store;
+pub mod time;
+
+pub use name::{BadName, Name};
+pub use time::Time;

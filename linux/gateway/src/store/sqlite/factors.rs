@@ -1,0 +1,118 @@
+//! One-time codes, recovery codes and enrolment tokens in SQLite.
+use super::super::{
+    ChangeKind, Code, CodeId, Device, Factors, HashOfToken, NewCode, NewDevice, Owner, Result, Rhythm, StoreError,
+    UserId,
+};
+use super::values::signed;
+use super::{Sqlite, devices, users};
+use crate::time::Time;
+use rusqlite::{OptionalExtension as _, Row};
+use zeroize::Zeroizing;
+
+impl Factors for Sqlite {
+    fn add_code(&mut self, at: Time, user: UserId, code: &NewCode) -> Result<CodeId> {
+        let period = match code.rhythm {
+            Rhythm::Time { period } => Some(period),
+            Rhythm::Counter => None,
+        };
+        self.write(|change| {
+            let name = users::name_of(change, user)?;
+            change.execute(
+                "INSERT INTO codes (user, period, algorithm, digits, secret) VALUES (?1, ?2, ?3, ?4, ?5)",
+                (user, period, code.algorithm, code.digits, code.secret.as_slice()),
+            )?;
+            let id = CodeId(change.last_insert_rowid());
+            change.note(at, ChangeKind::Factor, name)?;
+            Ok(id)
+        })
+    }
+
+    fn codes(&mut self, user: UserId) -> Result<Vec<Code>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, period, algorithm, digits, secret, last FROM codes WHERE user = ?1 ORDER BY id",
+        )?;
+        let rows = select.query_map([user], code_of)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn accept_step(&mut self, code: CodeId, step: u64) -> Result<bool> {
+        let step = signed(step)?;
+        // One statement: it finds and changes the row under the lock of the writer, and is on the disk when it returns.
+        let mut update = self
+            .connection
+            .prepare_cached("UPDATE codes SET last = ?2 WHERE id = ?1 AND (last IS NULL OR last < ?2)")?;
+        Ok(update.execute((code, step))? == 1)
+    }
+
+    fn remove_codes(&mut self, at: Time, user: UserId) -> Result<u64> {
+        self.write(|change| {
+            let name = users::name_of(change, user)?;
+            let removed = change.execute("DELETE FROM codes WHERE user = ?1", [user])?;
+            change.execute("DELETE FROM recovery WHERE user = ?1", [user])?;
+            change.note(at, ChangeKind::Factor, name)?;
+            Ok(removed as u64)
+        })
+    }
+
+    fn set_recovery(&mut self, at: Time, user: UserId, hashes: &[HashOfToken]) -> Result<()> {
+        self.write(|change| {
+            let name = users::name_of(change, user)?;
+            change.execute("DELETE FROM recovery WHERE user = ?1", [user])?;
+            for hash in hashes {
+                change.execute(
+                    "INSERT INTO recovery (user, hash) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                    (user, hash),
+                )?;
+            }
+            change.note(at, ChangeKind::Factor, name)
+        })
+    }
+
+    fn take_recovery(&mut self, user: UserId, hash: &HashOfToken) -> Result<bool> {
+        let mut delete = self.connection.prepare_cached("DELETE FROM recovery WHERE user = ?1 AND hash = ?2")?;
+        Ok(delete.execute((user, hash))? == 1)
+    }
+
+    fn recovery_left(&mut self, user: UserId) -> Result<u64> {
+        let mut select = self.connection.prepare_cached("SELECT count(*) FROM recovery WHERE user = ?1")?;
+        Ok(select.query_row([user], |row| row.get(0))?)
+    }
+
+    fn add_token(&mut self, at: Time, user: UserId, hash: &HashOfToken, until: Time) -> Result<()> {
+        self.write(|change| {
+            let name = users::name_of(change, user)?;
+            let mut enabled = change.prepare_cached("SELECT enabled FROM users WHERE id = ?1")?;
+            if !enabled.query_row([user], |row| row.get::<_, bool>(0))? {
+                return Err(StoreError::missing("enabled user", name));
+            }
+            change.execute("DELETE FROM tokens WHERE user = ?1 OR until < ?2", (user, at))?;
+            change.execute("INSERT INTO tokens (hash, user, until) VALUES (?1, ?2, ?3)", (hash, user, until))?;
+            change.note(at, ChangeKind::Token, name)
+        })
+    }
+
+    fn enrol(&mut self, at: Time, token: &HashOfToken, device: &NewDevice) -> Result<Option<Device>> {
+        self.write(|change| {
+            // A disabled user has no tokens; the condition holds all the same.
+            let mut take = change.prepare_cached(
+                "DELETE FROM tokens WHERE hash = ?1 AND until > ?2 AND user IN (SELECT id FROM users WHERE enabled = 1)
+                 RETURNING user",
+            )?;
+            let Some(user) = take.query_row((token, at), |row| row.get::<_, UserId>(0)).optional()? else {
+                return Ok(None);
+            };
+            devices::add(change, at, Owner::User(user), device).map(Some)
+        })
+    }
+}
+
+fn code_of(row: &Row<'_>) -> rusqlite::Result<Code> {
+    let period: Option<u32> = row.get(1)?;
+    let code = NewCode {
+        rhythm: period.map_or(Rhythm::Counter, |period| Rhythm::Time { period }),
+        algorithm: row.get(2)?,
+        digits: row.get(3)?,
+        secret: Zeroizing::new(row.get(4)?),
+    };
+    Ok(Code { id: CodeId(row.get(0)?), code, last: row.get(5)? })
+}

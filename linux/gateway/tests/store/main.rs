@@ -1,0 +1,12 @@
+//! What every store does, told once and run for every implementation, and what is told of SQLite alone.
+mod changes;
+mod devices;
+mod disk;
+mod factors;
+mod killed;
+mod leases;
+mod place;
+mod races;
+mod sessions;
+mod traces;
+mod users;

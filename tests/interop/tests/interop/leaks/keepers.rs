@@ -1,0 +1,94 @@
+//! Who keeps the kill switch is killed: one of the two, the program that their table belongs to, or both.
+use super::{ENDPOINT, EVERYTHING, carries, opens, state};
+use anyhow::{Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use underpass_interop::{Leak, PATIENCE, eventually, play};
+
+/// What they call themselves.
+pub const NAME: &str = "underpass-keeper";
+
+fn tables(leak: &Leak) -> Result<String> {
+    leak.client.run("nft", &["list", "tables"])
+}
+
+/// Waits until there are two, none of which is `killed`, and both tables.
+fn are_two(leak: &Leak, killed: Option<Pid>) -> Result<Vec<Pid>> {
+    let mut found = Vec::new();
+    eventually("two keep the kill switch", PATIENCE, || {
+        found = leak.programs(NAME)?;
+        let tables = tables(leak)?;
+        let has_both =
+            tables.contains("table inet underpass\n") && tables.contains("table inet underpass-keeper-51820\n");
+        Ok(has_both && found.len() == 2 && !killed.is_some_and(|killed| found.contains(&killed)))
+    })?;
+    Ok(found)
+}
+
+/// Kills `pid` and flushes the firewall before anybody can do anything about it.
+fn kill_and_flush(leak: &Leak, pid: Pid) -> Result<()> {
+    kill(pid, Signal::SIGKILL)?;
+    leak.client.run("nft", &["flush", "ruleset"]).map(drop)
+}
+
+#[test]
+fn whoever_of_the_two_is_killed_they_are_two_again_and_nothing_leaves() {
+    play(|stage| {
+        let leak = Leak::new(stage, "keepers", "KillSwitch = on", EVERYTHING, ENDPOINT)?;
+        let before = state(&leak.client)?;
+        leak.nothing_leaves_while_up(&["up", &leak.file])?;
+        for round in 1..=2 {
+            for killed in are_two(&leak, None)? {
+                leak.nothing_leaves(&format!("one killed, and flushed, round {round}"), || {
+                    kill_and_flush(&leak, killed)
+                })?;
+                are_two(&leak, Some(killed))?;
+            }
+        }
+        let nft: Vec<Pid> = leak.programs("/usr/sbin/nft")?;
+        ensure!(nft.len() == 1, "the table belongs to {nft:?}");
+        leak.nothing_leaves("the table's program killed", || Ok(kill(nft[0], Signal::SIGKILL)?))?;
+        are_two(&leak, None)?;
+        let killed = are_two(&leak, None)?[0];
+        leak.nothing_leaves("one killed after that, and flushed", || kill_and_flush(&leak, killed))?;
+        are_two(&leak, Some(killed))?;
+        leak.nothing_leaves("carrying", || carries(&leak))?;
+        leak.nothing_leaves("down, still locked", || leak.underpass(&["down", "--keep-lock", &leak.file]).map(drop))?;
+        are_two(&leak, None)?;
+        opens(&leak, &before)
+    });
+}
+
+/// What is left is the table that belongs to nobody; every command goes on from there.
+#[test]
+fn without_keepers_nothing_leaves_and_commands_work() {
+    play(|stage| {
+        let leak = Leak::new(stage, "no-keepers", "KillSwitch = on", EVERYTHING, ENDPOINT)?;
+        let before = state(&leak.client)?;
+        let killed = || {
+            leak.nothing_leaves("both killed", || leak.kill_all(NAME))?;
+            eventually("their table is gone", PATIENCE, || Ok(!tables(&leak)?.contains("underpass-keeper")))?;
+            ensure!(tables(&leak)?.contains("table inet underpass\n") && leak.programs(NAME)?.is_empty());
+            Ok(())
+        };
+        leak.nothing_leaves_while_up(&["up", &leak.file])?;
+        killed()?;
+        leak.nothing_leaves("reload", || leak.underpass(&["reload", &leak.file]).map(drop))?;
+        are_two(&leak, None)?;
+        killed()?;
+        leak.nothing_leaves("restart", || leak.underpass(&["restart", &leak.file]).map(drop))?;
+        are_two(&leak, None)?;
+        killed()?;
+        leak.nothing_leaves("the daemon killed too", || leak.kill("underpass"))?;
+        leak.nothing_leaves("up again", || leak.underpass(&["up", &leak.file]).map(drop))?;
+        leak.nothing_leaves("up again and carrying", || carries(&leak))?;
+        are_two(&leak, None)?;
+        killed()?;
+        leak.underpass(&["down", &leak.file])?;
+        ensure!(state(&leak.client)? == before, "{}", state(&leak.client)?);
+        leak.underpass(&["lock", &leak.file])?;
+        leak.nothing_leaves("locked", || Ok(()))?;
+        killed()?;
+        opens(&leak, &before)
+    });
+}
