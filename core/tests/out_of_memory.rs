@@ -10,6 +10,9 @@ mod access;
 #[cfg(feature = "control")]
 #[path = "out_of_memory/control.rs"]
 mod control;
+#[cfg(feature = "filter")]
+#[path = "out_of_memory/filter.rs"]
+mod filter;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -364,6 +367,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         pair.works();
         calls
     }),
+    #[cfg(feature = "filter")]
+    ("sessions of a filter", filter::sessions),
+    #[cfg(feature = "filter")]
+    ("flows of a filter", filter::flows),
     ("text", |first, count| {
         let (parsed, calls) = fail(first, count, || config::parse(TEXT));
         assert_eq!(parsed.out_of_memory, calls > first);

@@ -51,7 +51,7 @@ pub use flows::Traffic;
 pub use rate::Rate;
 pub use reject::Reject;
 pub use rules::{Action, Hours, Protocol, Rule, RuleFault, RulesError, Way};
-pub use ruling::{Reason, Ruling};
+pub use ruling::{Ahead, Passage, Reason, Ruling};
 pub use session::{Account, SessionConfig};
 
 use crate::crypto::Rng;

@@ -70,16 +70,38 @@ pub enum Ruling {
     Reject(Reject),
 }
 
-/// Where a packet is on its way.
-#[derive(Clone, Copy, Debug)]
-struct Passage {
+/// A packet's way through the tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
     /// The peer whose session rules it.
-    peer: u32,
-    /// Whether that peer sent it.
-    way: Way,
-    /// Who owns source and destination.
-    from: u32,
-    to: u32,
+    pub peer: u32,
+    /// Whether it comes from that peer or goes to it.
+    pub way: Way,
+    /// The peer that owns the other address, if one does: the destination of a packet from the peer, the source of one to it.
+    pub owner: Option<u32>,
+}
+
+impl Passage {
+    /// The peers that own source and destination.
+    const fn ends(&self) -> (u32, u32) {
+        let other = match self.owner {
+            Some(owner) => owner,
+            None => HOST,
+        };
+        match self.way {
+            Way::FromPeer => (self.peer, other),
+            Way::ToPeer => (other, self.peer),
+        }
+    }
+}
+
+/// What was read ahead for a packet. It holds for the packet that it was read for; for others it is of no use, and does no harm.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead(u32);
+
+impl Ahead {
+    /// Nothing was read ahead.
+    pub const NONE: Self = Self(u32::MAX);
 }
 
 /// A packet that does not pass.
@@ -98,16 +120,28 @@ impl Filter {
     /// Rules a packet that `peer` sent, when its source is known to be the peer's own. `to` is the peer that owns the
     /// destination, if one does. The maximum segment size that a SYN announces is lowered in place when it passes.
     pub fn inbound(&mut self, now: Instant, peer: u32, to: Option<u32>, packet: &mut [u8]) -> Ruling {
-        self.rule(now, Passage { peer, way: Way::FromPeer, from: peer, to: to.unwrap_or(HOST) }, packet)
+        self.rule(now, Passage { peer, way: Way::FromPeer, owner: to }, Ahead::NONE, packet)
     }
 
     /// Rules a packet that is to be sent to `peer`. `from` is the peer that owns the source, if one does.
     pub fn outbound(&mut self, now: Instant, peer: u32, from: Option<u32>, packet: &mut [u8]) -> Ruling {
-        self.rule(now, Passage { peer, way: Way::ToPeer, from: from.unwrap_or(HOST), to: peer }, packet)
+        self.rule(now, Passage { peer, way: Way::ToPeer, owner: from }, Ahead::NONE, packet)
     }
 
-    fn rule(&mut self, now: Instant, passage: Passage, packet: &mut [u8]) -> Ruling {
-        let refusal = match self.pass(now, &passage, packet) {
+    /// Looks up the flow of a packet and touches its memory, for [`rule`](Self::rule). Where the packets of a batch are of many
+    /// flows, reading ahead for all of them before the first is ruled lets memory answer all questions at once.
+    #[must_use]
+    pub fn read_ahead(&self, passage: &Passage, packet: &[u8]) -> Ahead {
+        let (from, to) = passage.ends();
+        let Ok(inner) = inner::read(packet) else { return Ahead::NONE };
+        let Ok(Sight::Flow { tuple, .. }) = look(&inner, from, to) else { return Ahead::NONE };
+        self.flows.find(&tuple).map_or(Ahead::NONE, |found| Ahead(found.at))
+    }
+
+    /// Rules a packet for which something may have been [read ahead](Self::read_ahead): as [`inbound`](Self::inbound) and
+    /// [`outbound`](Self::outbound) do.
+    pub fn rule(&mut self, now: Instant, passage: Passage, ahead: Ahead, packet: &mut [u8]) -> Ruling {
+        let refusal = match self.pass(now, &passage, ahead, packet) {
             Ok(opens_tcp) => {
                 if let Some(mtu) = self.config.mtu.filter(|_| opens_tcp) {
                     let _ = mss::clamp(packet, mtu);
@@ -133,12 +167,13 @@ impl Filter {
 
     /// Lets a packet pass, or says why not. `true`: it is a SYN.
     #[inline]
-    fn pass(&mut self, now: Instant, passage: &Passage, packet: &[u8]) -> Result<bool, Refusal> {
+    fn pass(&mut self, now: Instant, passage: &Passage, ahead: Ahead, packet: &[u8]) -> Result<bool, Refusal> {
         self.renew(passage.peer, now).ok_or(Reason::NoSession)?;
         let inner = inner::read(packet).map_err(Reason::from)?;
-        match look(&inner, passage.from, passage.to)? {
+        let (from, to) = passage.ends();
+        match look(&inner, from, to)? {
             Sight::Flow { tuple, opens, flags } => {
-                let at = match self.flow_of(&tuple, opens, flags, now)? {
+                let at = match self.flow_of(&tuple, ahead, opens, flags, now)? {
                     Some((at, by_beginner)) => {
                         self.may_use(passage, inner.total_len, now)?;
                         self.advance(at, by_beginner, flags, now);
@@ -157,7 +192,7 @@ impl Filter {
             }
             Sight::Error { about } => {
                 // An error ends no flow (RFC 5382, REQ-10; RFC 4787, REQ-12), keeps none alive, and begins none.
-                let found = self.flow_of(&about, false, None, now)?;
+                let found = self.flow_of(&about, Ahead::NONE, false, None, now)?;
                 let (at, by_beginner) = found.ok_or(Reason::UnknownError)?;
                 self.may_use(passage, inner.total_len, now)?;
                 self.count(passage, at, by_beginner, inner.total_len);
@@ -178,11 +213,12 @@ impl Filter {
     fn flow_of(
         &mut self,
         tuple: &Tuple,
+        ahead: Ahead,
         opens: bool,
         flags: Option<Flags>,
         now: Instant,
     ) -> Result<Option<(u32, bool)>, Refusal> {
-        let Some(found) = self.flows.find(tuple) else { return Ok(None) };
+        let Some(found) = self.flows.find_at(tuple, ahead.0) else { return Ok(None) };
         let Some(flow) = self.flows.at(found.at) else { return Ok(None) };
         // A connection that is over may be followed by another between the same ports (RFC 9293 § 3.6.1).
         let is_over = opens && flags.is_some() && flow.state == State::Closing;
@@ -281,8 +317,9 @@ impl Filter {
             let (peer, rule) = (passage.peer, session.rule_number(place));
             self.events.tell(Event::FlowStart { peer, rule, contact: contact(passage.way, tuple) });
         }
-        let other = if passage.way == Way::FromPeer { passage.to } else { passage.from };
-        self.note_guest(at, other);
+        if let Some(other) = passage.owner {
+            self.note_guest(at, other);
+        }
         Ok(at)
     }
 
@@ -343,7 +380,7 @@ impl Filter {
     /// Counts a packet that passes. One between two peers of this filter is ruled twice, and its flow counts it once.
     #[inline]
     fn count(&mut self, passage: &Passage, at: u32, by_beginner: bool, bytes: usize) {
-        let is_again = passage.way == Way::ToPeer && passage.from != HOST && self.session(passage.from).is_some();
+        let is_again = passage.way == Way::ToPeer && passage.owner.is_some_and(|from| self.session(from).is_some());
         if let Some(flow) = self.flows.at_mut(at).filter(|_| !is_again) {
             let [sent, received] = &mut flow.traffic;
             if by_beginner { sent.count(bytes) } else { received.count(bytes) }

@@ -169,6 +169,16 @@ impl Flows {
         Some(Found { at: place.at, by_beginner: flow.low_began == from_low })
     }
 
+    /// As [`find`](Self::find), when it is probably the flow that stands at `at`.
+    #[inline]
+    pub(super) fn find_at(&self, tuple: &Tuple, at: u32) -> Option<Found> {
+        let (key, from_low) = Key::of(tuple);
+        match self.at(at).filter(|flow| flow.key == key) {
+            Some(flow) => Some(Found { at, by_beginner: flow.low_began == from_low }),
+            None => self.find(tuple),
+        }
+    }
+
     #[inline]
     pub(super) fn at(&self, at: u32) -> Option<&Flow> {
         self.slab.get(at as usize).filter(|flow| flow.state != State::Free)

@@ -81,10 +81,12 @@ impl<A: Number> Classifier<A> {
             memory::push(&mut open, (*last, number))?;
         }
         built.leave(&mut open, None)?;
-        built.stretches.shrink_to_fit();
-        built.smallest.shrink_to_fit();
-        built.steps.shrink_to_fit();
-        Ok(built)
+        Ok(Self {
+            stretches: fitted(&built.stretches)?,
+            smallest: fitted(&built.smallest)?,
+            networks: fitted(&built.networks)?,
+            steps: fitted(&built.steps)?,
+        })
     }
 
     /// The lowest rule for packets to `address` with `key`; [`NONE`] for none.
@@ -155,4 +157,11 @@ impl<A: Number> Classifier<A> {
         paint(intervals, &mut self.steps)?;
         Ok((from, self.steps.len() as u32))
     }
+}
+
+/// A copy of `list` without room to grow. (Giving back room in place ends the process when the allocator refuses.)
+fn fitted<T: Copy>(list: &[T]) -> Result<Vec<T>, NoMemory> {
+    let mut copy = memory::list(list.len())?;
+    copy.extend_from_slice(list);
+    Ok(copy)
 }

@@ -295,20 +295,25 @@ proptest! {
         first in any_rules(),
         second in any_rules(),
         steps in prop::collection::vec(any_step(), 0..120),
+        stale: bool,
     ) {
         let mut world = World::new(first.clone());
         world.filter.open(world.now, BOB, SessionConfig { rules: second.clone(), ..SessionConfig::default() }).unwrap();
         let mut naive = Naive { began: world.now, rules: [first, second], flows: BTreeMap::new() };
-        let mut rejected = 0;
+        let (mut rejected, mut before) = (0, Ahead::NONE);
         for step in steps {
             match step {
                 Step::Packet(packet, way) => {
                     let (source, destination) = packet.ends();
                     let mut bytes = packet.bytes();
-                    let found = match way {
-                        Way::FromPeer => world.filter.inbound(world.now, source as u32 + 1, owner(destination), &mut bytes),
-                        Way::ToPeer => world.filter.outbound(world.now, destination as u32 + 1, owner(source), &mut bytes),
+                    let passage = match way {
+                        Way::FromPeer => Passage { peer: source as u32 + 1, way, owner: owner(destination) },
+                        Way::ToPeer => Passage { peer: destination as u32 + 1, way, owner: owner(source) },
                     };
+                    // What was read ahead for the packet before is of no use, and does no harm.
+                    let now_ahead = world.filter.read_ahead(&passage, &bytes);
+                    let ahead = if stale { core::mem::replace(&mut before, now_ahead) } else { now_ahead };
+                    let found = world.filter.rule(world.now, passage, ahead, &mut bytes);
                     let wanted = naive.rule(world.now, &packet, way);
                     let is_rejection = matches!(wanted, Ruling::Reject(_));
                     rejected += u32::from(is_rejection);
