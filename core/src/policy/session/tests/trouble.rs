@@ -100,6 +100,37 @@ fn a_reply_counts_once() {
 }
 
 #[test]
+fn a_late_reply_answers_no_later_request() {
+    let mut host = Host::new();
+    host.hold.push("password");
+    assert_eq!(host.start(1, "bob", Credential::Password("secret")), None);
+    host.pass(secs(30));
+    assert_eq!(host.answer_of(1), Some(RETRY));
+    assert_eq!(host.start(1, "bob", Credential::Password("wrong")), None);
+    let (late, _) = host.held.remove(0);
+    assert!(host.complete(late, Reply::Verified(true)).is_err(), "of the login before");
+    host.drain();
+    assert_eq!((host.access(1), host.answer_of(1)), (LOCKED, None));
+    host.release();
+    assert_eq!((host.access(1), host.answer_of(1)), (LOCKED, Some(Answer::Reject)));
+}
+
+#[test]
+fn logins_that_succeed_count_as_no_failures() {
+    let mut host = Host::new();
+    for n in 0..60 {
+        host.pass(secs(10));
+        let answer = host.start(n % 3 + 1, "bob", Credential::Password("secret"));
+        assert!(is_done(&answer), "login {n} of this hour: {answer:?}");
+    }
+    for n in 0..60 {
+        host.pass(secs(10));
+        let answer = host.start(n % 3 + 1, "ada", Credential::Password("wrong"));
+        assert!(matches!(answer, Some(Answer::Challenge(_))), "login {n}, which was not told to be wrong: {answer:?}");
+    }
+}
+
+#[test]
 fn a_client_that_asks_too_early_is_told_to_wait() {
     let mut host = Host::new();
     host.hold.push("password");
