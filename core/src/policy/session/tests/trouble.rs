@@ -128,6 +128,13 @@ fn logins_that_succeed_count_as_no_failures() {
         let answer = host.start(n % 3 + 1, "ada", Credential::Password("wrong"));
         assert!(matches!(answer, Some(Answer::Challenge(_))), "login {n}, which was not told to be wrong: {answer:?}");
     }
+    for n in 0..60 {
+        host.pass(secs(30));
+        let asked = challenge(host.start(1, "", Credential::Certificate(b"cy")));
+        let code = host.code("cy", 0);
+        let answer = host.answer(1, &asked, Credential::Code(&code));
+        assert!(is_done(&answer), "login {n} without a name: {answer:?}");
+    }
 }
 
 #[test]
@@ -244,9 +251,12 @@ fn a_clock_that_leaps_ahead_ends_what_is_open_once() {
     host.timeout();
     assert_eq!(host.access(1), LOCKED);
     assert_eq!(host.sessions.poll_timeout(), None);
+    let asked = challenge(host.start(1, "ada", Credential::Password("secret")));
+    let before = host.code("ada", 1 - 1000 * 120);
+    assert!(is_done(&host.answer(1, &asked, Credential::Code(&before))), "the wall clock does not leap along");
     let now = host.now();
     host.sessions.handle_wall_clock(now, Some(host.wall()));
-    assert!(matches!(host.login(1, "ada"), Answer::Done { .. }), "codes are taken when the wall clock was read again");
+    assert!(matches!(host.login(1, "ada"), Answer::Done { .. }), "codes of now are taken when it was read again");
 }
 
 #[test]
@@ -337,6 +347,14 @@ fn logins_and_facts_are_bounded() {
     assert_eq!(host.sessions.shared.facts.len(), 1);
     assert!(host.sessions.take_lost_facts() > 0);
     assert_eq!(host.sessions.take_lost_facts(), 0);
+}
+
+/// What a gateway with many peers pays for each that nobody is logged in at.
+#[test]
+fn a_peer_takes_little_memory() {
+    assert!(size_of::<peer::Peer>() <= 320, "{}", size_of::<peer::Peer>());
+    assert!(size_of::<grant::Grant>() <= 192, "{}", size_of::<grant::Grant>());
+    assert!(size_of::<login::Login>() <= 512, "{}", size_of::<login::Login>());
 }
 
 #[test]
