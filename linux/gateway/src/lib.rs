@@ -3,11 +3,14 @@
 //! - [`store`] keeps users, factors, devices, leases and sessions behind one trait; SQLite is the implementation.
 //! - [`password`] checks passwords on threads of its own, by request and answer.
 //! - [`audit`] records who did what, so that nobody can change it unnoticed.
+//! - [`admin`] is what administrators do, and [`command`] its command line.
 //!
 //! Nothing here touches a packet, and nothing here may run on the thread that moves packets: every call may wait for a disk.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod audit;
+pub mod command;
 pub mod name;
 pub mod password;
 pub mod store;

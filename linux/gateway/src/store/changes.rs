@@ -4,7 +4,9 @@
 //! who reads a change looks the record up. The log has no secret and no history; who did what is in the audit log.
 //!
 //! A change is *told* when the audit log has it. Between the commit and the line of audit a program can be killed; what it left
-//! untold is found by the next one.
+//! untold is found by the next one. So whoever changes something else than sessions holds the audit log
+//! ([`Recorder::hold`](crate::audit::Recorder::hold)) from before the change until its line is written. Changes of sessions count as
+//! told: they are many, and what is lost of them with a program is lost with its sessions' counters anyway.
 use super::Result;
 use crate::time::Time;
 
