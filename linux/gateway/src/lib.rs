@@ -1,6 +1,7 @@
 //! What a gateway keeps and decides beside its packets. It is a library: the `underpass` command mounts it.
 //!
-//! - [`store`] keeps users, factors, devices, leases and sessions behind one trait; SQLite is the implementation.
+//! - [`store`] keeps users, factors, devices, leases and sessions behind one trait; SQLite and, as a
+//!   feature, PostgreSQL are the implementations.
 //! - [`password`] checks passwords on threads of its own, by request and answer.
 //! - [`audit`] records who did what, so that nobody can change it unnoticed.
 //! - [`admin`] is what administrators do, and [`command`] its command line.

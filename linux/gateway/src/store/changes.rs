@@ -37,6 +37,17 @@ impl ChangeKind {
     pub const ALL: [Self; 8] =
         [Self::User, Self::Password, Self::Factor, Self::Token, Self::Group, Self::Member, Self::Device, Self::Session];
 
+    /// Its number in databases: its place in [`Self::ALL`].
+    pub(super) fn number(self) -> i64 {
+        let place = Self::ALL.iter().position(|known| *known == self);
+        place.and_then(|place| i64::try_from(place).ok()).unwrap_or_default()
+    }
+
+    /// The kind with this number.
+    pub(super) fn of_number(number: i64) -> Option<Self> {
+        usize::try_from(number).ok().and_then(|number| Self::ALL.get(number).copied())
+    }
+
     /// The word for it, as in audit lines.
     #[must_use]
     pub const fn word(self) -> &'static str {
