@@ -99,10 +99,9 @@ cargo_test_as_root() {
 
 quick() {
     step fmt cargo fmt --all --check
-    step clippy cargo clippy --workspace --all-targets -- -D warnings
+    step clippy cargo clippy --workspace --all-targets --features underpass-core/control -- -D warnings
     step clippy-no-os cargo clippy -p underpass-c --lib --no-default-features --features portable,provoke --config 'profile.dev.panic="abort"' -- -D warnings
-    step clippy-control cargo clippy -p underpass-core --all-targets --features control -- -D warnings
-    step core cargo test -p underpass-core
+    step core cargo test -p underpass-core --features control
     step sim-house cargo test -p underpass-sim -p underpass-house --no-fail-fast
 }
 
@@ -123,7 +122,6 @@ all() {
     step setup tests/setup.sh test
     beside elsewhere
     quick
-    step core-control cargo test -p underpass-core --features control --lib --test out_of_memory
     step core-portable cargo test -p underpass-core --no-default-features --features portable
     step linux cargo_test_as_root -p underpass-linux -p underpass-carry
     step budget cargo test -p underpass-budget -- --nocapture
@@ -142,7 +140,7 @@ all() {
     step swift-crate cargo test -p underpass-feed -p underpass-swift --no-fail-fast
     step swift tests/swift.sh
     step swift-names tests/swift/selectors.sh
-    step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --features underpass-core/control --no-deps
     step build cargo build --release -p underpass-linux
     step package tests/package.sh
     step build-router tests/c/router.sh

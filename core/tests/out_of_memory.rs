@@ -5,8 +5,8 @@
 //! which say how far they came: the one that dies names the n that it died of.
 #![allow(clippy::disallowed_types, reason = "an allocator is shared by all threads")]
 #[cfg(feature = "control")]
-#[path = "out_of_memory/control.rs"]
-mod control;
+#[path = "out_of_memory/locked.rs"]
+mod locked;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -333,9 +333,9 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         calls
     }),
     #[cfg(feature = "control")]
-    ("the control channel", control::messages),
+    ("messages of the control channel", locked::messages),
     #[cfg(feature = "control")]
-    ("locks and roles", control::locks),
+    ("locks and roles", locked::locks),
     ("load", |first, count| {
         let mut pair = Pair::new();
         let (_, calls) = fail(first, count, || {
