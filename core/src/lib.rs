@@ -93,10 +93,10 @@ mod route;
 mod session;
 mod timers;
 
+pub mod config;
+
 #[cfg(feature = "control")]
 pub mod control;
-
-pub mod config;
 
 mod peer;
 

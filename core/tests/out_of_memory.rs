@@ -5,14 +5,14 @@
 //! which say how far they came: the one that dies names the n that it died of.
 #![allow(clippy::disallowed_types, reason = "an allocator is shared by all threads")]
 #[cfg(feature = "control")]
-#[path = "out_of_memory/access.rs"]
-mod access;
-#[cfg(feature = "control")]
 #[path = "out_of_memory/control.rs"]
 mod control;
 #[cfg(feature = "filter")]
 #[path = "out_of_memory/filter.rs"]
 mod filter;
+#[cfg(feature = "control")]
+#[path = "out_of_memory/locked.rs"]
+mod locked;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -345,9 +345,9 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         calls
     }),
     #[cfg(feature = "control")]
-    ("the control channel", access::messages),
+    ("messages of the control channel", locked::messages),
     #[cfg(feature = "control")]
-    ("locks and roles", access::locks),
+    ("locks and roles", locked::locks),
     ("load", |first, count| {
         let mut pair = Pair::new();
         let (_, calls) = fail(first, count, || {

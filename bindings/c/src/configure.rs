@@ -404,9 +404,10 @@ impl From<&PeerChange> for underpass_peer_change {
         };
         Self {
             action: match change.action {
-                PeerAction::Set => UNDERPASS_PEER_SET,
                 PeerAction::Update => UNDERPASS_PEER_UPDATE,
                 PeerAction::Remove => UNDERPASS_PEER_REMOVE,
+                // What a feature of the core adds to it, C has no word for yet.
+                _ => UNDERPASS_PEER_SET,
             },
             flags: flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum(),
             persistent_keepalive: change.persistent_keepalive.unwrap_or(0),
