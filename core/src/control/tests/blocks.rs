@@ -182,7 +182,7 @@ fn thirty_two_transfers_at_once_and_one_that_stands_still_makes_room() {
 #[test]
 fn transfers_that_crawl_make_room_after_a_minute() {
     let mut gateway = Gateway::new();
-    let mut crawl = |gateway: &mut Gateway, round: u32, progress: bool| {
+    let crawl = |gateway: &mut Gateway, round: u32, progress: bool| {
         for peer in 0..32 {
             let number = if progress { round } else { round.min(1) };
             assert_eq!(gateway.code(peer, &block1(round as u16, number, true, 0, &[0; 16])).0, Code::CONTINUE);
