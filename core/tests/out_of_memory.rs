@@ -412,10 +412,12 @@ const SCENARIOS: &[(&str, Scenario)] = &[
 
 /// The scenarios of the features that are there.
 fn scenarios() -> Vec<(&'static str, Scenario)> {
-    let mut all = SCENARIOS.to_vec();
-    #[cfg(feature = "policy")]
-    all.extend_from_slice(policy::SCENARIOS);
-    all
+    let rooms = [
+        SCENARIOS,
+        #[cfg(feature = "policy")]
+        policy::SCENARIOS,
+    ];
+    rooms.concat()
 }
 
 /// What a tunnel is configured to be, as text.
