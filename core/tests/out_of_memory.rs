@@ -23,12 +23,12 @@ use underpass_core::{
     Tunnel, TunnelConfig, UnixTime,
 };
 
-#[cfg(feature = "policy")]
-#[path = "scenarios/policy.rs"]
-mod policy;
 #[cfg(feature = "control")]
 #[path = "out_of_memory/control.rs"]
 mod control;
+#[cfg(feature = "policy")]
+#[path = "scenarios/policy.rs"]
+mod policy;
 
 /// Refuses the calls from the `FIRST`-th on, up to the `LAST`-th; counted from when [`fail`] armed it.
 struct Failing;

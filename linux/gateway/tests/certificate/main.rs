@@ -8,7 +8,8 @@ use underpass_gateway::Time;
 use underpass_gateway::certificate::{AlternativeName, Authority, BadAuthority, Refused, Scheme, Statement};
 
 const CLIENT: &str = "basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n";
-const NAMES: &str = "subjectAltName=email:alice@example.org,URI:urn:example:alice,otherName:1.3.6.1.4.1.311.20.2.3;UTF8:alice@corp\n";
+const NAMES: &str =
+    "subjectAltName=email:alice@example.org,URI:urn:example:alice,otherName:1.3.6.1.4.1.311.20.2.3;UTF8:alice@corp\n";
 
 fn authority(pki: &Pki) -> Authority {
     Authority::read(&fs::read(pki.path("ca.pem")).expect("made"), b"").expect("read")
