@@ -34,5 +34,5 @@ fi
 say "building the core for $target with Rust $rust_version on $host"
 # No C compiler: whoever asks for one gets this instead.
 # With the rooms of a gateway, which microcontrollers do without, but which need no more than the rest.
-CC=/bin/false CARGO_TARGET_DIR=$tools/no_std cargo build "${core[@]}" --features policy --target "$target" "${std[@]}"
+CC=/bin/false CARGO_TARGET_DIR=$tools/no_std cargo build "${core[@]}" --target "$target" "${std[@]}"
 say "underpass-core builds for $target"

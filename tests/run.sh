@@ -99,7 +99,7 @@ cargo_test_as_root() {
 
 quick() {
     step fmt cargo fmt --all --check
-    step clippy cargo clippy --workspace --all-targets --features underpass-core/control,underpass-core/filter,underpass-core/policy -- -D warnings
+    step clippy cargo clippy --workspace --all-targets --features underpass-core/control,underpass-core/filter,underpass-core/policy,underpass-gateway/postgres -- -D warnings
     step clippy-no-os cargo clippy -p underpass-c --lib --no-default-features --features portable,provoke --config 'profile.dev.panic="abort"' -- -D warnings
     step core cargo test -p underpass-core --features control,filter,policy
     step sim-house cargo test -p underpass-sim -p underpass-house --no-fail-fast
@@ -123,7 +123,8 @@ all() {
     beside elsewhere
     quick
     step core-portable cargo test -p underpass-core --no-default-features --features portable
-    step linux cargo_test_as_root -p underpass-linux -p underpass-carry -p underpass-gateway
+    step linux cargo_test_as_root -p underpass-linux -p underpass-carry
+    step gateway cargo_test_as_root -p underpass-gateway --features postgres
     step budget cargo test -p underpass-budget -- --nocapture
     step fuzz-corpus fuzz/replay.sh
     step c-crate cargo test -p underpass-c --no-fail-fast

@@ -112,6 +112,18 @@ need_wireguard_go() {
     echo "$wireguard_go" > "$stamp"
 }
 
+# The programs of PostgreSQL. Debian's package would make a database and start its server on this machine: it is told not to.
+need_postgres() {
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && return
+    local settings=/etc/postgresql-common/createcluster.d
+    if [ ! -e /etc/postgresql-common ]; then
+        as_root mkdir -p "$settings"
+        echo 'create_main_cluster = false' | as_root tee "$settings/underpass-tests.conf" >/dev/null
+    fi
+    need /usr/lib/postgresql/postgres postgresql
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || die "no PostgreSQL after installing it"
+}
+
 # Rust's library for musl, where rustup has it; tests/c/musl.sh builds it along where there is none.
 try_rust_musl() {
     local target=x86_64-unknown-linux-musl
@@ -150,6 +162,7 @@ if [ "$level" = test ]; then
     need java default-jdk-headless mvn maven npm npm aapt2 aapt
     need /usr/share/android-framework-res/framework-res.apk android-framework-res
     need llvm-objcopy llvm unzip unzip openssl openssl
+    need_postgres
     need aapt aapt zipalign zipalign apksigner apksigner dexdump dexdump
     tests/bindgen.sh --prepare
     tests/swift.sh --prepare

@@ -22,6 +22,15 @@ pub mod noise {
     pub use crate::noise::*;
 }
 
+/// The control channel.
+#[cfg(feature = "control")]
+pub mod control {
+    /// The packet around a control message.
+    pub mod frame {
+        pub use crate::control::frame::*;
+    }
+}
+
 /// Checksums of inner packets, and the ICMP errors written over them.
 pub mod packet {
     /// The Internet checksum.

@@ -93,10 +93,10 @@ mod route;
 mod session;
 mod timers;
 
-pub mod config;
-
 #[cfg(feature = "control")]
 pub mod control;
+
+pub mod config;
 
 mod peer;
 
@@ -110,6 +110,8 @@ pub mod uapi;
 #[doc(hidden)]
 pub mod internals;
 
+#[cfg(feature = "control")]
+pub use config::{Access, ControlRole};
 pub use config::{AllowedIp, Change, Endpoint, NewPeer, PeerChange, TunnelConfig};
 pub use crypto::{PresharedKey, PrivateKey, PublicKey, Rng};
 pub use error::{ConfigError, ConfigReason, NoRandomness};

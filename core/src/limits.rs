@@ -44,6 +44,25 @@ pub const MIN_MTU: u16 = 68;
 /// The MTU of the virtual interface where none is configured.
 pub const DEFAULT_MTU: u16 = 1420;
 
+/// Packets a second that a locked peer may send over the control channel.
+#[cfg(feature = "control")]
+pub const CONTROL_PACKETS_PER_SECOND: u32 = 20;
+/// Packets that a locked peer may send over the control channel at once.
+#[cfg(feature = "control")]
+pub const CONTROL_BURST: u32 = 40;
+/// Control messages that wait for one peer, at most.
+#[cfg(feature = "control")]
+pub const CONTROL_MESSAGES_PER_PEER: usize = 16;
+/// Bytes of control messages that wait for one peer, at most.
+#[cfg(feature = "control")]
+pub const CONTROL_BYTES_PER_PEER: usize = 16 * 1024;
+/// Control messages that wait in the whole tunnel, at most.
+#[cfg(feature = "control")]
+pub const CONTROL_MESSAGES: usize = 4096;
+/// Bytes of control messages that wait in the whole tunnel, at most.
+#[cfg(feature = "control")]
+pub const CONTROL_BYTES: usize = 1024 * 1024;
+
 /// The most that [`Limits::peers`] may say: 2^31.
 pub const MAX_PEERS: u32 = 1 << 31;
 

@@ -1,25 +1,26 @@
 //! Counters, and the reasons for which a packet or datagram went no further.
 
 macro_rules! drop_reasons {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $(#[cfg($gate:meta)])* $name:ident = $text:literal,)*) => {
         /// Why a packet or datagram went no further. Counted per tunnel and per peer; the sender learns nothing.
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
-        pub enum DropReason { $($(#[$doc])* $name,)* }
+        pub enum DropReason { $($(#[doc = $doc])* $(#[cfg($gate)])* $name,)* }
 
         impl DropReason {
             /// Every reason, in the order of its number.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            pub const ALL: &[Self] = &[$($(#[cfg($gate)])* Self::$name,)*];
             /// The reason's name for statistics: lower case, words joined by underscores.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
+                match self { $($(#[cfg($gate)])* Self::$name => $text,)* }
             }
         }
     };
 }
 
+// Numbers are given once. One that a feature brings keeps its number: a reason behind it is there only where it is too.
 drop_reasons! {
     /// Not a WireGuard datagram: wrong type, reserved bytes or length.
     Malformed = "malformed",
@@ -71,6 +72,16 @@ drop_reasons! {
     Refused = "refused",
     /// There is no memory for what the packet or handshake message needs.
     NoMemory = "no_memory",
+    /// The peer is locked: see [`Access`](crate::Access).
+    #[cfg(feature = "control")]
+    Locked = "locked",
+    /// A link-local address on what is no control message: on a packet from the virtual interface, or on one from a peer that
+    /// is damaged or goes elsewhere.
+    #[cfg(feature = "control")]
+    NotControl = "not_control",
+    /// A locked peer sent control messages faster than 20 per second.
+    #[cfg(feature = "control")]
+    ControlFlood = "control_flood",
 }
 
 macro_rules! send_errors {
@@ -190,4 +201,23 @@ pub struct TunnelStats {
     pub send_errors: u64,
     /// Drops by reason.
     pub drops: DropCounts,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DropReason;
+
+    /// Foreign interfaces know the first by their numbers; the others are kept for what features bring.
+    #[test]
+    fn numbers_of_drop_reasons_never_change() {
+        assert_eq!((DropReason::Malformed as u8, DropReason::NoMemory as u8), (0, 24));
+        #[cfg(feature = "control")]
+        {
+            let brought = [DropReason::Locked, DropReason::NotControl, DropReason::ControlFlood];
+            assert_eq!(brought.map(|reason| reason as u8), [25, 26, 27]);
+        }
+        for (number, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, number);
+        }
+    }
 }

@@ -4,6 +4,12 @@
 //! Where an allocation is not asked for but taken, its failure ends the process. So each scenario runs in processes of its own,
 //! which say how far they came: the one that dies names the n that it died of.
 #![allow(clippy::disallowed_types, reason = "an allocator is shared by all threads")]
+#[cfg(feature = "control")]
+#[path = "out_of_memory/access.rs"]
+mod access;
+#[cfg(feature = "control")]
+#[path = "out_of_memory/control.rs"]
+mod control;
 #[cfg(feature = "filter")]
 #[path = "out_of_memory/filter.rs"]
 mod filter;
@@ -23,9 +29,6 @@ use underpass_core::{
     Tunnel, TunnelConfig, UnixTime,
 };
 
-#[cfg(feature = "control")]
-#[path = "out_of_memory/control.rs"]
-mod control;
 #[cfg(feature = "policy")]
 #[path = "scenarios/policy.rs"]
 mod policy;
@@ -171,7 +174,12 @@ impl Pair {
 
     fn arrive(&mut self, datagram: &mut [u8]) -> bool {
         let path = Path::new(address(1));
-        matches!(self.right.handle_datagram(self.now, path, Ecn::NotCapable, datagram), Inbound::Packet { .. })
+        match self.right.handle_datagram(self.now, path, Ecn::NotCapable, datagram) {
+            Inbound::Packet { .. } => true,
+            #[cfg(feature = "control")]
+            Inbound::Control { .. } => true,
+            _ => false,
+        }
     }
 
     /// Everything that both want to send arrives; how many packets came out.
@@ -336,6 +344,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         pair.works();
         calls
     }),
+    #[cfg(feature = "control")]
+    ("the control channel", access::messages),
+    #[cfg(feature = "control")]
+    ("locks and roles", access::locks),
     ("load", |first, count| {
         let mut pair = Pair::new();
         let (_, calls) = fail(first, count, || {

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 pub mod guard;
 pub mod notify;
+pub mod own_directory;
 pub mod quick;
 pub mod tun;
 pub mod watched;

@@ -9,8 +9,8 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::time::{Duration, Instant};
-use underpass_linux::demo::stage::{Finished, Machine, Running, Stage};
+use std::time::Duration;
+use underpass_linux::demo::stage::{Finished, Machine, Running, Stage, eventually};
 
 const UNDERPASS: &str = env!("CARGO_BIN_EXE_underpass");
 const SOCKET: &str = "/var/run/wireguard/wgt0.sock";
@@ -38,18 +38,9 @@ fn underpass(machine: &Machine, arguments: &[&str]) -> Result<Finished> {
     machine.try_run(UNDERPASS, arguments)
 }
 
-fn eventually(what: &str, mut look: impl FnMut() -> Result<bool>) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
-    while !look()? {
-        ensure!(Instant::now() < until, "still not: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok(())
-}
-
 /// Waits until `wgt0` is served.
 fn is_ready(machine: &Machine, running: &Running) -> Result<()> {
-    eventually("it is ready", || {
+    eventually("it is ready", PATIENCE, || {
         let shown = underpass(machine, &["show", "wgt0"])?;
         Ok(shown.status.success())
     })
@@ -73,7 +64,7 @@ fn nothing_is_left(machine: &Machine) -> Result<()> {
         left = format!("{sockets} sockets, programs {programs:?}, {links}");
         Ok(programs.is_empty() && !links.contains("wgt0") && sockets == 0)
     };
-    eventually("nothing is left", is_nothing).with_context(|| left.clone())
+    eventually("nothing is left", PATIENCE, is_nothing).with_context(|| left.clone())
 }
 
 /// Sends what is answered by an error and by a line in the log, until there are `bytes` of such lines at least.

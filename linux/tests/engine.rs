@@ -4,7 +4,7 @@
 mod scene;
 
 use anyhow::{Context, Result, bail};
-use scene::{PATIENCE, Pair, eventually, pair, pair_with, stage, transfer};
+use scene::{PATIENCE, Pair, pair, pair_with, stage, transfer};
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::num::NonZeroUsize;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use underpass_carry::Fault;
 use underpass_core::tunnel::Event;
 use underpass_core::{Change, DropReason, PeerChange};
+use underpass_linux::demo::stage::eventually;
 use underpass_linux::{Ended, Engine, EngineConfig, HostError, HostEvent, Workers};
 
 #[test]
@@ -135,7 +136,11 @@ fn the_tunnel_follows_the_interface() -> Result<()> {
     let pair = pair(true)?;
     let events = pair.engines.0.events();
     pair.left.ip("link set tun0 mtu 1280")?;
-    eventually(|| Ok(pair.engines.0.with_tunnel(|tunnel, _| tunnel.mtu()) == 1280))?;
+    eventually(
+        "the tunnel has the MTU",
+        PATIENCE,
+        || Ok(pair.engines.0.with_tunnel(|tunnel, _| tunnel.mtu()) == 1280),
+    )?;
     transfer(&pair.left, &pair.right, "10.7.0.2".parse()?, 2_000_000)?;
     transfer(&pair.right, &pair.left, "fd07::1".parse()?, 2_000_000)?;
     let mut seen = Vec::new();
@@ -146,7 +151,7 @@ fn the_tunnel_follows_the_interface() -> Result<()> {
         ("up", HostEvent::LinkChanged(true)),
     ] {
         pair.left.ip(&format!("link set tun0 {change}"))?;
-        eventually(|| {
+        eventually("the change is told", PATIENCE, || {
             seen.extend(events.try_iter());
             Ok(seen.contains(&told))
         })
@@ -162,7 +167,9 @@ fn nothing_is_sent_while_the_interface_is_down() -> Result<()> {
     let sent = || pair.engines.0.with_tunnel(|tunnel, _| tunnel.stats().tx_bytes);
     let events = pair.engines.0.events();
     pair.left.ip("link set tun0 down")?;
-    eventually(|| Ok(events.try_iter().any(|event| event == HostEvent::LinkChanged(false))))?;
+    eventually("it is told that the interface is down", PATIENCE, || {
+        Ok(events.try_iter().any(|event| event == HostEvent::LinkChanged(false)))
+    })?;
     let before = sent();
     pair.engines.0.with_tunnel(|tunnel, now| -> Result<()> {
         let peer = *tunnel.peers().next().context("one peer")?.public_key();
@@ -172,7 +179,7 @@ fn nothing_is_sent_while_the_interface_is_down() -> Result<()> {
     std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(sent(), before, "a handshake was due, and a keepalive after it");
     pair.left.ip("link set tun0 up")?;
-    eventually(|| Ok(sent() > before))
+    eventually("something is sent", PATIENCE, || Ok(sent() > before))
 }
 
 #[test]
@@ -182,7 +189,7 @@ fn an_interface_works_on_in_another_namespace() -> Result<()> {
     let events = pair.engines.0.events();
     let mut seen = Vec::new();
     let mut tells = |told: HostEvent| {
-        eventually(|| {
+        eventually("it is told", PATIENCE, || {
             seen.extend(events.try_iter());
             Ok(seen.contains(&told))
         })
@@ -240,7 +247,9 @@ fn stopping_leaves_nothing_behind() -> Result<()> {
     pair.engines.0.stop();
     assert!(matches!(pair.engines.0.wait(), Ended::Stopped));
     // A program that another test starts just now has all that this process has open, until it runs.
-    eventually(|| Ok(!pair.left.run("ip", &["link"])?.contains("tun0") && pair.left.run("ss", &["-Huln"])?.is_empty()))
+    eventually("nothing is left", PATIENCE, || {
+        Ok(!pair.left.run("ip", &["link"])?.contains("tun0") && pair.left.run("ss", &["-Huln"])?.is_empty())
+    })
 }
 
 #[test]
@@ -259,7 +268,7 @@ fn a_taken_name_and_a_taken_port_leave_nothing_behind() -> Result<()> {
     let error = start(EngineConfig { mtu: 50, ..EngineConfig::new("tun1") }).expect_err("too small");
     assert!(matches!(error, HostError::Config(_)), "{error}");
     // A program that another test starts just now has all that this process has open, until it runs.
-    eventually(|| Ok(!machine.run("ip", &["link"])?.contains("tun1")))?;
+    eventually("the interface is gone", PATIENCE, || Ok(!machine.run("ip", &["link"])?.contains("tun1")))?;
     let numbered = start(EngineConfig::new("wg%d"))?;
     assert_eq!(numbered.name(), "wg0");
     Ok(())
@@ -301,7 +310,7 @@ fn an_idle_tunnel_never_wakes() -> Result<()> {
     };
     // News of the interface itself come first, however late.
     let mut last = wakeups()?;
-    eventually(|| {
+    eventually("it sleeps", PATIENCE, || {
         std::thread::sleep(Duration::from_secs(3));
         let now = wakeups()?;
         Ok(std::mem::replace(&mut last, now.clone()) == now)
@@ -370,11 +379,11 @@ fn a_lost_address_neither_silences_nor_slows_the_tunnel() -> Result<()> {
     pair.left.ip("address delete 192.0.2.1/24 dev wire0")?;
     pair.left.ip("address replace 192.0.2.11/24 dev wire0")?;
     transfer(&pair.left, &pair.right, "10.7.0.2".parse()?, 2_000_000)?;
-    eventually(|| {
+    eventually("the new address is taken", PATIENCE, || {
         pair.left.run("ping", &["-c", "1", "-W", "30", "10.7.0.2"])?;
         Ok(source(&pair.engines.0) == Some("192.0.2.11".parse()?))
     })?;
-    eventually(|| Ok(events.try_iter().any(|event| event == HostEvent::NetworkChanged)))
+    eventually("the change is told", PATIENCE, || Ok(events.try_iter().any(|event| event == HostEvent::NetworkChanged)))
 }
 
 #[test]

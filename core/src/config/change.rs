@@ -1,4 +1,6 @@
 //! The one door: a tunnel's first configuration and the changes to it.
+#[cfg(feature = "control")]
+use crate::config::access::{Access, ControlRole};
 use crate::config::layout::Padding;
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
 use crate::limits::{DEFAULT_MTU, Limits};
@@ -60,6 +62,10 @@ pub struct NewPeer {
     /// [`PeerView::timestamp_floor`](crate::tunnel::PeerView::timestamp_floor) said before the host was restarted. Zero:
     /// none was saved.
     pub timestamp_floor: Tai64N,
+    /// What the peer may do. `None`: a peer that is there keeps its access; one that is added begins locked where the tunnel
+    /// [is a gateway](ControlRole::Gateway), and open elsewhere.
+    #[cfg(feature = "control")]
+    pub access: Option<Access>,
     /// The networks that are routed to the peer, and from which its packets may come; host bits are ignored.
     pub allowed_ips: Vec<IpNet>,
 }
@@ -76,6 +82,8 @@ impl NewPeer {
             persistent_keepalive: 0,
             user: 0,
             timestamp_floor: Tai64N::ZERO,
+            #[cfg(feature = "control")]
+            access: None,
             allowed_ips: Vec::new(),
         }
     }
@@ -102,7 +110,10 @@ impl PeerChange {
     fn describing(peer: NewPeer, allowed_ips: Vec<AllowedIp>) -> Self {
         Self {
             public_key: peer.public_key,
+            #[cfg(not(feature = "control"))]
             action: PeerAction::Set,
+            #[cfg(feature = "control")]
+            action: peer.access.map_or(PeerAction::Set, PeerAction::Admit),
             preshared_key: peer.preshared_key.or(Some(PresharedKey::from_bytes([0; 32]))),
             endpoint: peer.endpoint,
             pin_endpoint: Some(peer.pin_endpoint),
@@ -133,6 +144,18 @@ pub enum Change {
     Limits(Limits),
     /// Adds, changes or removes one peer.
     Peer(PeerChange),
+    /// Says what a peer may do from here on. Its sessions go on; packets that are staged for a peer that is locked are dropped.
+    /// Where there is no such peer, nothing happens.
+    #[cfg(feature = "control")]
+    Access {
+        /// Its public key.
+        peer: PublicKey,
+        /// What it may do.
+        access: Access,
+    },
+    /// Sets which side of the control channel we are. A tunnel that becomes a gateway locks all of its peers.
+    #[cfg(feature = "control")]
+    Control(ControlRole),
 }
 
 /// What happens to the peer a [`PeerChange`] names.
@@ -141,10 +164,25 @@ pub enum PeerAction {
     /// It is added if absent, then changed.
     #[default]
     Set,
+    /// The same, and this is what it may do.
+    #[cfg(feature = "control")]
+    Admit(Access),
     /// It is changed if present, else nothing happens.
     Update,
     /// It is removed if present.
     Remove,
+}
+
+impl PeerAction {
+    /// What happens to the peer, without what it may do.
+    #[inline(always)]
+    pub(crate) const fn plain(self) -> Self {
+        match self {
+            #[cfg(feature = "control")]
+            Self::Admit(_) => Self::Set,
+            plain => plain,
+        }
+    }
 }
 
 /// A change of one peer; `None` leaves a property as it is.

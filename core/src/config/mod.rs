@@ -8,6 +8,8 @@
 //! A text is cut into lines, each key is looked up in the [table of keys](settings::SETTINGS), its value goes to the draft of
 //! the section it stands in, and the drafts are joined when the text ends.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
+#[cfg(feature = "control")]
+mod access;
 mod change;
 mod diagnostic;
 pub mod foreign;
@@ -26,6 +28,8 @@ mod tests;
 pub(crate) mod value;
 mod writer;
 
+#[cfg(feature = "control")]
+pub use access::{Access, ControlRole};
 pub use change::{AllowedIp, Change, Endpoint, NewPeer, PeerAction, PeerChange, TunnelConfig};
 pub use diagnostic::{Diagnostic, Section, Severity};
 pub use layout::{Layout, Padding};

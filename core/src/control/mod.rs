@@ -8,11 +8,16 @@
 //! call the host drains `poll_transmit`, and calls `handle_timeout` at `poll_timeout`. [`message`] has what is said, and
 //! [`local`] what a client takes of it.
 //!
+//! In a tunnel, [`address`] says which addresses the channel has, and `frame` makes packets of messages and reads them; how they
+//! come and go, `tunnel` does.
+//!
 //! Feature `control`.
+pub mod address;
 mod cbor;
 mod client;
 mod coap;
 mod exchange;
+pub(crate) mod frame;
 pub mod local;
 pub mod message;
 mod server;

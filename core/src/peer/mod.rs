@@ -1,4 +1,6 @@
 //! One peer: handshake, keypairs, timers, endpoint, staged packets; and the table of peers.
+#[cfg(feature = "control")]
+pub(crate) mod channel;
 pub(crate) mod endpoint;
 pub(crate) mod facts;
 pub(crate) mod handshake;
@@ -8,15 +10,21 @@ pub(crate) mod staged;
 pub(crate) mod table;
 pub(crate) mod timers;
 
+#[cfg(feature = "control")]
+use crate::config::Access;
 use crate::cookie::{MacKeys, Stamp};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey, SharedSecret, dh};
 use crate::limits::REKEY_TIMEOUT;
 use crate::memory::Boxed;
+#[cfg(feature = "control")]
+use crate::memory::NoMemory;
 use crate::noise::{Responder, Tai64N};
 use crate::route::Memo;
 use crate::session::IndexTable;
 use crate::stats::{DropCounts, DropReason, PeerStats, SendError};
 use crate::time::{Instant, UnixTime};
+#[cfg(feature = "control")]
+use channel::Channel;
 pub use endpoint::Path;
 use endpoint::PeerEndpoint;
 use facts::Facts;
@@ -88,11 +96,15 @@ pub(crate) struct Intents {
 
 /// What went wrong with a peer: most have none of it.
 #[derive(Debug, Default)]
-struct Troubles {
+pub(crate) struct Troubles {
     drops: DropCounts,
     send_errors: u64,
     /// The last, and the bytes received until then.
     last_send_error: Option<(SendError, u64)>,
+    /// No trouble, but as rare: its part of the control channel, once it was used. In the peer itself it would cost each of them a
+    /// line of cache.
+    #[cfg(feature = "control")]
+    channel: Option<Boxed<Channel>>,
 }
 
 /// An initiation of the peer's that is to be answered.
@@ -119,6 +131,9 @@ pub(crate) struct Peer {
     pub(crate) refused: bool,
     /// The health last told to the host.
     pub(crate) reported_health: Health,
+    /// What it may do.
+    #[cfg(feature = "control")]
+    pub(crate) access: Access,
     /// The bound that the tunnel's queue of deadlines holds for this peer; `Instant::MAX`: none.
     pub(crate) bound: Instant,
     pub(crate) id: PeerId,
@@ -154,7 +169,7 @@ pub(crate) struct Peer {
     /// When its last initiation was accepted; `Instant::MAX`: none was.
     pub(crate) initiation_received: Instant,
     pub(crate) latest_handshake: Option<UnixTime>,
-    troubles: Option<Boxed<Troubles>>,
+    pub(crate) troubles: Option<Boxed<Troubles>>,
 }
 
 impl Peer {
@@ -191,6 +206,8 @@ impl Peer {
             latest_handshake: None,
             stats: PeerStats::default(),
             troubles: None,
+            #[cfg(feature = "control")]
+            access: Access::Open,
         }
     }
 
@@ -291,6 +308,10 @@ impl Peer {
 
     /// Whether something is to be sent to it.
     pub(crate) fn has_intents(&self) -> bool {
+        #[cfg(feature = "control")]
+        if self.has_messages_due() {
+            return true;
+        }
         let Intents { respond, flush, keepalive } = self.intents;
         respond || flush || keepalive || self.initiates()
     }
@@ -374,6 +395,8 @@ impl Peer {
             self.hurry_handshake();
         }
         self.intents.flush |= !self.staged.is_empty();
+        #[cfg(feature = "control")]
+        self.release_messages();
     }
 
     /// Sends the next initiation of a handshake under way without waiting.
@@ -391,6 +414,50 @@ impl Peer {
     }
 }
 
+/// The control channel.
+#[cfg(feature = "control")]
+impl Peer {
+    /// Its part of the channel, if it was used.
+    pub(crate) fn channel(&self) -> Option<&Channel> {
+        self.troubles.as_ref()?.channel.as_deref()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn channel_mut(&mut self) -> Option<&mut Channel> {
+        Troubles::channel_mut(&mut self.troubles)
+    }
+
+    /// Its part of the channel, made when it is first asked for.
+    pub(crate) fn channel_or_new(&mut self) -> Result<&mut Channel, NoMemory> {
+        let public_key = self.public_key;
+        let place = &mut self.troubles().ok_or(NoMemory)?.channel;
+        if place.is_none() {
+            *place = Some(Boxed::new(Channel::new(&public_key))?);
+        }
+        place.as_deref_mut().ok_or(NoMemory)
+    }
+
+    /// Whether control messages are to be sent to it now.
+    pub(crate) fn has_messages_due(&self) -> bool {
+        self.channel().is_some_and(|channel| channel.is_due)
+    }
+
+    /// Control messages that wait need not wait any longer.
+    pub(crate) fn release_messages(&mut self) {
+        if let Some(channel) = self.channel_mut() {
+            channel.is_due = channel.len() > 0;
+        }
+    }
+}
+
+#[cfg(feature = "control")]
+impl Troubles {
+    /// The peer's part of the control channel, for who needs the rest of the peer at the same time.
+    pub(crate) fn channel_mut(troubles: &mut Option<Boxed<Self>>) -> Option<&mut Channel> {
+        troubles.as_deref_mut()?.channel.as_deref_mut()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -404,5 +471,7 @@ mod tests {
         assert!(end_of_path <= 4 * LINE, "sealing reads up to byte {end_of_path}");
         let end_of_source = offset_of!(Peer, source) + size_of::<Memo>();
         assert!(end_of_source <= 5 * LINE, "opening reads up to byte {end_of_source}");
+        #[cfg(feature = "control")]
+        assert!(offset_of!(Peer, access) < LINE);
     }
 }

@@ -76,7 +76,7 @@ impl<'c> Plan<'c> {
     fn new(peers: &'c PeerTable, shared: &'c Shared, changes: &[Change]) -> Result<Self, NoMemory> {
         let of_peers =
             || changes.iter().filter_map(|change| if let Change::Peer(peer) = change { Some(peer) } else { None });
-        let needy = of_peers().filter(|peer| peer.action == PeerAction::Set || peer.endpoint.is_some()).count();
+        let needy = of_peers().filter(|peer| peer.action.plain() == PeerAction::Set || peer.endpoint.is_some()).count();
         // What stands alone needs no memory of what stood before it.
         let mentions = if changes.len() > 1 { of_peers().count() } else { 0 };
         Ok(Self {
@@ -96,6 +96,8 @@ impl<'c> Plan<'c> {
             Change::Mtu(mtu) if *mtu < MIN_MTU => return Err(ConfigReason::MtuOutOfRange),
             Change::Padding(padding) if !padding.is_valid() => return Err(ConfigReason::PaddingOutOfRange),
             Change::Mtu(_) | Change::Padding(_) => {}
+            #[cfg(feature = "control")]
+            Change::Access { .. } | Change::Control(_) => {}
             Change::PrivateKey(key) => {
                 // Nobody is to be added or known by it: then it does not matter which key it is.
                 if self.prepared.mentions.is_wanted() {
@@ -125,7 +127,7 @@ impl<'c> Plan<'c> {
         let key = change.public_key;
         let known = self.knows(&key);
         let mut peer = None;
-        match change.action {
+        match change.action.plain() {
             PeerAction::Remove => {
                 if known {
                     self.remove(&key);
@@ -146,6 +148,9 @@ impl<'c> Plan<'c> {
             }
             PeerAction::Update if !known => return Ok(()),
             PeerAction::Set | PeerAction::Update => {}
+            // That is `Set` here.
+            #[cfg(feature = "control")]
+            PeerAction::Admit(_) => {}
         }
         let endpoint = change.endpoint.as_ref().map(|endpoint| Boxed::new(endpoint.copy()?)).transpose()?;
         if peer.is_some() || endpoint.is_some() {

@@ -122,6 +122,10 @@ impl Tunnel {
             }),
             intents: self.shared.transmits.peers.len(),
             events: count(|peer| peer.facts.len()) + self.shared.events.of_tunnel(),
+            #[cfg(feature = "control")]
+            control_messages: self.shared.control.waiting.messages,
+            #[cfg(feature = "control")]
+            control_bytes: self.shared.control.waiting.bytes,
         }
     }
 }

@@ -65,6 +65,10 @@ impl Call<'_> {
             Change::Padding(padding) => self.shared.set_layout(self.shared.layout.mtu(), *padding),
             Change::Limits(limits) => self.set_limits(limits),
             Change::Peer(change) => self.change_peer(change, means, floors),
+            #[cfg(feature = "control")]
+            Change::Access { peer, access } => self.set_access(peer, *access),
+            #[cfg(feature = "control")]
+            Change::Control(role) => self.set_control_role(*role),
         }
     }
 
@@ -81,6 +85,11 @@ impl Call<'_> {
             let mac_keys = MacKeys::new(identity.public());
             Local { identity, mac_keys }
         });
+        #[cfg(feature = "control")]
+        {
+            let own = self.shared.public_key().copied();
+            self.shared.control.know(own.as_ref());
+        }
         let now = self.now;
         self.with_each(|peer, shared| shared.identity_changed(peer, now));
         let ourselves = self.shared.public_key().and_then(|own| self.peers.slot_of(own));
@@ -126,7 +135,7 @@ impl Call<'_> {
     /// the peer that is made of it if it is not there.
     fn slot_for(&mut self, change: &PeerChange, added: Option<Boxed<Peer>>, floors: &mut Mentions) -> Option<u32> {
         let present = self.peers.slot_of(&change.public_key);
-        match change.action {
+        match change.action.plain() {
             PeerAction::Update => present,
             PeerAction::Remove => {
                 self.remove_peer(present?, floors);
@@ -135,6 +144,9 @@ impl Call<'_> {
             // A peer that is ourselves is passed over, as the Linux implementation does.
             PeerAction::Set if self.shared.public_key() == Some(&change.public_key) => None,
             PeerAction::Set => present.or_else(|| added.map(|peer| self.add_peer(peer, floors))),
+            // That is `Set` here.
+            #[cfg(feature = "control")]
+            PeerAction::Admit(_) => present,
         }
     }
 
@@ -143,6 +155,10 @@ impl Call<'_> {
     fn add_peer(&mut self, mut peer: Boxed<Peer>, floors: &mut Mentions) -> u32 {
         peer.timestamp_sent = self.shared.timestamp_sent;
         peer.timestamp_received = floors.take_floor(&peer.public_key);
+        #[cfg(feature = "control")]
+        {
+            peer.access = self.shared.control.access_of_newcomers();
+        }
         self.peers.insert(peer)
     }
 }
@@ -170,6 +186,10 @@ impl Shared {
         if !peer.staged.is_empty() {
             self.want_handshake(peer, now);
         }
+        #[cfg(feature = "control")]
+        if peer.channel().is_some_and(|channel| channel.wakes()) {
+            self.want_handshake(peer, now);
+        }
         if peer.timers.persistent_interval != 0 {
             self.persist(peer, now);
         }
@@ -184,6 +204,10 @@ impl Shared {
         }
         if let Some(floor) = change.timestamp_floor {
             peer.timestamp_received = peer.timestamp_received.max(floor);
+        }
+        #[cfg(feature = "control")]
+        if let PeerAction::Admit(access) = change.action {
+            self.set_access(peer, access);
         }
         if let Some(pinned) = change.pin_endpoint {
             peer.endpoint.pinned = pinned;

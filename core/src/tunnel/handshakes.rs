@@ -209,6 +209,8 @@ impl Shared {
         // The responder may not seal before we do: staged packets, or else a keepalive, confirm the session to it.
         peer.intents.flush = !peer.staged.is_empty();
         peer.intents.keepalive = true;
+        #[cfg(feature = "control")]
+        peer.release_messages();
         self.transmits.push(peer);
     }
 

@@ -1,12 +1,16 @@
 //! The life of a datagram: wire type, then a handshake message or transport data opened in place.
 use super::call::Call;
+#[cfg(feature = "control")]
+use super::channel::concerns;
 use super::job;
 use super::shared::Shared;
 use super::{DatagramSlot, Inbound, Span, Tunnel};
+#[cfg(feature = "control")]
+use crate::config::Access;
 use crate::crypto::TAG_LEN;
 use crate::limits::{AHEAD, HEADROOM};
-use crate::packet;
 use crate::packet::ecn::{self, Ecn};
+use crate::packet::{self, Address};
 use crate::peer::facts::Fact;
 use crate::peer::sessions::Confirmed;
 use crate::peer::{Answers, Path, Peer};
@@ -116,6 +120,10 @@ impl Shared {
         slots: &mut [DatagramSlot<'_>],
         owners: &[Option<u32>],
     ) -> usize {
+        #[cfg(feature = "control")]
+        if peer.access != Access::Open {
+            return 0;
+        }
         let mut arrivals = Arrivals::default();
         let mut taken = 0;
         let ours = Some(peer.id.slot);
@@ -159,6 +167,14 @@ impl Shared {
         }
         self.confirm(peer, now, header.receiver);
         let mut arrivals = Arrivals::default();
+        #[cfg(feature = "control")]
+        if peer.access != Access::Open {
+            if self.is_packet(peer, now, &mut arrivals, slot) {
+                self.settle_aside(peer, now, &mut arrivals, slot);
+            }
+            self.account_arrivals(peer, now, arrivals);
+            return slot.verdict;
+        }
         self.arrived(peer, now, &mut arrivals, slot);
         self.account_arrivals(peer, now, arrivals);
         slot.verdict
@@ -167,21 +183,51 @@ impl Shared {
     /// An authentic datagram: where it came from, and what is in it. The verdict is written where it belongs.
     #[inline(always)]
     fn arrived(&mut self, peer: &mut Peer, now: Instant, arrivals: &mut Arrivals, slot: &mut DatagramSlot<'_>) {
-        arrivals.bytes += slot.datagram.len();
-        self.heard(peer, now, &slot.path);
-        if slot.datagram.len() == TRANSPORT_MIN_LEN {
-            slot.verdict = Inbound::Consumed;
+        if !self.is_packet(peer, now, arrivals, slot) {
             return;
         }
-        arrivals.packets += 1;
         match inspect(&self.routes, peer, slot.ecn, slot.datagram) {
             Ok(len) => {
                 arrivals.delivered += 1;
                 let packet = Span { start: HEADROOM as u32, len };
                 slot.verdict = Inbound::Packet { peer: peer.id, user: peer.user, packet };
             }
+            #[cfg(feature = "control")]
+            Err(DropReason::NotControl) => self.settle_aside(peer, now, arrivals, slot),
             Err(reason) => slot.verdict = self.drop_of(peer, reason),
         }
+    }
+
+    /// Notes an authentic datagram and where it came from. Returns whether there is a packet in it; a keepalive is settled.
+    #[inline(always)]
+    fn is_packet(
+        &mut self,
+        peer: &mut Peer,
+        now: Instant,
+        arrivals: &mut Arrivals,
+        slot: &mut DatagramSlot<'_>,
+    ) -> bool {
+        arrivals.bytes += slot.datagram.len();
+        self.heard(peer, now, &slot.path);
+        if slot.datagram.len() == TRANSPORT_MIN_LEN {
+            slot.verdict = Inbound::Consumed;
+            return false;
+        }
+        arrivals.packets += 1;
+        true
+    }
+
+    /// Settles a packet that is not simply one for the virtual interface.
+    #[cfg(feature = "control")]
+    #[cold]
+    fn settle_aside(&mut self, peer: &mut Peer, now: Instant, arrivals: &mut Arrivals, slot: &mut DatagramSlot<'_>) {
+        slot.verdict = match self.arrived_aside(peer, now, slot) {
+            Ok(verdict) => {
+                arrivals.delivered += u64::from(matches!(verdict, Inbound::Packet { .. }));
+                verdict
+            }
+            Err(reason) => self.drop_of(peer, reason),
+        };
     }
 
     /// Counts what came from a peer at `now`, tells its timers, and asks for a new session if the present one is old.
@@ -226,6 +272,11 @@ impl Shared {
         peer.date_wiping();
         if !peer.staged.is_empty() {
             peer.intents.flush = true;
+            self.transmits.push(peer);
+        }
+        #[cfg(feature = "control")]
+        {
+            peer.release_messages();
             self.transmits.push(peer);
         }
         self.established(peer, now);
@@ -275,11 +326,30 @@ struct Arrivals {
 }
 
 /// Checks the inner packet: well formed, from an address that this peer owns. Returns its length.
+///
+/// `NotControl`: one of its addresses is link-local, and it has not been looked at further.
 #[inline(always)]
 fn inspect(routes: &RoutingTable, peer: &mut Peer, ecn: Ecn, datagram: &mut [u8]) -> Result<u32, DropReason> {
     let end = datagram.len().saturating_sub(TAG_LEN);
     let text = datagram.get_mut(HEADROOM..end).ok_or(DropReason::MalformedPacket)?;
     let (source, len) = packet::source(text).ok_or(DropReason::MalformedPacket)?;
+    #[cfg(feature = "control")]
+    if concerns(source, text) {
+        return Err(DropReason::NotControl);
+    }
+    admit(routes, peer, ecn, text, source, len)
+}
+
+/// Checks the packet of `len` bytes in `text`, which says that it comes from `source`. Returns its length.
+#[inline(always)]
+pub(super) fn admit(
+    routes: &RoutingTable,
+    peer: &mut Peer,
+    ecn: Ecn,
+    text: &mut [u8],
+    source: Address,
+    len: usize,
+) -> Result<u32, DropReason> {
     if routes.owner_with(&mut peer.source, source) != Some(peer.id.slot) {
         return Err(DropReason::SourceNotAllowed);
     }

@@ -18,6 +18,8 @@
 mod ahead;
 mod bounce;
 mod call;
+#[cfg(feature = "control")]
+mod channel;
 mod check;
 mod cipher;
 pub(crate) mod clock;
@@ -64,6 +66,8 @@ pub use crate::config::{Layout, Padding};
 pub use crate::error::TransmitError;
 pub use crate::peer::{Health, Path};
 pub use crate::stats::{DropCounts, PeerStats, SendError};
+#[cfg(feature = "control")]
+pub use channel::Backpressure;
 pub use cipher::{BuiltIn, CIPHER_BATCH, Cipher, Message};
 use event::EventQueue;
 pub use event::{Event, EventKind};
@@ -120,6 +124,8 @@ impl Tunnel {
             unscheduled: false,
             look_again: Instant::ZERO,
             timestamp_sent: config.timestamp_floor,
+            #[cfg(feature = "control")]
+            control: channel::Control::default(),
         };
         let mut tunnel = Self { peers: PeerTable::new(&keys), shared };
         tunnel.configure_first(now, config.private_key, config.peers)?;

@@ -37,7 +37,16 @@ enum Unroutable {
     NoRoute = u32::MAX - 2,
     /// It is longer than the MTU.
     TooBig = u32::MAX - 3,
+    /// It goes to an address of the control channel, which belongs to nobody on this side of the tunnel.
+    #[cfg(feature = "control")]
+    NotControl = u32::MAX - 4,
 }
+
+/// The least of these numbers.
+#[cfg(not(feature = "control"))]
+const FIRST: u32 = Unroutable::TooBig as u32;
+#[cfg(feature = "control")]
+const FIRST: u32 = Unroutable::NotControl as u32;
 
 impl Route {
     /// The route of what is no packet.
@@ -51,7 +60,7 @@ impl Route {
     /// The slot of its peer.
     #[inline]
     pub(super) fn slot(self) -> Option<u32> {
-        (self.slot < Unroutable::TooBig as u32).then_some(self.slot)
+        (self.slot < FIRST).then_some(self.slot)
     }
 }
 
@@ -170,6 +179,10 @@ impl Shared {
         let Some((destination, len)) = packet::destination(bytes) else {
             return Route::none(Unroutable::Malformed, 0);
         };
+        #[cfg(feature = "control")]
+        if self.control.claims(destination) {
+            return Route::none(Unroutable::NotControl, 0);
+        }
         let len32 = len as u32;
         match self.routes.owner_with(memo, destination) {
             None => Route::none(Unroutable::NoRoute, len32),
@@ -189,6 +202,10 @@ impl Shared {
         mut crypt: impl FnMut(&Keypair, u64, &mut [u8]),
         mut made: impl FnMut(Place, &Path, Ecn, Span),
     ) -> usize {
+        #[cfg(feature = "control")]
+        if peer.access != crate::config::Access::Open {
+            return 0;
+        }
         // In locals: the compiler must take it that the crypt step changes what stands in memory.
         let (id, layout) = (peer.id, self.layout);
         let (mut taken, mut bytes) = (0, 0);
@@ -223,9 +240,13 @@ impl Shared {
         const NO_BUFFER: u32 = Unroutable::NoBuffer as u32;
         const MALFORMED: u32 = Unroutable::Malformed as u32;
         const TOO_BIG: u32 = Unroutable::TooBig as u32;
+        #[cfg(feature = "control")]
+        const NOT_CONTROL: u32 = Unroutable::NotControl as u32;
         match slot {
             NO_BUFFER => self.drop(DropReason::NoRoom),
             MALFORMED => self.drop(DropReason::MalformedPacket),
+            #[cfg(feature = "control")]
+            NOT_CONTROL => self.drop(DropReason::NotControl),
             TOO_BIG => {
                 let error = icmp::Error::TooBig { mtu: self.layout.mtu() };
                 self.bounce(packet, len, DropReason::TooBig, error)
@@ -290,7 +311,13 @@ pub(super) fn seal_into(pair: &mut Keypair, text: &[u8], layout: Layout, out: &m
         return None;
     }
     out.get_mut(HEADROOM..)?.get_mut(..text.len())?.copy_from_slice(text);
-    let (_, datagram) = frame(out, HEADROOM, text.len(), layout)?;
+    seal_there(pair, text.len(), layout, out)
+}
+
+/// The same with a text of `len` bytes that stands in `out` already, behind the headroom.
+#[inline(always)]
+pub(super) fn seal_there(pair: &mut Keypair, len: usize, layout: Layout, out: &mut [u8]) -> Option<usize> {
+    let (_, datagram) = frame(out, HEADROOM, len, layout)?;
     let (counter, _) = head(pair, datagram);
     job::seal(&pair.send, counter, datagram).then_some(datagram.len())
 }

@@ -7,7 +7,7 @@ use crate::stats::DropReason;
 use crate::time::Instant;
 
 impl Tunnel {
-    /// Wipes every key of the peer's sessions and handshakes at once and drops its staged packets. The peer stays; the next
+    /// Wipes every key of the peer's sessions and handshakes at once and drops its staged packets and messages. The peer stays; the next
     /// packet or initiation begins a new session, unless the peer is [refused](Self::set_refused). An unknown peer is
     /// ignored.
     pub fn end_sessions(&mut self, now: Instant, peer: PeerId) {

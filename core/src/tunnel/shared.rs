@@ -52,6 +52,8 @@ pub(super) struct Shared {
     pub(super) look_again: Instant,
     /// The latest timestamp sent to any peer, by this tunnel or (the restored floor) one before it. Peers begin at it.
     pub(super) timestamp_sent: Tai64N,
+    #[cfg(feature = "control")]
+    pub(super) control: super::channel::Control,
 }
 
 /// Our own static key and what is derived from it.
@@ -118,10 +120,15 @@ impl Shared {
         reason.into()
     }
 
-    /// Drops every staged packet of the peer.
+    /// Drops every staged packet of the peer, and every message.
     pub(super) fn drop_staged(&mut self, peer: &mut Peer, reason: DropReason) {
         let lost = peer.drop_staged(&mut self.staged);
         self.count_drops(Some(peer), reason, lost);
+        #[cfg(feature = "control")]
+        if let Some(channel) = peer.channel_mut() {
+            let lost = channel.clear(&mut self.control.waiting);
+            self.count_drops(Some(peer), reason, lost);
+        }
     }
 
     /// Tells the queue of deadlines that the peer may be due earlier. Nearly always it is not, and only the peer is read.

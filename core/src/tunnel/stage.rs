@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 /// How long the host has to resolve an endpoint name before packets make the tunnel ask again.
-const RESOLVE_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const RESOLVE_PAUSE: Duration = Duration::from_secs(5);
 
 impl Call<'_> {
     /// What becomes of a packet of `len` bytes that cannot be sealed now: a copy waits for a handshake, or for the
@@ -66,6 +66,10 @@ impl Shared {
         packet: &mut PacketBuf<'_>,
         len: usize,
     ) -> Option<Outbound<Span>> {
+        #[cfg(feature = "control")]
+        if peer.access == crate::config::Access::Locked {
+            return Some(self.drop_of(peer, DropReason::Locked));
+        }
         let sealable = peer.staged.is_empty() && peer.endpoint.path().is_some() && peer.sessions.is_live(now);
         if sealable {
             // It was not sealed all the same: the buffer is too short.

@@ -24,10 +24,16 @@ impl Tunnel {
     }
 
     /// The last of three steps, in the order of `begin_seal`: what became of the packet, as spans of its buffer, which is
-    /// given back. Nothing goes to a peer that was removed meanwhile.
+    /// given back. Nothing goes to a peer that was removed or locked meanwhile.
     pub fn finish_seal<B>(&mut self, now: Instant, sealed: Sealed<B>) -> (Outbound<Span>, B) {
         let call = self.enter(now);
         let Sealed { transmit, span, done, buf } = sealed;
+        #[cfg(feature = "control")]
+        if let Some(peer) = call.peers.find_mut(transmit.peer)
+            && peer.access == crate::config::Access::Locked
+        {
+            return (call.shared.drop_of(peer, DropReason::Locked), buf);
+        }
         let verdict = if call.peers.find(transmit.peer).is_none() {
             call.shared.drop(DropReason::NoRoute)
         } else if done {

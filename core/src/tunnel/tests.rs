@@ -1,5 +1,7 @@
 //! The contract of the tunnel, on two tunnels that hand each other their datagrams.
 mod cipher;
+#[cfg(feature = "control")]
+mod control;
 mod events;
 mod floors;
 mod fork;

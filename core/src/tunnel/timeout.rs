@@ -136,6 +136,11 @@ impl Shared {
     fn retry(&mut self, peer: &mut Peer, now: Instant) {
         let lost = peer.staged.drop_older(now, REKEY_ATTEMPT_TIME, &mut self.staged);
         self.count_drops(Some(peer), DropReason::HandshakeFailed, lost);
+        #[cfg(feature = "control")]
+        if let Some(channel) = peer.channel_mut() {
+            let lost = channel.drop_older(now, REKEY_ATTEMPT_TIME, &mut self.control.waiting);
+            self.count_drops(Some(peer), DropReason::HandshakeFailed, lost);
+        }
         let Some(attempt) = peer.handshake.attempt() else { return };
         // While a session is live, it is for its packets to show whether the peer answers.
         if peer.initiation_unanswered(now) && !peer.sessions.is_live(now) {

@@ -73,6 +73,10 @@ impl Call<'_> {
 impl Shared {
     /// One intent of the peer, if it has any.
     fn transmit_for(&mut self, peer: &mut Peer, now: Instant, buf: &mut [u8]) -> Step {
+        #[cfg(feature = "control")]
+        if peer.has_messages_due() {
+            return self.send_posted(peer, now, buf);
+        }
         // Data first: when both sides initiated at once, it tells the peer of our session before it hears of its own.
         if peer.intents.flush {
             self.flush(peer, now, buf)
@@ -268,7 +272,7 @@ impl Shared {
 }
 
 /// What became of an intent.
-enum Step {
+pub(super) enum Step {
     Sent(Transmit),
     /// The caller's buffer is shorter than this; the intent stays.
     NoRoom(usize),
@@ -279,7 +283,7 @@ enum Step {
 
 impl Step {
     /// A datagram of our own making: it has no congestion to report.
-    const fn sent(peer: &Peer, path: Path, len: usize) -> Self {
+    pub(super) const fn sent(peer: &Peer, path: Path, len: usize) -> Self {
         Self::Sent(Transmit { peer: peer.id, user: peer.user, path, len, ecn: Ecn::NotCapable })
     }
 }

@@ -82,6 +82,16 @@ pub enum Inbound<B> {
         /// The packet, without padding.
         packet: B,
     },
+    /// A message of the control channel. It is not for the virtual interface.
+    #[cfg(feature = "control")]
+    Control {
+        /// Who sent it.
+        peer: PeerId,
+        /// The host's own number for the peer ([`PeerChange::user`](crate::PeerChange::user)).
+        user: u64,
+        /// The message, without the headers of IP and UDP.
+        message: B,
+    },
     /// A cookie reply, written over the datagram: send it back where that came from.
     Reply(B),
     /// Taken in (handshake, keepalive): poll.
@@ -97,6 +107,10 @@ impl Inbound<Span> {
         let made = match self {
             Self::Packet { peer, user, packet } => {
                 packet.of_mut(datagram).map(|packet| Inbound::Packet { peer, user, packet })
+            }
+            #[cfg(feature = "control")]
+            Self::Control { peer, user, message } => {
+                message.of_mut(datagram).map(|message| Inbound::Control { peer, user, message })
             }
             Self::Reply(reply) => reply.of_mut(datagram).map(Inbound::Reply),
             Self::Consumed => return Inbound::Consumed,

@@ -61,6 +61,13 @@ impl<'a> PeerView<'a> {
         self.peer.refused
     }
 
+    /// What it may do.
+    #[cfg(feature = "control")]
+    #[must_use]
+    pub fn access(&self) -> crate::config::Access {
+        self.peer.access
+    }
+
     /// Seconds between persistent keepalives, 0 for none.
     #[must_use]
     pub fn persistent_keepalive(&self) -> u16 {
@@ -166,4 +173,10 @@ pub struct Footprint {
     pub intents: usize,
     /// Events not yet polled; among them may be some that are no longer worth telling.
     pub events: usize,
+    /// Control messages that wait for all peers.
+    #[cfg(feature = "control")]
+    pub control_messages: usize,
+    /// Their bytes.
+    #[cfg(feature = "control")]
+    pub control_bytes: usize,
 }

@@ -3,8 +3,8 @@
 //! A peer accepts an initiation only if its timestamp is later than the last. A clock set back would lock us out until
 //! it has caught up; what was sent last is therefore kept in a file, and no initiation goes below it. Nothing is kept
 //! unless a directory for it is named, to which nobody else may write.
-use super::own_directory::OwnDirectory;
 use crate::engine::{Engine, HostEvent};
+use crate::own_directory::OwnDirectory;
 use crate::watched::{self, Died};
 use std::io;
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ use underpass_core::tunnel::Event;
 
 /// How often the file is written at most while the tunnel runs.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// Bytes of the file that are read at most.
+const LONGEST: u64 = 64 * 1024;
 /// The variables that name the directory; the second is systemd's.
 const VARIABLES: [&str; 2] = ["UNDERPASS_STATE_DIR", "STATE_DIRECTORY"];
 
@@ -37,7 +39,7 @@ impl Floor {
     /// What was sent last before, or the beginning of time. A file that cannot be read is told of.
     #[must_use]
     pub fn load(&self) -> Tai64N {
-        match OwnDirectory::open(&self.directory).and_then(|directory| directory.read(&self.file)) {
+        match OwnDirectory::open(&self.directory).and_then(|directory| directory.read(&self.file, LONGEST)) {
             Ok(text) => decode(text.trim_end()).unwrap_or_else(|| {
                 tracing::warn!("{} holds no timestamp", self.path().display());
                 Tai64N::ZERO
@@ -78,7 +80,7 @@ impl Floor {
     }
 
     fn save(&self, floor: Tai64N) {
-        let write = |directory: OwnDirectory| directory.replace(&self.file, &format!("{}\n", encode(floor)));
+        let write = |directory: OwnDirectory| directory.replace(&self.file, format!("{}\n", encode(floor)).as_bytes());
         if floor != Tai64N::ZERO
             && let Err(error) = OwnDirectory::make(&self.directory).and_then(write)
         {

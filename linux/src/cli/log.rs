@@ -2,11 +2,11 @@
 //!
 //! A thread writes the lines. Those for which its queue has no room, and those that the stream does not take, are counted;
 //! the count is written before the next line that the stream takes.
+use super::lost::Lost;
 use crate::watched;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
@@ -20,7 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Log {
     queue: SyncSender<Piece>,
-    lost: Arc<AtomicU64>,
+    lost: Arc<Lost>,
 }
 
 /// What goes to the thread.
@@ -37,7 +37,7 @@ impl Log {
     /// The machine has no room for another thread.
     pub fn to(stream: impl Write + Send + 'static) -> io::Result<Self> {
         let (queue, pieces) = sync_channel(QUEUE);
-        let lost = Arc::new(AtomicU64::new(0));
+        let lost = Arc::new(Lost::default());
         let counted = Arc::clone(&lost);
         // Without its thread, lines are counted and the tunnel goes on.
         watched::start("log", move || write_all(&pieces, stream, &counted), drop)?;
@@ -47,7 +47,7 @@ impl Log {
     /// Adds `line`, which ends with a line feed.
     pub fn add(&self, line: impl Into<Vec<u8>>) {
         if self.queue.try_send(Piece::Line(line.into())).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost.add();
         }
     }
 
@@ -100,13 +100,13 @@ impl Write for StandardError {
     }
 }
 
-fn write_all(pieces: &Receiver<Piece>, mut stream: impl Write, lost: &AtomicU64) {
+fn write_all(pieces: &Receiver<Piece>, mut stream: impl Write, lost: &Lost) {
     for piece in pieces {
         match piece {
             Piece::Line(line) => {
                 tell_of_lost(&mut stream, lost);
                 if stream.write_all(&line).is_err() {
-                    lost.fetch_add(1, Ordering::Relaxed);
+                    lost.add();
                 }
             }
             Piece::End(done) => {
@@ -117,11 +117,8 @@ fn write_all(pieces: &Receiver<Piece>, mut stream: impl Write, lost: &AtomicU64)
     }
 }
 
-fn tell_of_lost(stream: &mut impl Write, lost: &AtomicU64) {
-    let count = lost.load(Ordering::Relaxed);
-    if count > 0 && stream.write_all(format!("underpass: {count} lines of the log were lost\n").as_bytes()).is_ok() {
-        lost.fetch_sub(count, Ordering::Relaxed);
-    }
+fn tell_of_lost(stream: &mut impl Write, lost: &Lost) {
+    lost.tell(|count| stream.write_all(format!("underpass: {count} lines of the log were lost\n").as_bytes()).is_ok());
 }
 
 #[cfg(test)]

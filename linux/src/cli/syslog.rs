@@ -4,6 +4,7 @@
 //! A datagram is `<PRIORITY>underpass[PID]: TEXT` (RFC 3164 § 4.1), the form of syslog(3) but for the time, which the receiver
 //! adds (§ 4.3.2): it knows the zone that its file is kept in. Nothing waits for the log: a line that is not taken at once is
 //! lost, counted, and told of with the next that is.
+use super::lost::Lost;
 use std::env;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
@@ -25,14 +26,8 @@ const LONGEST: usize = 2000;
 #[derive(Debug)]
 pub struct Syslog {
     path: PathBuf,
-    sender: Mutex<Sender>,
-}
-
-#[derive(Debug, Default)]
-struct Sender {
-    socket: Option<UnixDatagram>,
-    /// Lines that were not taken.
-    lost: u64,
+    socket: Mutex<Option<UnixDatagram>>,
+    lost: Lost,
 }
 
 impl Syslog {
@@ -44,33 +39,31 @@ impl Syslog {
     }
 
     fn at(path: PathBuf) -> Self {
-        Self { path, sender: Mutex::default() }
+        Self { path, socket: Mutex::default(), lost: Lost::default() }
     }
 
     fn send(&self, severity: u8, text: &str) {
-        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        if sender.lost > 0 {
-            let note = format!("{} lines before this one are lost: the log did not take them", sender.lost);
-            if self.send_one(&mut sender, severity_of(&Level::WARN), &note) {
-                sender.lost = 0;
-            }
-        }
-        if !self.send_one(&mut sender, severity, text) {
-            sender.lost += 1;
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lost.tell(|count| {
+            let note = format!("{count} lines before this one are lost: the log did not take them");
+            self.send_one(&mut socket, severity_of(&Level::WARN), &note)
+        });
+        if !self.send_one(&mut socket, severity, text) {
+            self.lost.add();
         }
     }
 
     /// Sends a line; a log that was started anew is found again. `false`: it is lost.
-    fn send_one(&self, sender: &mut Sender, severity: u8, text: &str) -> bool {
+    fn send_one(&self, socket: &mut Option<UnixDatagram>, severity: u8, text: &str) -> bool {
         let datagram = format!("<{}>underpass[{}]: {text}", DAEMON * 8 + severity, std::process::id());
         for _ in 0..2 {
-            if sender.socket.is_none() {
-                sender.socket = self.connect().ok();
+            if socket.is_none() {
+                *socket = self.connect().ok();
             }
-            match sender.socket.as_ref().map(|socket| socket.send(datagram.as_bytes())) {
+            match socket.as_ref().map(|socket| socket.send(datagram.as_bytes())) {
                 Some(Ok(_)) => return true,
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                _ => sender.socket = None,
+                _ => *socket = None,
             }
         }
         false
@@ -199,7 +192,11 @@ mod tests {
         let socket = UnixDatagram::bind(&path).expect("binds");
         let log = Syslog::at(path);
         (0..10_000).for_each(|_| log.send(6, "line"));
-        let lost = log.sender.lock().expect("no panic").lost;
+        let mut lost = 0;
+        log.lost.tell(|count| {
+            lost = count;
+            true
+        });
         assert!(lost > 0, "the queue of a socket has an end");
         assert_eq!(received(&socket), "<30>underpass[PID]: line");
     }

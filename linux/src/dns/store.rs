@@ -3,21 +3,19 @@ use super::Dns;
 use super::find::Resolver;
 use super::places::Places;
 use super::server::Server;
-use crate::quick::shelf::replace;
+use crate::own_directory::{HALF, OwnDirectory};
 use anyhow::anyhow;
 use nix::net::if_::if_nametoindex;
-use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The end of a record's name.
 const SUFFIX: &str = ".json";
 
-/// The end of the name of a record that is being written, by [`replace`].
-const HALF: &str = "tmp";
+/// No record is larger.
+const LARGEST: u64 = 1024 * 1024;
 
 /// What was told for one interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +47,7 @@ impl Record {
 /// The records. Who holds this is the only one that changes them.
 #[derive(Debug)]
 pub struct Store {
-    directory: PathBuf,
+    directory: OwnDirectory,
     _lock: File,
 }
 
@@ -59,36 +57,31 @@ impl Store {
     /// # Errors
     /// Its folder cannot be made, or somebody else owns it.
     pub fn open(places: &Places) -> anyhow::Result<Self> {
-        let lock = || -> io::Result<File> {
-            for directory in places.own() {
-                make_private(&directory)?;
-            }
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-            let lock = options.open(places.own_file("lock"))?;
+        let [above, path] = places.own();
+        let open = || -> io::Result<Self> {
+            OwnDirectory::make(&above)?.close_to_others()?;
+            let directory = OwnDirectory::make(&path)?;
+            directory.close_to_others()?;
+            let lock = directory.file("lock", true)?.ok_or(io::ErrorKind::NotFound)?;
             lock.lock()?;
-            Ok(lock)
+            Ok(Self { directory, _lock: lock })
         };
-        let directory = places.own()[1].clone();
-        let lock = lock().map_err(|error| anyhow!("cannot keep records in {}: {error}", directory.display()))?;
-        let store = Self { directory, _lock: lock };
+        let store = open().map_err(|error| anyhow!("cannot keep records in {}: {error}", path.display()))?;
         store.clear_away();
         Ok(store)
     }
 
     /// Removes what one left who was killed while writing.
     fn clear_away(&self) {
-        for path in fs::read_dir(&self.directory).into_iter().flatten().flatten().map(|entry| entry.path()) {
-            if path.extension().is_some_and(|end| end == HALF) {
-                let _ = fs::remove_file(path);
-            }
+        for name in self.directory.names().unwrap_or_default().iter().filter(|name| name.ends_with(HALF)) {
+            let _ = self.directory.remove(name);
         }
     }
 
     /// The record of `interface`. One that makes no sense counts as none.
     #[must_use]
     pub fn read(&self, interface: &str) -> Option<Record> {
-        read(&self.path(interface))
+        read(&self.directory, &file_of(interface))
     }
 
     /// Records of other interfaces that are there, the latest first. Those of interfaces that are gone say nothing any more.
@@ -100,62 +93,48 @@ impl Store {
     }
 
     fn all(&self) -> Vec<Record> {
-        all(&self.directory)
+        all_in(&self.directory)
     }
 
     pub(super) fn write(&self, record: &Record) -> anyhow::Result<()> {
-        let path = self.path(&record.interface);
-        replace(&path, &serde_json::to_vec(record)?)
-            .map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
+        let written = self.directory.replace(&file_of(&record.interface), &serde_json::to_vec(record)?);
+        written.map_err(|error| anyhow!("cannot write {}: {error}", self.path(&record.interface).display()))
     }
 
     pub(super) fn delete(&self, interface: &str) -> anyhow::Result<()> {
-        let path = self.path(interface);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(anyhow!("cannot remove {}: {error}", path.display()))
-            }
-            _ => Ok(()),
-        }
+        let removed = self.directory.remove(&file_of(interface));
+        removed.map_err(|error| anyhow!("cannot remove {}: {error}", self.path(interface).display()))
     }
 
     fn path(&self, interface: &str) -> PathBuf {
-        self.directory.join(format!("{interface}{SUFFIX}"))
+        self.directory.path().join(file_of(interface))
     }
+}
+
+/// The name of the file of the record of `interface`.
+fn file_of(interface: &str) -> String {
+    format!("{interface}{SUFFIX}")
 }
 
 /// All records in our folder, without waiting for anyone.
 pub(super) fn all(directory: &Path) -> Vec<Record> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries
-        .filter(|path| path.extension().is_some_and(|end| end == &SUFFIX[1..]))
-        .filter_map(|path| read(&path))
-        .collect()
+    OwnDirectory::open(directory).map(|directory| all_in(&directory)).unwrap_or_default()
 }
 
-fn read(path: &Path) -> Option<Record> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+fn all_in(directory: &OwnDirectory) -> Vec<Record> {
+    let names = directory.names().unwrap_or_default();
+    names.iter().filter(|name| name.ends_with(SUFFIX)).filter_map(|name| read(directory, name)).collect()
 }
 
-/// Makes a folder that only we can look into, or takes one that is so already. A link is never followed.
-fn make_private(directory: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let meta = fs::symlink_metadata(directory)?;
-    if !meta.is_dir() || meta.uid() != geteuid().as_raw() {
-        return Err(io::Error::other(format!("{} is no folder of ours", directory.display())));
-    }
-    if meta.mode() & 0o077 != 0 {
-        fs::set_permissions(directory, Permissions::from_mode(0o700))?;
-    }
-    Ok(())
+fn read(directory: &OwnDirectory, name: &str) -> Option<Record> {
+    serde_json::from_str(&directory.read(name, LARGEST).ok()?).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{self, DirBuilder};
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 
     fn places() -> (tempfile::TempDir, Places) {
         let root = tempfile::tempdir().expect("temporary directory");
@@ -181,7 +160,7 @@ mod tests {
         fs::create_dir(&elsewhere).expect("folder");
         std::os::unix::fs::symlink(&elsewhere, &places.own()[0]).expect("link");
         let message = Store::open(&places).expect_err("a link").to_string();
-        assert!(message.contains("no folder of ours"), "{message}");
+        assert!(message.contains("is a symbolic link"), "{message}");
         assert_eq!(fs::read_dir(elsewhere).expect("folder").count(), 0);
     }
 

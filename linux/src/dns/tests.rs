@@ -131,7 +131,7 @@ fn what_somebody_else_writes_is_put_back_and_his_comes_back_at_the_end() {
         }
         assert!(put_back(PRESENT) && dns.is_set_at(&scene.places), "case {number}");
     }
-    assert_eq!(uplink::uplink_servers_at(&scene.places), ["192.0.2.55".parse::<IpAddr>().expect("address")]);
+    assert_eq!(uplink::uplink_servers_at(&scene.places), ["192.0.2.55".parse::<std::net::IpAddr>().expect("address")]);
     dns.unset_at(&scene.places).expect("takes back");
     assert_eq!(scene.text(), "nameserver 192.0.2.55\n");
     assert!(!put_back(PRESENT), "it is theirs again");

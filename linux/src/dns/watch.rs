@@ -16,6 +16,8 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// What it is called in its folder.
+const NAME: &str = "resolv.conf";
 /// How long to let somebody write before it is looked at.
 const REST: Duration = Duration::from_millis(50);
 /// How often it is put back at most within [`WHILE`].
@@ -44,11 +46,12 @@ fn look_after(interface: &str, places: &Places, changes: &Inotify) {
     loop {
         // A file that is mounted is none of the folder's; and what a link leads to is none either.
         let _ = changes.add_watch(&places.resolv_conf(), AddWatchFlags::IN_CLOSE_WRITE);
-        if let Err(error) = wait(changes, pause) {
-            return tracing::error!("nobody looks after /etc/resolv.conf: {error}");
-        }
+        let has_changed = match wait(changes, pause) {
+            Ok(has_changed) => has_changed,
+            Err(error) => return tracing::error!("nobody looks after /etc/resolv.conf: {error}"),
+        };
         pause = times.pause(Instant::now());
-        if pause.is_some() {
+        if pause.is_some() || !has_changed {
             continue;
         }
         thread::sleep(REST);
@@ -64,21 +67,28 @@ fn look_after(interface: &str, places: &Places, changes: &Inotify) {
                     );
                 }
             }
-            Err(fault) => tracing::error!("somebody else wrote /etc/resolv.conf: {fault}"),
+            Err(fault) => {
+                tracing::error!("somebody else wrote /etc/resolv.conf: {fault}");
+                pause = times.add(Instant::now());
+            }
         }
     }
 }
 
-/// Waits for a change, no longer than `pause`.
-fn wait(changes: &Inotify, pause: Option<Duration>) -> nix::Result<()> {
+/// Waits for a change in the folder, no longer than `pause`. Whether the file is to be looked at: it has changed, or the pause is over.
+fn wait(changes: &Inotify, pause: Option<Duration>) -> nix::Result<bool> {
     let timeout = pause.map_or(PollTimeout::NONE, |pause| PollTimeout::try_from(pause).unwrap_or(PollTimeout::MAX));
     match poll(&mut [PollFd::new(changes.as_fd(), PollFlags::POLLIN)], timeout) {
+        Ok(0) => return Ok(true),
         Ok(_) | Err(nix::errno::Errno::EINTR) => {}
         Err(errno) => return Err(errno),
     }
-    // What they are is of no interest: the file is looked at in any case.
-    while changes.read_events().is_ok_and(|events| !events.is_empty()) {}
-    Ok(())
+    let mut has_changed = false;
+    while let Ok(events) = changes.read_events() {
+        // What has no name is about the file itself, or tells of what was missed. Files of others, and our own beside it, are none.
+        has_changed |= events.iter().any(|event| event.name.as_ref().is_none_or(|name| name == NAME));
+    }
+    Ok(has_changed)
 }
 
 /// Puts the servers of the tunnel `interface` back into the file, if they are to be there and are not.
@@ -126,6 +136,18 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_file_is_heard_of() {
+        let root = tempfile::tempdir().expect("temporary directory");
+        let changes = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).expect("a descriptor");
+        changes.add_watch(root.path(), AddWatchFlags::IN_CREATE).expect("a folder");
+        for (name, expected) in [(".resolv.conf.underpass", false), ("hosts", false), (NAME, true)] {
+            std::fs::write(root.path().join(name), "").expect("writes");
+            assert_eq!(wait(&changes, None).expect("waits"), expected, "{name}");
+        }
+        assert!(wait(&changes, Some(Duration::from_millis(1))).expect("waits"), "the pause is over");
+    }
 
     #[test]
     fn nobody_fights_for_long() {

@@ -1,19 +1,13 @@
 //! What is written down of kill switches, one file for each interface, in a folder that only root can use.
 //!
-//! The folder is opened once, without following links, and looked at; everything else happens below that descriptor.
+//! The folder is opened once; everything else happens below that descriptor.
 use super::Lock;
+use crate::own_directory::OwnDirectory;
 use crate::quick::shelf::directory;
 use anyhow::{Context as _, anyhow, bail};
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, renameat};
-use nix::sys::stat::{Mode, SFlag, fstat};
-use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
-use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io;
+use std::path::Path;
 
 /// How the name of a record ends.
 const SUFFIX: &str = ".guard";
@@ -25,8 +19,7 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 /// The folder, open.
 #[derive(Debug)]
 pub struct Records {
-    path: PathBuf,
-    folder: OwnedFd,
+    folder: OwnDirectory,
 }
 
 impl Records {
@@ -35,13 +28,7 @@ impl Records {
     /// # Errors
     /// It cannot be made, or others than its owner could change what is in it.
     pub fn open() -> anyhow::Result<Self> {
-        let path = directory();
-        match DirBuilder::new().mode(0o700).create(&path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                bail!("cannot create the directory {}: {error}", path.display())
-            }
-            _ => Self::at(path)?.ok_or_else(|| anyhow!("the directory of records is gone")),
-        }
+        Self::of(OwnDirectory::make(&directory()))
     }
 
     /// The folder, if it is there.
@@ -49,22 +36,20 @@ impl Records {
     /// # Errors
     /// As those of [`open`](Self::open).
     pub fn find() -> anyhow::Result<Option<Self>> {
-        Self::at(directory())
+        Self::at(&directory())
     }
 
-    fn at(path: PathBuf) -> anyhow::Result<Option<Self>> {
-        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let folder = match open(&path, flags, Mode::empty()) {
-            Ok(folder) => folder,
-            Err(Errno::ENOENT) => return Ok(None),
-            Err(Errno::ENOTDIR | Errno::ELOOP) => bail!("{} is no directory, or a link to one", path.display()),
-            Err(errno) => bail!("cannot open {}: {}", path.display(), io::Error::from(errno)),
-        };
-        let status = fstat(&folder).with_context(|| format!("cannot look at {}", path.display()))?;
-        if status.st_uid != geteuid().as_raw() || status.st_mode & 0o077 != 0 {
-            bail!("{} must belong to root, and nobody else may use it (mode 0700)", path.display());
+    fn at(path: &Path) -> anyhow::Result<Option<Self>> {
+        OwnDirectory::find(path).transpose().map(Self::of).transpose()
+    }
+
+    fn of(opened: io::Result<OwnDirectory>) -> anyhow::Result<Self> {
+        let folder = opened.map_err(|error| anyhow!("cannot use the directory of kill switches: {error}"))?;
+        // Whoever can open it can lock it.
+        if !folder.is_private()? {
+            bail!("{} must belong to root, and nobody else may use it (mode 0700)", folder.path().display());
         }
-        Ok(Some(Self { path, folder }))
+        Ok(Self { folder })
     }
 
     /// The locks, by the names of their interfaces.
@@ -81,14 +66,8 @@ impl Records {
     /// # Errors
     /// The folder cannot be read.
     pub fn interfaces(&self) -> anyhow::Result<Vec<String>> {
-        let failed = || format!("cannot read {}", self.path.display());
-        let mut interfaces = Vec::new();
-        for entry in fs::read_dir(&self.path).with_context(failed)? {
-            let name = entry.with_context(failed)?.file_name();
-            interfaces.extend(name.to_str().and_then(|name| name.strip_suffix(SUFFIX)).map(str::to_owned));
-        }
-        interfaces.sort();
-        Ok(interfaces)
+        let names = self.folder.names().with_context(|| format!("cannot read {}", self.folder.path().display()))?;
+        Ok(names.iter().filter_map(|name| name.strip_suffix(SUFFIX)).map(str::to_owned).collect())
     }
 
     /// The lock of `interface`, if it has one.
@@ -97,27 +76,20 @@ impl Records {
     /// As those of [`locks`](Self::locks).
     pub fn lock(&self, interface: &str) -> anyhow::Result<Option<Lock>> {
         let name = format!("{interface}{SUFFIX}");
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let file = match openat(&self.folder, name.as_str(), flags, Mode::empty()) {
-            Ok(file) => file,
-            Err(Errno::ENOENT) => return Ok(None),
-            Err(errno) => bail!("cannot open {}: {}", self.path.join(name).display(), io::Error::from(errno)),
-        };
-        let read = || -> anyhow::Result<Lock> {
-            let is_file = SFlag::from_bits_truncate(fstat(&file)?.st_mode).contains(SFlag::S_IFREG);
-            if !is_file {
-                bail!("it is no file");
-            }
-            let mut text = String::new();
-            File::from(file.try_clone()?).take(LARGEST).read_to_string(&mut text)?;
-            let lock: Lock = serde_json::from_str(&text)?;
+        let read = |text: io::Result<String>| -> anyhow::Result<Lock> {
+            let lock: Lock = serde_json::from_str(&text?)?;
             if lock.interface != interface || lock.mark == 0 {
                 bail!("it is of another interface");
             }
             Ok(lock)
         };
-        let shown = self.path.join(&name);
-        read().map(Some).map_err(|fault| anyhow!("{} holds no kill switch: {fault}", shown.display()))
+        match self.folder.read(&name, LARGEST) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            text => {
+                let shown = self.folder.path().join(&name);
+                read(text).map(Some).map_err(|fault| anyhow!("{} holds no kill switch: {fault}", shown.display()))
+            }
+        }
     }
 
     /// Writes `lock` down, whole or not at all.
@@ -125,17 +97,9 @@ impl Records {
     /// # Errors
     /// It cannot be written.
     pub fn keep(&self, lock: &Lock) -> anyhow::Result<()> {
-        let (name, new) = (format!("{}{SUFFIX}", lock.interface), format!("{}{SUFFIX}.new", lock.interface));
-        let write = || -> anyhow::Result<()> {
-            self.remove_file(&new)?;
-            let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            let mut file = File::from(openat(&self.folder, new.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
-            file.write_all(&serde_json::to_vec_pretty(lock)?)?;
-            file.sync_all()?;
-            renameat(&self.folder, new.as_str(), &self.folder, name.as_str())?;
-            Ok(())
-        };
-        write().with_context(|| format!("cannot write {}", self.path.join(&name).display()))
+        let name = format!("{}{SUFFIX}", lock.interface);
+        let written = self.folder.replace(&name, &serde_json::to_vec_pretty(lock)?);
+        written.with_context(|| format!("cannot write {}", self.folder.path().join(&name).display()))
     }
 
     /// Changes what is written down of `interface`, if anything is. Two changes at a time come one after the other.
@@ -143,19 +107,15 @@ impl Records {
     /// # Errors
     /// It cannot be read or written.
     pub fn change(&self, interface: &str, change: impl FnOnce(&mut Lock)) -> anyhow::Result<Option<Lock>> {
-        let folder = File::from(self.folder.try_clone()?);
-        folder.lock()?;
-        let outcome = self.lock(interface).and_then(|lock| {
-            let Some(mut lock) = lock else { return Ok(None) };
+        self.folder.exclusively(|| {
+            let Some(mut lock) = self.lock(interface)? else { return Ok(None) };
             let before = lock.clone();
             change(&mut lock);
             if lock != before {
                 self.keep(&lock)?;
             }
             Ok(Some(lock))
-        });
-        folder.unlock()?;
-        outcome
+        })?
     }
 
     /// Forgets the lock of `interface`.
@@ -172,13 +132,8 @@ impl Records {
     /// It cannot be opened.
     pub fn keeper_file(&self, interface: &str, make: bool) -> anyhow::Result<Option<File>> {
         let name = format!("{interface}{KEEPER_SUFFIX}");
-        let create = if make { OFlag::O_CREAT } else { OFlag::empty() };
-        let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | create;
-        match openat(&self.folder, name.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR) {
-            Ok(file) => Ok(Some(file.into())),
-            Err(Errno::ENOENT) => Ok(None),
-            Err(errno) => bail!("cannot open {}: {}", self.path.join(name).display(), io::Error::from(errno)),
-        }
+        let opened = self.folder.file(&name, make);
+        opened.map_err(|error| anyhow!("cannot open {}: {error}", self.folder.path().join(name).display()))
     }
 
     /// Removes the file of the keeper of `interface`, which tells it to end.
@@ -190,17 +145,16 @@ impl Records {
     }
 
     fn remove_file(&self, name: &str) -> anyhow::Result<()> {
-        match unlinkat(&self.folder, OsStr::new(name), UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => bail!("cannot remove {}: {}", self.path.join(name).display(), io::Error::from(errno)),
-        }
+        let removed = self.folder.remove(name);
+        removed.map_err(|error| anyhow!("cannot remove {}: {error}", self.folder.path().join(name).display()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::fs::{self, DirBuilder};
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 
     /// A folder as `open` makes it.
     fn folder() -> tempfile::TempDir {
@@ -208,14 +162,14 @@ mod tests {
         tempfile::Builder::new().permissions(private).tempdir().expect("temporary directory")
     }
 
-    fn at(path: PathBuf) -> anyhow::Result<Records> {
+    fn at(path: &Path) -> anyhow::Result<Records> {
         Records::at(path)?.ok_or_else(|| anyhow!("missing"))
     }
 
     #[test]
     fn what_is_kept_is_found_until_it_is_forgotten() {
         let directory = folder();
-        let records = at(directory.path().into()).expect("a folder");
+        let records = at(directory.path()).expect("a folder");
         let mut lock = Lock { interface: "wg0".into(), mark: 51820, lan: true, ..Lock::default() };
         lock.addresses.insert("vpn.example.com".into(), [192, 0, 2, 1].into());
         assert_eq!(records.locks().expect("none yet"), []);
@@ -235,22 +189,22 @@ mod tests {
         let (inside, link) = (directory.path().join("inside"), directory.path().join("link"));
         DirBuilder::new().mode(0o700).create(&inside).expect("made");
         symlink(&inside, &link).expect("linked");
-        assert!(at(link).expect_err("a link").to_string().contains("no directory, or a link"));
+        assert!(at(&link).expect_err("a link").to_string().contains("is a symbolic link, or no directory"));
         fs::write(directory.path().join("secret"), "x").expect("written");
         symlink(directory.path().join("secret"), inside.join("wg0.guard")).expect("linked");
         symlink(directory.path().join("secret"), inside.join("wg1.guard.new")).expect("linked");
-        let records = at(inside.clone()).expect("a folder");
+        let records = at(&inside).expect("a folder");
         assert!(records.lock("wg0").is_err() && records.locks().is_err());
         records.keep(&Lock { interface: "wg1".into(), mark: 1, ..Lock::default() }).expect("written");
         assert_eq!(fs::read_to_string(directory.path().join("secret")).expect("read"), "x");
         fs::set_permissions(&inside, fs::Permissions::from_mode(0o750)).expect("chmod");
-        assert!(at(inside).expect_err("open to a group").to_string().contains("mode 0700"));
+        assert!(at(&inside).expect_err("open to a group").to_string().contains("mode 0700"));
     }
 
     #[test]
     fn nonsense_is_no_lock() {
         let directory = folder();
-        let records = at(directory.path().into()).expect("a folder");
+        let records = at(directory.path()).expect("a folder");
         for text in
             ["", "{", "[]", "{}", "{\"interface\": \"wg1\", \"mark\": 7}", "{\"interface\": \"wg0\", \"mark\": 0}"]
         {

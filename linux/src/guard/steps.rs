@@ -248,7 +248,7 @@ mod tests {
             Plan::up("wg0", config, &facts)
         };
         let old = plan(&config, false);
-        config.dns = vec![[10, 9, 0, 53].into()];
+        config.dns = vec!["10.9.0.53".parse().expect("address")];
         let change = Change::between(&old.steps, &plan(&config, true));
         let is_anew = |step: &Step| matches!(step, Step::Lock(_) | Step::Split(_));
         assert_eq!(change.added.iter().filter(|step| is_anew(step)).count(), 2, "{change:?}");

@@ -1,12 +1,12 @@
 //! Where records are kept: one file for each interface, in a directory that only root can use.
 use super::record::Record;
+use crate::own_directory::{HALF, OwnDirectory};
 use anyhow::{anyhow, bail};
-use nix::libc::{O_DIRECTORY, O_NOFOLLOW};
-use nix::unistd::geteuid;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ pub fn directory() -> PathBuf {
 /// The records of this machine.
 #[derive(Clone, Debug)]
 pub struct Shelf {
-    directory: PathBuf,
+    directory: Arc<OwnDirectory>,
 }
 
 impl Shelf {
@@ -58,14 +58,9 @@ impl Shelf {
     /// # Errors
     /// It cannot be made, or others can write to it.
     pub fn open_at(directory: &Path) -> anyhow::Result<Self> {
-        let failed = |error| anyhow!("cannot use the directory {}: {error}", directory.display());
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
-        let opened = OpenOptions::new().read(true).custom_flags(O_DIRECTORY | O_NOFOLLOW).open(directory);
-        let meta = opened.and_then(|opened| opened.metadata()).map_err(failed)?;
-        if meta.uid() != geteuid().as_raw() || meta.mode() & 0o022 != 0 {
-            bail!("others can write to the directory {}", directory.display());
-        }
-        Ok(Self { directory: directory.into() })
+        let made = OwnDirectory::make(directory);
+        let directory = made.map_err(|error| anyhow!("cannot use the directory {}: {error}", directory.display()))?;
+        Ok(Self { directory: Arc::new(directory) })
     }
 
     /// Keeps others from working on the interface `name` until the lock is dropped.
@@ -73,13 +68,13 @@ impl Shelf {
     /// # Errors
     /// Another does, or the lock cannot be had.
     pub fn lock(&self, name: &str) -> anyhow::Result<Lock> {
-        let path = self.directory.join(format!("{name}.lock"));
+        let file_name = format!("{name}.lock");
+        let path = self.directory.path().join(&file_name);
         let failed = |error: io::Error| anyhow!("cannot lock {}: {error}", path.display());
         let until = Instant::now() + PATIENCE;
         loop {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(false).mode(0o600).custom_flags(O_NOFOLLOW);
-            let file = options.open(&path).map_err(failed)?;
+            let gone = || failed(io::ErrorKind::NotFound.into());
+            let file = self.directory.file(&file_name, true).map_err(failed)?.ok_or_else(gone)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if Instant::now() < until => {
@@ -93,7 +88,7 @@ impl Shelf {
             let own = file.metadata().map_err(failed)?;
             if fs::symlink_metadata(&path).is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino())) {
                 // Of one who was killed while writing.
-                let _ = fs::remove_file(temporary(&self.path(name)));
+                let _ = self.directory.remove(&format!("{}{HALF}", file_of(name)));
                 return Ok(Lock { _file: file, path });
             }
         }
@@ -104,15 +99,12 @@ impl Shelf {
     /// # Errors
     /// It cannot be read, or is none.
     pub fn read(&self, name: &str) -> anyhow::Result<Option<Record>> {
-        let path = self.path(name);
-        let failed = |fault: anyhow::Error| anyhow!("the record {} cannot be used: {fault}", path.display());
-        let file = match OpenOptions::new().read(true).custom_flags(O_NOFOLLOW).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(|error| failed(error.into()))?,
-        };
-        let mut text = String::new();
-        file.take(LARGEST).read_to_string(&mut text).map_err(|error| failed(error.into()))?;
-        Record::parse(name, &text).map(Some).map_err(failed)
+        let failed = |fault: anyhow::Error| anyhow!("the record {} cannot be used: {fault}", self.path(name).display());
+        match self.directory.read(&file_of(name), LARGEST) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error.into())),
+            Ok(text) => Record::parse(name, &text).map(Some).map_err(failed),
+        }
     }
 
     /// Puts `record` in the place of the one of its interface, whole or not at all.
@@ -120,12 +112,12 @@ impl Shelf {
     /// # Errors
     /// It cannot be written; then the former is as it was.
     pub fn write(&self, record: &Record) -> anyhow::Result<()> {
-        let path = self.path(&record.name);
         let text = record.to_text()?;
         if text.len() as u64 > LARGEST {
             bail!("the record of interface `{}` is larger than {LARGEST} bytes", record.name);
         }
-        replace(&path, text.as_bytes()).map_err(|error| anyhow!("cannot write {}: {error}", path.display()))
+        let written = self.directory.replace(&file_of(&record.name), text.as_bytes());
+        written.map_err(|error| anyhow!("cannot write {}: {error}", self.path(&record.name).display()))
     }
 
     /// Removes the record of interface `name`, if there is one.
@@ -133,18 +125,18 @@ impl Shelf {
     /// # Errors
     /// It is there, and stays.
     pub fn remove(&self, name: &str) -> anyhow::Result<()> {
-        let path = self.path(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(anyhow!("cannot remove {}: {error}", path.display()))
-            }
-            _ => Ok(()),
-        }
+        let removed = self.directory.remove(&file_of(name));
+        removed.map_err(|error| anyhow!("cannot remove {}: {error}", self.path(name).display()))
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.directory.join(format!("{name}.json"))
+        self.directory.path().join(file_of(name))
     }
+}
+
+/// The name of the file of the record of `interface`.
+fn file_of(interface: &str) -> String {
+    format!("{interface}.json")
 }
 
 /// Puts `content` in the place of the file at `path`, whole or not at all, for its owner only.
@@ -242,10 +234,10 @@ mod tests {
         kept.change(|record| record.hooks_ended = 3).expect("writes");
         assert_eq!(shelf.read("wg0").expect("reads").as_ref(), Some(kept.record()));
         let mode = |path: &Path| fs::metadata(path).expect("meta").permissions().mode() & 0o777;
-        assert_eq!((mode(&shelf.directory), mode(&shelf.path("wg0"))), (0o700, 0o600));
+        assert_eq!((mode(shelf.directory.path()), mode(&shelf.path("wg0"))), (0o700, 0o600));
         kept.remove().expect("removes");
         kept.remove().expect("removes nothing");
-        assert_eq!(fs::read_dir(&shelf.directory).expect("directory").count(), 0);
+        assert_eq!(fs::read_dir(shelf.directory.path()).expect("directory").count(), 0);
     }
 
     #[test]
@@ -258,28 +250,28 @@ mod tests {
         assert!(message.contains("cannot be used"), "{message}");
         shelf.write(&record("wg0")).expect("replaces the link");
         assert!(fs::symlink_metadata(shelf.path("wg0")).expect("meta").is_file());
-        symlink(&target, shelf.directory.join("wg1.lock")).expect("links");
+        symlink(&target, shelf.directory.path().join("wg1.lock")).expect("links");
         assert!(shelf.lock("wg1").is_err());
 
         let link = directory.path().join("link");
-        symlink(&shelf.directory, &link).expect("links");
+        symlink(shelf.directory.path(), &link).expect("links");
         assert!(Shelf::open_at(&link).is_err(), "a link");
-        fs::set_permissions(&shelf.directory, fs::Permissions::from_mode(0o777)).expect("chmod");
-        let message = Shelf::open_at(&shelf.directory).expect_err("for all").to_string();
-        assert!(message.contains("others can write"), "{message}");
+        fs::set_permissions(shelf.directory.path(), fs::Permissions::from_mode(0o777)).expect("chmod");
+        let message = Shelf::open_at(shelf.directory.path()).expect_err("for all").to_string();
+        assert!(message.contains("others may write"), "{message}");
     }
 
     #[test]
     fn one_at_a_time_works_on_an_interface() {
         let (_directory, shelf) = shelf();
-        fs::write(shelf.directory.join("wg0.json.tmp"), "half").expect("writes");
+        fs::write(shelf.directory.path().join("wg0.json.new"), "half").expect("writes");
         let lock = shelf.lock("wg0").expect("locks");
         let message = shelf.lock("wg0").expect_err("locked").to_string();
         assert_eq!(message, "another underpass is at work on interface `wg0`");
         drop(shelf.lock("wg1").expect("another interface"));
         drop(lock);
         drop(shelf.lock("wg0").expect("locks again"));
-        assert_eq!(fs::read_dir(&shelf.directory).expect("directory").count(), 0);
+        assert_eq!(fs::read_dir(shelf.directory.path()).expect("directory").count(), 0);
     }
 
     #[test]

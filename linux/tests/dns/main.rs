@@ -6,10 +6,10 @@ mod scene;
 mod server;
 
 use anyhow::{Context, Result, ensure};
-use scene::{INSIDE, Kind, OUTSIDE, PATIENCE, Scene, UNDERPASS, UPLINK, alias, eventually};
+use scene::{INSIDE, Kind, OUTSIDE, PATIENCE, Scene, UNDERPASS, UPLINK, alias};
 use std::fs;
 use std::net::IpAddr;
-use underpass_linux::demo::stage;
+use underpass_linux::demo::stage::{self, eventually};
 use underpass_linux::dns::uplink_servers;
 
 /// All names are asked for in the tunnel while it is up, none outside; then all is as it was. `after_death`: who answers when
@@ -83,7 +83,7 @@ fn who_reads_past_systemd_resolved_is_told_too() -> Result<()> {
     ensure!(answer.contains(INSIDE) && scene.outside.asked() == asked, "{answer}");
     scene.underpass(&["down", &path])?.success()?;
     // It writes its list a while after.
-    let outcome = eventually(|| Ok(scene.file() == before));
+    let outcome = eventually("the file is as it was", PATIENCE, || Ok(scene.file() == before));
     outcome.with_context(|| format!("it was\n{before}\nand is\n{}", scene.file()))?;
     scene.is_clean()
 }
@@ -189,7 +189,7 @@ fn what_somebody_else_writes_is_told_and_put_back() -> Result<()> {
         format!("{lease} > /run/lease; ln -sf /run/lease /etc/resolv.conf"),
     ] {
         scene.traveller.run("sh", &["-ec", &how])?;
-        eventually(|| scene.is_told()).with_context(|| format!("{how}: {}", scene.file()))?;
+        eventually("it is told", PATIENCE, || scene.is_told()).with_context(|| format!("{how}: {}", scene.file()))?;
         scene.answers("example", INSIDE).with_context(|| how.clone())?;
         let mut line = [0; 4096];
         while !String::from_utf8_lossy(&line).contains("it names the tunnel's servers again") {

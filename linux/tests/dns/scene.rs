@@ -9,9 +9,9 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
-use underpass_linux::demo::stage::{Finished, Machine, Running, Stage};
+use underpass_linux::demo::stage::{Finished, Machine, Running, Stage, eventually};
 use underpass_linux::dns::{Dns, Places};
 
 pub const UNDERPASS: &str = env!("CARGO_BIN_EXE_underpass");
@@ -125,7 +125,9 @@ impl Scene {
             |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"underpass\0-f\0"));
         let pid = self.traveller.processes()?.into_iter().find(is_tunnel).context("no tunnel runs")?;
         kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGKILL)?;
-        eventually(|| Ok(!self.traveller.try_run("ip", &["link", "show", "wgt0"])?.status.success()))
+        eventually("the interface is gone", PATIENCE, || {
+            Ok(!self.traveller.try_run("ip", &["link", "show", "wgt0"])?.status.success())
+        })
     }
 
     /// Nothing of ours is left in /etc and /run.
@@ -142,16 +144,6 @@ impl Scene {
         ensure!(left.is_empty(), "left behind: {left:?}");
         Ok(())
     }
-}
-
-/// Waits until `look` says yes.
-pub fn eventually(mut look: impl FnMut() -> Result<bool>) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
-    while !look()? {
-        ensure!(Instant::now() < until, "{PATIENCE:?} were not enough");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
 }
 
 /// A private key and its public key.
@@ -228,7 +220,9 @@ fn begin(machine: &Machine, kind: Kind, folder: &Path) -> Result<Vec<Running>> {
             let bus = folder.join("bus.conf");
             fs::write(&bus, BUS)?;
             let bus = machine.spawn("dbus-daemon", &["--nofork", "--config-file", &bus.to_string_lossy()])?;
-            eventually(|| Ok(machine.inside(|| Path::new("/run/dbus/system_bus_socket").exists())))?;
+            eventually("the bus listens", PATIENCE, || {
+                Ok(machine.inside(|| Path::new("/run/dbus/system_bus_socket").exists()))
+            })?;
             let resolved = machine.spawn("/usr/lib/systemd/systemd-resolved", &[])?;
             let mut said = String::new();
             let tell = || -> Result<bool> {
@@ -237,7 +231,8 @@ fn begin(machine: &Machine, kind: Kind, folder: &Path) -> Result<Vec<Running>> {
                 said = told.stderr;
                 Ok(told.status.success())
             };
-            eventually(tell).with_context(|| format!("{said}\n{}\n{}", resolved.stderr(), bus.stderr()))?;
+            eventually("systemd-resolved can be told", PATIENCE, tell)
+                .with_context(|| format!("{said}\n{}\n{}", resolved.stderr(), bus.stderr()))?;
             return Ok(vec![resolved, bus]);
         }
     }

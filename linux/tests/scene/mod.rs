@@ -2,7 +2,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use underpass_core::NoRandomness;
 use underpass_core::config::Endpoint;
 use underpass_core::{NewPeer, PrivateKey, Rng, TunnelConfig};
@@ -89,16 +89,6 @@ pub fn transfer(from: &Machine, to: &Machine, address: IpAddr, len: usize) -> Re
         ensure!(received == message, "{} of {len} bytes, or others, came to {remote}", received.len());
         Ok(())
     })
-}
-
-/// Waits until `look` says yes, at most [`PATIENCE`].
-pub fn eventually(mut look: impl FnMut() -> Result<bool>) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
-    while !look()? {
-        ensure!(Instant::now() < until, "{PATIENCE:?} were not enough");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok(())
 }
 
 /// Randomness of the kernel.

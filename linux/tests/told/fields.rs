@@ -1,6 +1,7 @@
 //! Fields and settings, beside those of `wg`; and what is shown second by second.
-use crate::scene::{ALICE, BOB, PSK, Scene, UNDERPASS, eventually};
+use crate::scene::{ALICE, BOB, PATIENCE, PSK, Scene, UNDERPASS};
 use anyhow::{Result, ensure};
+use underpass_linux::demo::stage::eventually;
 
 /// Byte for byte, and the same of an interface without anything.
 #[test]
@@ -49,7 +50,9 @@ fn fields_are_those_of_wg() -> Result<()> {
     words.extend(["peer", ALICE[1], "endpoint", "[fe80::1%wire0]:7"]);
     scene.left.run("wg", &words)?;
     scene.left.ip("link set wgt0 up")?;
-    eventually(|| Ok(!scene.left.run("wg", &["show", "wgt0", "transfer"])?.contains("\t0\t0\n")))?;
+    eventually("something was sent", PATIENCE, || {
+        Ok(!scene.left.run("wg", &["show", "wgt0", "transfer"])?.contains("\t0\t0\n"))
+    })?;
     // What is counted goes on while two programs look: here it must not.
     scene.left.run("wg", &["set", "wgt0", "peer", BOB[1], "persistent-keepalive", "0"])?;
     scene.left.ip("link set wgt0 down")?;
@@ -113,11 +116,11 @@ fn watching_goes_on() -> Result<()> {
     let scene = Scene::new()?;
     scene.left.run(UNDERPASS, &["wgt0"])?;
     let running = scene.left.spawn(UNDERPASS, &["status", "--watch"])?;
-    eventually(|| Ok(running.stdout().matches("wgt0: 0 of 0 peers connected").count() >= 2))?;
+    eventually("two pictures", PATIENCE, || Ok(running.stdout().matches("wgt0: 0 of 0 peers connected").count() >= 2))?;
     let shown = running.stdout();
     ensure!(shown.contains("received") && shown.contains("0 B/s") && !shown.contains('\x1b'), "{shown}");
     scene.left.ip("link delete wgt0")?;
-    eventually(|| Ok(running.stdout().contains("no tunnel is up")))
+    eventually("the end is seen", PATIENCE, || Ok(running.stdout().contains("no tunnel is up")))
 }
 
 /// On a terminal the picture is drawn in its place.
@@ -127,5 +130,5 @@ fn a_terminal_sees_one_picture() -> Result<()> {
     scene.left.run(UNDERPASS, &["wgt0"])?;
     let command = format!("{UNDERPASS} status --watch");
     let running = scene.left.spawn("script", &["-qefc", &command, "/dev/null"])?;
-    eventually(|| Ok(running.stdout().matches("\x1b[3A\x1b[J").count() >= 2))
+    eventually("the picture is drawn again", PATIENCE, || Ok(running.stdout().matches("\x1b[3A\x1b[J").count() >= 2))
 }

@@ -1,7 +1,8 @@
 //! What a tunnel writes to the log.
-use crate::scene::{ALICE, BOB, PATIENCE, Scene, UNDERPASS, eventually};
+use crate::scene::{ALICE, BOB, PATIENCE, Scene, UNDERPASS};
 use anyhow::{Context as _, Result, ensure};
 use std::os::unix::net::UnixDatagram;
+use underpass_linux::demo::stage::eventually;
 
 /// What the system's log got of a tunnel in the background.
 fn log_of(socket: &UnixDatagram, wanted: &[&str]) -> Result<String> {
@@ -55,16 +56,18 @@ fn at_level_debug_each_handshake_is_a_line() -> Result<()> {
     command.args(["-f", "wgt0"]).env("LOG_LEVEL", "debug");
     let running = scene.left.start(command)?;
     let private = scene.file("private", ALICE[0])?;
-    eventually(|| Ok(scene.underpass(&["show", "wgt0"])?.status.success()))?;
+    eventually("the tunnel answers", PATIENCE, || Ok(scene.underpass(&["show", "wgt0"])?.status.success()))?;
     scene.underpass(&["set", "wgt0", "private-key", &private])?.success()?;
     let peer = ["set", "wgt0", "peer", BOB[1], "endpoint", "192.0.2.2:7000", "persistent-keepalive", "25"];
     scene.underpass(&peer)?.success()?;
     scene.left.ip("link set wgt0 up")?;
-    eventually(|| Ok(running.stderr().matches("peer 1: handshake initiation sent").count() >= 2))?;
+    eventually("two handshakes have begun", PATIENCE, || {
+        Ok(running.stderr().matches("peer 1: handshake initiation sent").count() >= 2)
+    })?;
     scene.right.nft("flush ruleset")?;
     scene.bob()?;
-    eventually(|| Ok(running.stderr().contains("peer 1: handshake completed")))?;
-    eventually(|| Ok(running.stderr().contains("peer 1: connected")))?;
+    eventually("the handshake is told of", PATIENCE, || Ok(running.stderr().contains("peer 1: handshake completed")))?;
+    eventually("the connection is told of", PATIENCE, || Ok(running.stderr().contains("peer 1: connected")))?;
     let said = running.stderr();
     for key in ALICE.iter().chain(&BOB) {
         ensure!(!said.contains(&key[..8]), "a key:\n{said}");

@@ -1,8 +1,8 @@
 //! Two machines, and a tunnel from one to the other.
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use underpass_linux::demo::stage::{Finished, Machine, Stage};
 
@@ -74,14 +74,4 @@ impl Scene {
     pub fn underpass(&self, arguments: &[&str]) -> Result<Finished> {
         self.left.try_run(UNDERPASS, arguments)
     }
-}
-
-/// Waits until `look` says yes, at most [`PATIENCE`].
-pub fn eventually(mut look: impl FnMut() -> Result<bool>) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
-    while !look()? {
-        ensure!(Instant::now() < until, "{PATIENCE:?} were not enough");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Tunnels in one process with nothing between them: what measurements of the core are made on.
 //!
-//! Tunnel `n` has the inner address 10.0.0.0 + n, the outer address 198.18.0.0 + n and a key made from its number.
-use std::net::{IpAddr, Ipv4Addr};
+//! Tunnel `n` has the inner address 10.0.0.0 + n, or fd00:: + n, the outer address 198.18.0.0 + n and a key made from its number.
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use underpass_core::NoRandomness;
 use underpass_core::limits::{DEFAULT_MTU, HEADROOM};
 use underpass_core::packet::ecn::Ecn;
@@ -10,6 +10,7 @@ use underpass_core::{Endpoint, Instant, Limits, NewPeer, Tunnel, TunnelConfig, U
 use underpass_core::{PrivateKey, Rng};
 
 const INNER: u32 = 0x0a00_0000;
+const INNER_IPV6: u128 = 0xfd00 << 112;
 const OUTER: u32 = 0xc612_0000;
 
 /// A xorshift generator: measurements want a cheap source that repeats itself, and nothing here is secret.
@@ -98,6 +99,23 @@ pub fn write_header(packet: &mut [u8], from: u32, to: u32) {
     packet[2..4].copy_from_slice(&len.to_be_bytes());
     packet[12..16].copy_from_slice(&(INNER + from).to_be_bytes());
     packet[16..20].copy_from_slice(&(INNER + to).to_be_bytes());
+}
+
+/// The inner IPv6 network of tunnel `number`: one address.
+#[must_use]
+pub fn inner_ipv6(number: u32) -> Ipv6Addr {
+    Ipv6Addr::from_bits(INNER_IPV6 | u128::from(number))
+}
+
+/// The same as [`write_packet`] with the IPv6 addresses of both, from [`inner_ipv6`].
+pub fn write_packet_ipv6(buf: &mut [u8], len: usize, from: u32, to: u32) -> PacketBuf<'_> {
+    let packet = &mut buf[HEADROOM..][..len];
+    let payload = u16::try_from(len - 40).expect("an IPv6 packet");
+    packet[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 0, 17, 64]);
+    packet[4..6].copy_from_slice(&payload.to_be_bytes());
+    packet[8..24].copy_from_slice(&inner_ipv6(from).octets());
+    packet[24..40].copy_from_slice(&inner_ipv6(to).octets());
+    PacketBuf { buf, packet: HEADROOM..HEADROOM + len }
 }
 
 /// Bytes of a buffer for a packet of `len` bytes.

@@ -2,11 +2,14 @@
 //!
 //! `underpass-budget SUBJECT BYTES`: seals or opens [`PACKETS`] packets in batches, or shakes hands [`HANDSHAKES`] times;
 //! the `raw-` subjects do only the cryptography of that. Sealing is also done with padding to buckets of 256 bytes and to the
-//! MTU, and in a full tunnel, where the endpoint lies in the peer's own allowed IPs; sealing and opening also one by one.
+//! MTU, and in a full tunnel, where the endpoint lies in the peer's own allowed IPs; sealing and opening also one by one, and
+//! with IPv6 packets.
 //! Prints how many units of work were done.
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::time::Duration;
 use underpass_budget::{as_peer, forget_events, path, room, shake_hands, tunnel, tunnel_with, write_packet};
+use underpass_budget::{inner_ipv6, write_packet_ipv6};
 use underpass_core::config::{Layout, Padding};
 use underpass_core::internals::crypto::{AeadKey, PrivateKey, TransportKey, dh};
 use underpass_core::limits::{DEFAULT_MTU, HEADROOM};
@@ -35,15 +38,17 @@ fn main() {
     let subject = arguments.next().expect("what to measure");
     let bytes = arguments.next().map_or(0, |bytes| bytes.parse().expect("a number of bytes"));
     let units = match subject.as_str() {
-        "raw-seal" | "raw-seal-full" | "raw-seal-one" => raw(bytes, true),
+        "raw-seal" | "raw-seal-full" | "raw-seal-one" | "raw-seal-ipv6" => raw(bytes, true),
         "raw-seal-256" => raw(padded(BUCKETS, bytes), true),
         "raw-seal-mtu" => raw(padded(Padding::Mtu, bytes), true),
-        "raw-open" | "raw-open-one" => raw(bytes, false),
+        "raw-open" | "raw-open-one" | "raw-open-ipv6" => raw(bytes, false),
         "seal" => whole(bytes, measured_seal, aside_open, &Setting::default()),
         "seal-one" => whole(bytes, measured_seal_singly, aside_open, &Setting::default()),
         "seal-256" => whole(bytes, measured_seal, aside_open, &Setting { padding: BUCKETS, ..Setting::default() }),
         "seal-mtu" => whole(bytes, measured_seal, aside_open, &Setting { padding: Padding::Mtu, ..Setting::default() }),
         "seal-full" => whole(bytes, measured_seal, aside_open, &Setting { full: true, ..Setting::default() }),
+        "seal-ipv6" => whole(bytes, measured_seal, aside_open, &Setting { ipv6: true, ..Setting::default() }),
+        "open-ipv6" => whole(bytes, aside_seal, measured_open, &Setting { ipv6: true, ..Setting::default() }),
         "open" => whole(bytes, aside_seal, measured_open, &Setting::default()),
         "open-one" => whole(bytes, aside_seal, measured_open_singly, &Setting::default()),
         "raw-handshake" => raw_handshakes(),
@@ -96,6 +101,8 @@ struct Setting {
     padding: Padding,
     /// The peer owns every address.
     full: bool,
+    /// The packets are IPv6.
+    ipv6: bool,
 }
 
 /// The whole core, one peer. Both directions run, one of them measured.
@@ -109,13 +116,20 @@ fn whole(
     if setting.full {
         peer.allowed_ips = vec!["0.0.0.0/0".parse().expect("a network")];
     }
-    let (mut a, mut b) = (tunnel_with(0, vec![peer], DEFAULT_MTU, Limits::default()), tunnel(1, 0..1));
+    let mut other = as_peer(0);
+    if setting.ipv6 {
+        peer.allowed_ips = vec![IpAddr::from(inner_ipv6(1)).into()];
+        other.allowed_ips = vec![IpAddr::from(inner_ipv6(0)).into()];
+    }
+    let write = if setting.ipv6 { write_packet_ipv6 } else { write_packet };
+    let [mut a, mut b] =
+        [(0, peer), (1, other)].map(|(number, peer)| tunnel_with(number, vec![peer], DEFAULT_MTU, Limits::default()));
     a.configure(Instant::ZERO, &[Change::Padding(setting.padding)]).expect("a sound change");
     shake_hands(&mut a, 0, &mut b, 1, Instant::ZERO);
     let mut bufs = vec![vec![0; room(padded(setting.padding, bytes))]; BATCH];
     for _ in 0..PACKETS / BATCH {
         let mut packets: Vec<PacketSlot<'_>> =
-            bufs.iter_mut().map(|buf| PacketSlot::new(write_packet(buf, bytes, 0, 1))).collect();
+            bufs.iter_mut().map(|buf| PacketSlot::new(write(buf, bytes, 0, 1))).collect();
         seal(&mut a, &mut packets);
         let len = a.layout().datagram_len(bytes);
         drop(packets);

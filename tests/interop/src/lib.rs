@@ -24,11 +24,11 @@ pub use leak::Leak;
 pub use nat64::Nat64;
 pub use phone::Phone;
 pub use router::Router;
-pub use underpass_linux::demo::stage::{Capture, Datagram, Finished, Frame, Machine, Running, Stage};
+pub use underpass_linux::demo::stage::{Capture, Datagram, Finished, Frame, Machine, Running, Stage, eventually};
 
 use anyhow::{Result, bail};
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Tells a story; when it fails, prints what the programs on its machines said, and panics.
 ///
@@ -52,21 +52,6 @@ pub fn play(story: impl FnOnce(&Stage) -> Result<()>) {
 
 /// How long anything may take that happens by itself, on the slowest machine: no verdict hangs on it.
 pub const PATIENCE: Duration = seconds(90);
-
-/// Waits until `look` says yes.
-///
-/// # Errors
-/// When it still says no after `patience`, or fails.
-pub fn eventually(what: &str, patience: Duration, mut look: impl FnMut() -> Result<bool>) -> Result<()> {
-    let started = Instant::now();
-    while !look()? {
-        if started.elapsed() > patience {
-            bail!("after {patience:?} still not: {what}");
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
 
 /// Waits until `address` answers a ping from `machine`: a handshake may be lost, and whoever forgot us comes back.
 ///

@@ -115,7 +115,8 @@ impl Client {
     }
 
     fn refused(&mut self, now: Instant, rng: &mut dyn Rng, view: &View<'_>) -> Option<Event> {
-        if view.code == Code::INCOMPLETE && self.may_begin_again() {
+        // In the middle of an answer: the gateway has another one meanwhile, which may be shorter, or none.
+        if self.may_begin_again() {
             return self.send_on(now, rng);
         }
         let exchange = self.exchange.take()?;

@@ -109,3 +109,33 @@ impl Client {
         Ask::new(Origin::Watch(watch), &request, again).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7641 § 3.4.
+    #[test]
+    fn a_notification_is_newer_by_its_number_or_after_128_seconds() {
+        let at = Instant::ZERO + Duration::from_secs(1000);
+        for (number, (known, order, seconds, expected)) in [
+            (5, 6, 0, true),
+            (5, 5, 0, false),
+            (5, 4, 0, false),
+            (0, 1, 0, true),
+            (5, 5 + HALF - 1, 0, true),
+            (5, 5 + HALF, 0, false),
+            (2 * HALF - 1, 0, 0, true),
+            (0, 2 * HALF - 1, 0, false),
+            (5, 4, 128, false),
+            (5, 4, 129, true),
+            (5, 5, 129, true),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let seen = Seen { token: Token::default(), order: known, at };
+            assert_eq!(seen.is_before(at + Duration::from_secs(seconds), order), expected, "{number}");
+        }
+    }
+}

@@ -67,7 +67,8 @@ impl<P: Copy + Ord> Server<P> {
             self.send_block(now, peer, view, &asks, block);
             return Received::Nothing;
         }
-        let Some(block) = asks.block1 else {
+        let is_whole = |block: &Block| block.number == 0 && !block.more && view.payload.len() <= block.len();
+        let Some(block) = asks.block1.filter(|block| !is_whole(block)) else {
             if view.payload.len() > MAX_BODY {
                 return self.refuse(peer, view, Refusal::of(Code::TOO_LARGE));
             }

@@ -14,6 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it may stand still before another peer may have its place: longer than two messages of a client are apart that
 /// sends the same block again.
 const STANDSTILL: Duration = Duration::from_secs(15);
+/// How long it may take before another peer may have its place, though it goes on: longer than the longest body takes at a
+/// round trip of a second and a half.
+const CRAWL: Duration = Duration::from_secs(60);
 
 /// A body on its way.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct Transfer {
     first: (u16, Token),
     /// The body, or what has come of it.
     body: Wiped,
+    begun: Instant,
+    /// When it last went on.
     touched: Instant,
 }
 
@@ -96,8 +101,8 @@ impl<P: Copy + Ord> Server<P> {
         // What has come before is not taken again.
         if block.offset() == transfer.body.len() {
             transfer.body.grow(view.payload).map_err(|_| Refusal::of(Code::UNAVAILABLE))?;
+            transfer.touched = now;
         }
-        transfer.touched = now;
         if block.more || end < transfer.body.len() {
             return Ok(Uploaded::Continue(block));
         }
@@ -131,7 +136,7 @@ impl<P: Copy + Ord> Server<P> {
         }
         let first = (view.id, view.token);
         let (target, direction, body) = (asks.target, Direction::In, Wiped::default());
-        let transfer = Transfer { target, direction, first, body, touched: now };
+        let transfer = Transfer { target, direction, first, body, begun: now, touched: now };
         if let Some(state) = self.peers.state_mut(slot) {
             state.transfer = Some(transfer);
         }
@@ -147,7 +152,8 @@ impl<P: Copy + Ord> Server<P> {
         }
         let direction = Direction::Out { code: part.code, etag: part.etag };
         if let Some(state) = self.peers.state_mut(slot) {
-            state.transfer = Some(Transfer { target, direction, first: (0, Token::default()), body, touched: now });
+            state.transfer =
+                Some(Transfer { target, direction, first: (0, Token::default()), body, begun: now, touched: now });
         }
     }
 
@@ -164,24 +170,30 @@ impl<P: Copy + Ord> Server<P> {
         }
     }
 
-    /// A place for a transfer of the peer in `slot`: its own, a free one, or that of a peer whose transfer stands still.
+    /// A place for a transfer of the peer in `slot`: its own, a free one, or that of a peer whose transfer stands still or
+    /// crawls.
     fn claim(&mut self, now: Instant, slot: u32) -> bool {
         if self.transfers.contains(&slot) {
             return true;
         }
-        if self.transfers.len() < self.limits.transfers {
-            return memory::push(&mut self.transfers, slot).is_ok();
+        if self.transfers.len() >= self.limits.transfers {
+            let Some(other) = self.slowest(now) else { return false };
+            if let Some(state) = self.peers.state_mut(other) {
+                state.transfer = None;
+            }
+            self.settle(other);
         }
-        let touched = |slot: &u32| self.peers.state(*slot).and_then(|state| Some(state.transfer.as_ref()?.touched));
-        let stands = self.transfers.iter().copied().min_by_key(|slot| touched(slot));
-        let Some(other) = stands.filter(|slot| touched(slot).is_none_or(|at| now.since(at) >= STANDSTILL)) else {
-            return false;
-        };
-        if let Some(state) = self.peers.state_mut(other) {
-            state.transfer = None;
-        }
-        self.settle(other);
         memory::push(&mut self.transfers, slot).is_ok()
+    }
+
+    /// The slot of the peer whose transfer stands still longest, or else has begun first; `None`: all of them go on well.
+    fn slowest(&self, now: Instant) -> Option<u32> {
+        let transfer = |slot: &u32| self.peers.state(*slot).and_then(|state| state.transfer.as_ref());
+        let first = |at: fn(&Transfer) -> Instant, after: Duration| {
+            let oldest = self.transfers.iter().min_by_key(|slot| transfer(slot).map(at))?;
+            transfer(oldest).is_none_or(|transfer| now.since(at(transfer)) >= after).then_some(*oldest)
+        };
+        first(|transfer| transfer.touched, STANDSTILL).or_else(|| first(|transfer| transfer.begun, CRAWL))
     }
 }
 

@@ -3,7 +3,7 @@ use super::world::PEER;
 use super::{Chance, World, admit, seconds, thing};
 use crate::control::coap::{Block, Code, View, number};
 use crate::control::message::{Config, LoginReply, LoginStart, Method, Outcome, Probe, Probed, Reply, Request};
-use crate::control::{MAX_BODY, Received, Server, ServerLimits, Wiped};
+use crate::control::{Event, MAX_BODY, Received, Server, ServerLimits, Wiped};
 use crate::time::Instant;
 use core::time::Duration;
 use std::vec::Vec;
@@ -178,6 +178,33 @@ fn thirty_two_transfers_at_once_and_one_that_stands_still_makes_room() {
     assert_eq!((gateway.0.peers(), gateway.0.held()), (0, 0), "and in the end all are forgotten");
 }
 
+/// Peers that send a block now and then, and the same one again, keep nobody out for longer than a minute.
+#[test]
+fn transfers_that_crawl_make_room_after_a_minute() {
+    let mut gateway = Gateway::new();
+    let crawl = |gateway: &mut Gateway, round: u32, progress: bool| {
+        for peer in 0..32 {
+            let number = if progress { round } else { round.min(1) };
+            assert_eq!(gateway.code(peer, &block1(round as u16, number, true, 0, &[0; 16])).0, Code::CONTINUE);
+        }
+        gateway.1 = gateway.1 + seconds(10);
+    };
+    crawl(&mut gateway, 0, true);
+    crawl(&mut gateway, 1, true);
+    let newcomer = block1(1, 0, true, 5, &[0; 512]);
+    assert_eq!(gateway.code(98, &newcomer).0, Code::UNAVAILABLE);
+    // The same block again is no progress.
+    crawl(&mut gateway, 2, false);
+    assert_eq!(gateway.code(98, &newcomer).0, Code::CONTINUE);
+    assert_eq!(gateway.code(98, &block1(2, 1, false, 5, &[0; 5])).0, Code::BAD_REQUEST, "it is whole, and no login");
+    let mut gateway = Gateway::new();
+    for round in 0..6 {
+        crawl(&mut gateway, round, true);
+        let expected = if round < 5 { Code::UNAVAILABLE } else { Code::CONTINUE };
+        assert_eq!(gateway.code(98, &newcomer).0, expected, "{round}");
+    }
+}
+
 #[test]
 fn blocks_of_an_answer_are_asked_for_in_any_order_until_they_are_forgotten() {
     let mut gateway = Gateway::new();
@@ -201,4 +228,67 @@ fn blocks_of_an_answer_are_asked_for_in_any_order_until_they_are_forgotten() {
     gateway.1 = gateway.1 + seconds(60);
     gateway.0.handle_timeout(gateway.1, &mut Chance::new(1));
     assert_eq!(gateway.code(PEER, &ask(9, 1)).0, Code::INCOMPLETE);
+}
+
+#[test]
+fn a_body_of_just_the_cap_is_handed_up() {
+    let mut gateway = Gateway::new();
+    let mut body = proof(12 * 1024).encode().expect("a body").to_vec();
+    // A key that is passed over fills it up: map head, key, and the head of a string of three bytes.
+    let fill = MAX_BODY - body.len() - 5;
+    body[0] += 1;
+    body.extend([0x18, 40, 0x59, (fill >> 8) as u8, fill as u8]);
+    body.extend(vec![0; fill]);
+    assert_eq!(body.len(), MAX_BODY);
+    for (number, part) in (0..31).zip(body.chunks(512)) {
+        assert_eq!(gateway.code(PEER, &block1(number as u16, number, true, 5, part)).0, Code::CONTINUE);
+    }
+    let (id, request) = admit(gateway.take(PEER, &block1(31, 31, false, 5, &body[31 * 512..])));
+    assert_eq!(request, proof(12 * 1024));
+    let reply = Reply::Login(LoginReply { login: crate::control::message::LoginId([7; 8]), outcome: Outcome::Done });
+    gateway.0.answer(gateway.1, &mut Chance::new(1), id, Ok(&reply)).expect("memory");
+    let last = Some(Block { number: 31, more: false, exponent: 5 });
+    assert_eq!(gateway.answer(), (Code::CHANGED, last), "the answer bears the last block");
+}
+
+#[test]
+fn a_body_in_one_block_needs_no_place_among_transfers() {
+    let mut gateway = Gateway::new();
+    for peer in 0..32 {
+        assert_eq!(gateway.code(peer, &block1(1, 0, true, 5, &[0; 512])).0, Code::CONTINUE);
+    }
+    let body = proof(100).encode().expect("a body");
+    assert_eq!(admit(gateway.take(99, &block1(1, 0, false, 5, &body))).1, proof(100));
+}
+
+#[test]
+fn a_gateway_that_is_restarted_in_the_middle_of_a_body_asks_for_it_anew() {
+    let mut world = World::open();
+    world.ask(&proof(8 * 1024));
+    world.run(Duration::from_millis(300));
+    world.restart_server();
+    let Event::Refused { refusal, .. } = world.next_event() else { panic!("it is refused") };
+    assert_eq!(refusal.code, Code::INCOMPLETE);
+    assert!(world.host.asked.is_empty());
+    assert!(matches!(world.answer_to(&proof(8 * 1024)), Reply::Login(_)));
+}
+
+#[test]
+fn the_first_block_again_does_not_begin_a_body_anew_unless_it_is_another_message() {
+    let mut gateway = Gateway::new();
+    let take = |gateway: &mut Gateway, id, number| gateway.code(PEER, &block1(id, number, true, 5, &[0; 512])).0;
+    for (number, (id, block, expected)) in [
+        (1, 0, Code::CONTINUE),
+        (2, 1, Code::CONTINUE),
+        (1, 0, Code::CONTINUE),
+        (3, 2, Code::CONTINUE),
+        (4, 0, Code::CONTINUE),
+        (5, 2, Code::INCOMPLETE),
+        (6, 1, Code::CONTINUE),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(take(&mut gateway, id, block), expected, "{number}");
+    }
 }

@@ -256,3 +256,51 @@ fn what_waits_can_be_cancelled_and_eight_may_wait() {
     world.run(seconds(300));
     assert!(world.events.is_empty(), "{:?}", world.events);
 }
+
+/// No randomness for a token: the request fails, at once but not inside the call, and the next one succeeds.
+#[test]
+fn without_randomness_a_request_fails_and_the_gateway_goes_on() {
+    struct Dry;
+    impl crate::crypto::Rng for Dry {
+        fn fill(&mut self, _: &mut [u8]) -> Result<(), crate::error::NoRandomness> {
+            Err(crate::error::NoRandomness)
+        }
+    }
+    let mut world = World::open();
+    world.client.ask(world.now, &mut Dry, &Request::Session).expect("room");
+    assert!(world.client.poll_timeout().is_some_and(|due| due > world.now));
+    assert!(matches!(world.next_event(), Event::Failed { failure: Failure::NoRandomness, .. }));
+    assert!(matches!(world.answer_to(&Request::Session), Reply::Session(_)));
+    // The gateway needs chance for nothing that it could not do without.
+    let (now, mut server) = (world.now, Server::new(ServerLimits::default()));
+    let message = thing(Code::GET, 9, "session", &[(6, b"")], &[]);
+    let (id, _) = admit(server.handle_message(now, &mut Dry, PEER, &message));
+    server.handle_timeout(now + seconds(1), &mut Dry);
+    let reply = Reply::Session(crate::control::message::Session::of(SessionState::Open));
+    server.answer(now + seconds(2), &mut Dry, id, Ok(&reply)).expect("memory");
+    let sent: Vec<_> = std::iter::from_fn(|| server.poll_transmit()).collect();
+    assert_eq!(sent.len(), 2, "an empty acknowledgement, and the answer");
+    assert_eq!(server.poll_timeout(), Some(now + seconds(5) - Duration::from_nanos(1)), "the longest first wait");
+}
+
+/// A machine that slept for hours with everything under way: nothing is sent in bursts, and nothing stays due.
+#[test]
+fn after_hours_of_sleep_everything_is_given_up_in_its_time() {
+    let mut world = World::new(1, |_, _| vec![]);
+    world.host.state = SessionState::Open;
+    world.client.watch(world.now, &mut world.chance, crate::control::message::Watch::Config).expect("room");
+    world.ask(&start("hunter2"));
+    let message = thing(Code::GET, 9, "config", &[(6, b"")], &[]);
+    let (id, _) = admit(world.server.handle_message(world.now, &mut world.chance, PEER, &message));
+    world.server.handle_timeout(world.now + seconds(1), &mut world.chance);
+    let reply = Reply::Config(crate::control::message::Config::default());
+    world.server.answer(world.now + seconds(1), &mut world.chance, id, Ok(&reply)).expect("memory");
+    world.run(seconds(2));
+    let sent = world.sent;
+    world.sleep(seconds(36_000));
+    world.run(Duration::ZERO);
+    assert!(world.sent - sent <= 2, "each sends once: {}", world.sent - sent);
+    world.run(seconds(300));
+    assert_eq!(world.events.len(), 2, "{:?}", world.events);
+    assert_eq!((world.client.poll_timeout(), world.server.held()), (None, 0));
+}

@@ -199,3 +199,39 @@ fn a_refused_registration_watches_nothing() {
     assert!(!world.client.is_watching(Watch::Config) && !world.server.is_watching(PEER, Watch::Config));
     assert_eq!(world.host.asked, [Request::Config]);
 }
+
+/// An answer in blocks that changes while they are fetched is fetched from the first again, not put together of both.
+#[test]
+fn an_answer_that_changes_between_its_blocks_is_fetched_again() {
+    let mut world = watching();
+    let (old, new) = (settings(2, 256), settings(3, 250));
+    world.host.config = old;
+    world.ask(&Request::Config);
+    world.run(Duration::from_millis(150));
+    world.host.config = new.clone();
+    assert!(world.push(&Reply::Config(new.clone())));
+    match world.next_event() {
+        Event::Answered { reply, .. } => assert_eq!(reply, Reply::Config(new.clone())),
+        event => panic!("{event:?}"),
+    }
+    assert_eq!(world.next_event(), Event::Pushed(Reply::Config(new)));
+}
+
+#[test]
+fn an_answer_that_comes_again_is_acknowledged_again_and_not_handed_up_again() {
+    let mut world = World::new(1, |_, _| vec![Duration::from_millis(20)]);
+    world.client.ask(world.now, &mut world.chance, &Request::Session).expect("room");
+    let request = world.client.poll_transmit().expect("a request").message;
+    let view = View::parse(&request).expect("a message");
+    let body = Reply::Session(Session::of(SessionState::Open)).encode().expect("a body");
+    let answer = raw(Kind::Confirmable, Code::CONTENT, 77, view.token.as_bytes(), &[(12, &[60])], &body);
+    let take = |world: &mut World, message: &[u8]| {
+        let event = world.client.handle_message(world.now, &mut world.chance, message);
+        let reply = world.client.poll_transmit().expect("an acknowledgement").message;
+        (event.is_some(), View::parse(&reply).expect("a message").kind)
+    };
+    assert_eq!(take(&mut world, &answer), (true, Kind::Acknowledgement), "before the request is acknowledged");
+    assert_eq!(take(&mut world, &answer), (false, Kind::Acknowledgement));
+    let other = raw(Kind::Confirmable, Code::CONTENT, 78, view.token.as_bytes(), &[(12, &[60])], &body);
+    assert_eq!(take(&mut world, &other), (false, Kind::Reset), "nobody waits for it");
+}

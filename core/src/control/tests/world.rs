@@ -198,6 +198,12 @@ impl World {
         }
     }
 
+    /// The machine sleeps: nothing happens, and then everything that is due does.
+    pub fn sleep(&mut self, span: Duration) {
+        self.now = self.now + span;
+        self.timeouts();
+    }
+
     /// Runs until an event comes, and takes it out.
     #[track_caller]
     pub fn next_event(&mut self) -> Event {

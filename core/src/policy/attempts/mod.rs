@@ -11,9 +11,9 @@
 //! there is such a user: that a name is being limited says nothing about it.
 //!
 //! Memory is bounded: [`NAMES`] names a peer, [`USERS`] names for the gateway. When there is no place, the name with the fewest
-//! failures gives up its place, and **whoever comes then begins with as many failures as anybody had who was forgotten** (an idea of
-//! the space-saving algorithm of Metwally, Agrawal and El Abbadi, 2005). So no count ever becomes smaller by making the gateway
-//! forget: who tries many names only meets the limits sooner.
+//! failures is forgotten, and **a name that is not in the table counts as having failed as often, and as late, as any that was
+//! forgotten** (an idea of the space-saving algorithm of Metwally, Agrawal and El Abbadi, 2005). So no count becomes smaller and
+//! no waiting shorter by making the gateway forget: who tries many names only meets the limits sooner.
 //!
 //! The count is charged before a credential is checked, and given back when it was right. So logins that run at the same time
 //! get no more tries than those one after the other.

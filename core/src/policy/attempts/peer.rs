@@ -7,32 +7,35 @@ use core::time::Duration;
 /// Names whose failures are counted apart at one peer.
 pub const NAMES: usize = 4;
 
-/// One name's failures here.
-#[derive(Clone, Copy, Debug)]
+/// How often a name failed, and when last.
+#[derive(Clone, Copy, Debug, Default)]
 struct Failures {
-    name: NameTag,
     count: u8,
     last: Instant,
 }
 
 impl Failures {
-    /// How long nothing may be tried after the last failure.
-    fn delay(self) -> Duration {
-        let Some(beyond) = self.count.checked_sub(FREE_FAILURES).filter(|beyond| *beyond > 0) else {
-            return Duration::ZERO;
-        };
+    /// How much longer nothing may be tried.
+    fn wait(self, now: Instant) -> Option<Duration> {
+        let beyond = self.count.checked_sub(FREE_FAILURES).filter(|beyond| *beyond > 0)?;
         let secs = 1_u64.checked_shl(beyond.into()).unwrap_or(u64::MAX);
-        Duration::from_secs(secs).min(LONGEST_DELAY)
-    }
-
-    /// With another failure.
-    fn and_one_more(self, now: Instant) -> Self {
-        Self { count: self.count_at(now).saturating_add(1), last: now, ..self }
+        let delay = Duration::from_secs(secs).min(LONGEST_DELAY);
+        delay.checked_sub(now.since(self.last)).filter(|wait| !wait.is_zero())
     }
 
     /// The failures that still count.
     fn count_at(self, now: Instant) -> u8 {
         if now.since(self.last) < FORGET_AFTER { self.count } else { 0 }
+    }
+
+    /// With another failure.
+    fn and_one_more(self, now: Instant) -> Self {
+        Self { count: self.count_at(now).saturating_add(1), last: now }
+    }
+
+    /// At least as many and as late as either.
+    fn or(self, other: Self, now: Instant) -> Self {
+        Self { count: self.count_at(now).max(other.count_at(now)), last: self.last.max(other.last) }
     }
 }
 
@@ -40,9 +43,9 @@ impl Failures {
 #[derive(Clone, Debug, Default)]
 pub struct PeerAttempts {
     starts: Bucket,
-    names: [Option<Failures>; NAMES],
-    /// What a newcomer begins with, and until when: at least as much as any name had that was forgotten.
-    floor: (u8, Instant),
+    names: [Option<(NameTag, Failures)>; NAMES],
+    /// What a name has that is not among them: at least as much as any had that was forgotten.
+    others: Failures,
 }
 
 impl PeerAttempts {
@@ -53,39 +56,27 @@ impl PeerAttempts {
 
     /// How long the name has to wait here; `None`: not at all.
     pub(super) fn wait(&self, now: Instant, name: NameTag) -> Option<Duration> {
-        let failures = self.names.iter().flatten().find(|failures| failures.name == name)?;
-        let passed = now.since(failures.last);
-        failures.delay().checked_sub(passed).filter(|wait| !wait.is_zero())
+        let own = self.names.iter().flatten().find(|(known, _)| *known == name);
+        own.map_or(self.others, |(_, failures)| *failures).wait(now)
     }
 
     /// Counts a failure.
     pub(super) fn failed(&mut self, now: Instant, name: NameTag) {
-        let own = |entry: &&mut Option<Failures>| entry.is_some_and(|failures| failures.name == name);
-        let count = match self.names.iter_mut().find(own) {
-            Some(Some(failures)) => {
-                *failures = failures.and_one_more(now);
-                return;
-            }
-            _ => {
-                if now < self.floor.1 {
-                    self.floor.0
-                } else {
-                    0
-                }
-            }
-        };
-        let count_at = |entry: &Option<Failures>| entry.map_or(0, |failures| failures.count_at(now));
-        let Some(least) = self.names.iter_mut().min_by_key(|entry| count_at(entry)) else { return };
-        let floor = count.max(count_at(least));
-        if floor > 0 {
-            self.floor = (floor, now + FORGET_AFTER);
+        if let Some((_, failures)) = self.names.iter_mut().flatten().find(|(known, _)| *known == name) {
+            *failures = failures.and_one_more(now);
+            return;
         }
-        *least = Some(Failures { name, count: floor, last: now }.and_one_more(now));
+        let count_at = |entry: &Option<(NameTag, Failures)>| entry.map_or(0, |(_, failures)| failures.count_at(now));
+        let own = self.others.and_one_more(now);
+        let Some(least) = self.names.iter_mut().min_by_key(|entry| count_at(entry)) else { return };
+        if let Some((_, forgotten)) = least.replace((name, own)) {
+            self.others = self.others.or(forgotten, now);
+        }
     }
 
     /// Forgets the failures of a name.
     pub(super) fn forget(&mut self, name: NameTag) {
-        for entry in self.names.iter_mut().filter(|entry| entry.is_some_and(|failures| failures.name == name)) {
+        for entry in self.names.iter_mut().filter(|entry| entry.is_some_and(|(known, _)| known == name)) {
             *entry = None;
         }
     }

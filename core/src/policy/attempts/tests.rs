@@ -127,6 +127,23 @@ fn many_names_do_not_make_a_peer_forget() {
 }
 
 #[test]
+fn a_name_that_is_forgotten_waits_as_long() {
+    let (mut attempts, mut peer) = (attempts(), PeerAttempts::default());
+    for name in ["a", "b", "c", "d"] {
+        for _ in 0..6 {
+            fail(&mut attempts, at(10), name, &mut peer).expect("it is checked");
+        }
+        assert_eq!(fail(&mut attempts, at(10), name, &mut peer), Err(2 * SECOND));
+    }
+    fail(&mut attempts, at(10), "e", &mut peer).expect("nobody was forgotten yet");
+    for name in ["a", "b", "c", "d", "f"] {
+        assert_eq!(fail(&mut attempts, at(10), name, &mut peer), Err(2 * SECOND), "{name}");
+    }
+    assert_eq!(fail(&mut attempts, at(12), "f", &mut peer), Ok(()), "whoever is new there waits, too");
+    assert_eq!(fail(&mut attempts, at(12), "f", &mut peer), Err(4 * SECOND));
+}
+
+#[test]
 fn many_names_do_not_make_the_gateway_forget() {
     let mut attempts = attempts();
     assert_eq!(attempts.users.places, USERS);

@@ -29,7 +29,8 @@
 //! `not_after` move with it, but no session ever lasts longer than its lifetime. Where it is not known, nobody who needs it gets
 //! in, and what is open stays as it was.
 //!
-//! **Memory** is bounded by the number of peers, [`Settings::logins`] and [`Settings::facts`].
+//! **Memory** is bounded by the number of peers, [`Settings::logins`] and [`Settings::facts`]: some 400 bytes a peer, 200 more and the
+//! groups where somebody is logged in, and 100 a fact that waits to be polled.
 mod begin;
 mod check;
 mod factor;

@@ -4,6 +4,8 @@
 //! ways.
 mod agree;
 mod change;
+#[cfg(feature = "control")]
+mod channel;
 mod ending;
 mod fate;
 mod watch;
@@ -35,6 +37,9 @@ struct Story {
     keys: [u8; 2],
     /// When each last sent an initiation or a response to a peer, under its present key.
     sent: BTreeMap<(usize, PeerId), Instant>,
+    /// Control messages that came to each.
+    #[cfg(feature = "control")]
+    heard: [u32; 2],
 }
 
 impl Story {
@@ -49,6 +54,8 @@ impl Story {
             opening: Vec::new(),
             keys: [1, 2],
             sent: BTreeMap::new(),
+            #[cfg(feature = "control")]
+            heard: [0; 2],
         }
     }
 
@@ -143,6 +150,8 @@ impl Story {
             4..11 => self.arrive(),
             11..14 => self.pass_time(who),
             14 => self.change(who),
+            #[cfg(feature = "control")]
+            15 if self.below(2) == 0 => self.post(who),
             15 | 16 => self.command(who),
             17 => self.misfortune(who),
             _ => self.finish(),

@@ -19,6 +19,8 @@ fn shown(request: &SetRequest) -> String {
         Change::Padding(padding) => format!("{padding:?}"),
         Change::Limits(limits) => format!("{limits:?}"),
         Change::Peer(peer) => peer_shown(peer),
+        #[cfg(feature = "control")]
+        Change::Access { .. } | Change::Control(_) => "nothing that wg can say".to_string(),
     }));
     without_keys(&words.join("; "))
 }
@@ -28,6 +30,8 @@ fn peer_shown(peer: &PeerChange) -> String {
         PeerAction::Set => "set",
         PeerAction::Update => "update",
         PeerAction::Remove => "remove",
+        #[cfg(feature = "control")]
+        PeerAction::Admit(_) => "nothing that wg can say",
     };
     let mut words = std::vec![verb.to_string(), peer.public_key.to_hex()];
     words.extend(peer.preshared_key.as_ref().map(|key| format!("psk {}", *key.to_hex())));

@@ -58,6 +58,27 @@ fn an_empty_tunnel() {
     assert_eq!(got(&tunnel(TunnelConfig::default())), "listen_port=51820\n");
 }
 
+/// The control channel is no allowed IP, and no word of `wg` is about it: it sees what it always saw.
+#[cfg(feature = "control")]
+#[test]
+fn wg_sees_nothing_of_the_control_channel() {
+    let mut tunnel = tunnel(TunnelConfig::default());
+    let request = parse_set(&with_keys("private_key=%priv%\npublic_key=%a%\nallowed_ip=10.0.0.0/8\n")).expect("sound");
+    tunnel.configure(Instant::ZERO, &request.changes).expect("sound");
+    let (before, peer) = (got(&tunnel), *tunnel.peers().next().expect("one").public_key());
+    for role in [config::ControlRole::Gateway, config::ControlRole::Client { gateway: peer }] {
+        let changes = [Change::Control(role), Change::Access { peer, access: config::Access::Locked }];
+        tunnel.configure(Instant::ZERO, &changes).expect("sound");
+        assert_eq!((got(&tunnel), tunnel.footprint().allowed_ips), (before.clone(), 1), "{role:?}");
+    }
+    // Peers that it replaces are locked at a gateway: it cannot say who has logged in.
+    tunnel.configure(Instant::ZERO, &[Change::Control(config::ControlRole::Gateway)]).expect("sound");
+    let request = parse_set(&with_keys("replace_peers=true\npublic_key=%a%\nallowed_ip=10.0.0.0/8\n")).expect("sound");
+    tunnel.configure(Instant::ZERO, &request.changes).expect("sound");
+    assert_eq!(tunnel.peers().next().map(|peer| peer.access()), Some(config::Access::Locked));
+    assert_eq!(got(&tunnel), before);
+}
+
 #[test]
 fn each_request_changes_what_it_says() {
     let mut tunnel = tunnel(TunnelConfig::default());

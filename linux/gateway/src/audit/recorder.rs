@@ -105,6 +105,17 @@ impl Recorder {
         }
     }
 
+    /// Finds out whether lines can follow the last one, before something is done that has to be recorded.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub fn is_ready(&mut self, hold: &Hold, at: Time) -> Result<(), AuditError> {
+        match (&mut self.writing, hold) {
+            (Some(writing), Hold(Some(held))) => writing.log.head(held, at).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes what was recorded outlast a loss of power.
     ///
     /// # Errors

@@ -4,7 +4,9 @@
 //! who reads a change looks the record up. The log has no secret and no history; who did what is in the audit log.
 //!
 //! A change is *told* when the audit log has it. Between the commit and the line of audit a program can be killed; what it left
-//! untold is found by the next one.
+//! untold is found by the next one. So whoever changes something else than sessions holds the audit log
+//! ([`Recorder::hold`](crate::audit::Recorder::hold)) from before the change until its line is written. Changes of sessions count as
+//! told: they are many, and what is lost of them with a program is lost with its sessions' counters anyway.
 use super::Result;
 use crate::time::Time;
 
@@ -34,6 +36,17 @@ impl ChangeKind {
     /// All kinds. The number of a kind is its place here, and is in databases: the list only grows at its end.
     pub const ALL: [Self; 8] =
         [Self::User, Self::Password, Self::Factor, Self::Token, Self::Group, Self::Member, Self::Device, Self::Session];
+
+    /// Its number in databases: its place in [`Self::ALL`].
+    pub(super) fn number(self) -> i64 {
+        let place = Self::ALL.iter().position(|known| *known == self);
+        place.and_then(|place| i64::try_from(place).ok()).unwrap_or_default()
+    }
+
+    /// The kind with this number.
+    pub(super) fn of_number(number: i64) -> Option<Self> {
+        usize::try_from(number).ok().and_then(|number| Self::ALL.get(number).copied())
+    }
 
     /// The word for it, as in audit lines.
     #[must_use]

@@ -56,6 +56,10 @@ pub enum StoreError {
     /// Another program held the database for too long. Nothing was changed.
     #[error("the database is in use by another program")]
     Busy,
+    /// The server of the database cannot be reached, or does not answer in time. Whether a change was made that was under way
+    /// is not known; what is given once was perhaps given.
+    #[error("the database cannot be reached: {0}")]
+    Away(String),
     /// A row says what none of ours can.
     #[error("the database holds a row that makes no sense: {0}")]
     Senseless(String),

@@ -1,7 +1,7 @@
 //! What a gateway must not forget: users, factors, devices, leases, sessions.
 //!
 //! [`Store`] is the sum of small traits, one for each kind of record, which a file beside this one tells of. [`sqlite`] is the
-//! implementation for one gateway. What holds for every implementation, and is tested for every one in `tests/store`:
+//! implementation for one gateway, `postgres` (a feature) the one for several. What holds for every implementation, and is tested for every one in `tests/store`:
 //!
 //! - **Acknowledged means kept.** When a call has returned `Ok`, the change is on the disk. Killed at any moment, the store has
 //!   all changes that were acknowledged, and each change whole or not at all.
@@ -15,10 +15,13 @@
 //! Calls wait for the disk: a thread of its own owns the store, never the one that moves packets.
 mod attempts;
 mod changes;
+mod columns;
 mod devices;
 mod error;
 mod factors;
 mod leases;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod sessions;
 pub mod sqlite;
 mod users;

@@ -69,7 +69,7 @@ fn the_chain_outlives_kill_9() {
         while notes(&place).len() < wanted {
             assert!(Instant::now() < patience, "nothing is recorded");
             assert!(recorder.try_wait().expect("it is ours").is_none(), "the recorder ended by itself");
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(1));
         }
         recorder.kill().expect("it is ours");
         recorder.wait().expect("it ends");

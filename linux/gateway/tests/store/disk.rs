@@ -99,7 +99,7 @@ fn nobody_else_can_read_the_files() {
         entries.map(|entry| (entry.file_name(), entry.metadata().expect("it is there").mode() & 0o777)).collect();
     assert_eq!(modes.len(), 4, "database, log, index of the log, copy: {modes:?}");
     assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
-    assert!(open_at(&copy).user(&name("alice")).expect("an answer").is_some());
+    assert!(open_at(&format!("sqlite:{}", copy.display())).user(&name("alice")).expect("an answer").is_some());
     drop(store);
     fs::set_permissions(place.path(), Permissions::from_mode(0o640)).expect("its mode");
     let refusal = Sqlite::open(&place.path(), Keep::Traces).expect_err("a group can read it");

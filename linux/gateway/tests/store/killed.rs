@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,11 +19,11 @@ const KILLS: u32 = 12;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Adds users, makes them members and has codes accepted, and notes each that was acknowledged, until there are `count`.
-fn write(path: &Path, begin: u64, count: u64) {
-    let mut store = open_at(path);
+fn write(address: &str, notes: &Path, begin: u64, count: u64) {
+    let mut store = open_at(address);
     let user = store.user(&name("alice")).expect("an answer").expect("the scene has her");
     let code: CodeId = store.codes(user.id).expect("a list")[0].id;
-    let mut notes = OpenOptions::new().append(true).open(path.with_extension("notes")).expect("the notes");
+    let mut notes = OpenOptions::new().append(true).open(notes).expect("the notes");
     for number in begin..begin + count {
         let added = store.add_user(at(0), &name(&format!("user-{number}")), None).expect("a user");
         notes.write_all(format!("user user-{number}\n").as_bytes()).expect("a note");
@@ -41,12 +41,16 @@ fn scene(place: &Place) {
     let alice = add_user(&mut *store, "alice");
     add_code(&mut *store, alice.id);
     store.add_group(at(0), &name("staff")).expect("a group");
-    fs::write(place.path().with_extension("notes"), "").expect("the notes");
+    fs::write(notes_of(place), "").expect("the notes");
+}
+
+fn notes_of(place: &Place) -> PathBuf {
+    place.folder().join("notes")
 }
 
 /// What was acknowledged, a line each.
 fn notes(place: &Place) -> Vec<String> {
-    let text = fs::read_to_string(place.path().with_extension("notes")).expect("the notes");
+    let text = fs::read_to_string(notes_of(place)).expect("the notes");
     text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(str::to_owned).collect()
 }
 
@@ -63,14 +67,15 @@ fn is_there(store: &mut dyn Store, note: &str, members: &BTreeSet<String>) -> bo
 #[test]
 fn a_writer_notes_what_was_acknowledged() {
     // Started by the test below: it writes until it is killed.
-    if let Some(path) = env::var_os(PLACE) {
+    if let Ok(address) = env::var(PLACE) {
         let begin = env::var("UNDERPASS_TEST_BEGIN").expect("where to begin").parse().expect("a number");
-        write(Path::new(&path), begin, u64::from(u32::MAX));
+        let notes = env::var_os("UNDERPASS_TEST_NOTES").expect("where to note");
+        write(&address, Path::new(&notes), begin, u64::from(u32::MAX));
         return;
     }
     for_each_store(|place| {
         scene(place);
-        write(&place.path(), 1, 20);
+        write(&place.address, &notes_of(place), 1, 20);
         let (notes, mut store) = (notes(place), place.open());
         assert_eq!(notes.len(), 60);
         let members = members(&mut *store);
@@ -97,7 +102,7 @@ fn what_was_acknowledged_outlives_kill_9() {
             while notes(place).len() < wanted {
                 assert!(Instant::now() < patience, "the writer writes nothing");
                 assert!(writer.try_wait().expect("it is ours").is_none(), "the writer ended by itself");
-                thread::yield_now();
+                thread::sleep(Duration::from_millis(1));
             }
             writer.kill().expect("it is ours");
             writer.wait().expect("it ends");
@@ -131,7 +136,8 @@ fn check(place: &Place, kill: u32) -> u64 {
 fn start(place: &Place, begin: u64) -> Child {
     Command::new(env::current_exe().expect("this program"))
         .args(["--exact", "killed::a_writer_notes_what_was_acknowledged"])
-        .env(PLACE, place.path())
+        .env(PLACE, &place.address)
+        .env("UNDERPASS_TEST_NOTES", notes_of(place))
         .env("UNDERPASS_TEST_BEGIN", begin.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())

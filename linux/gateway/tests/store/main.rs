@@ -7,6 +7,8 @@ mod killed;
 mod leases;
 mod place;
 mod races;
+#[cfg(feature = "postgres")]
+mod server;
 mod sessions;
 mod traces;
 mod users;

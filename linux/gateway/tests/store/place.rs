@@ -9,19 +9,31 @@ use underpass_gateway::{Name, Time};
 /// A place with a store that any number of callers can open.
 pub struct Place {
     folder: TempDir,
+    /// Where the store is: `sqlite:PATH` or `postgres:SETTINGS`.
+    pub address: String,
 }
 
 impl Place {
-    /// An empty store.
+    /// An empty store of SQLite.
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = format!("sqlite:{}", folder.path().join("gateway.db").display());
+        Self { folder, address }
+    }
+
+    /// An empty store of PostgreSQL.
+    #[cfg(feature = "postgres")]
+    pub fn on_a_server() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder, address: format!("postgres:{}", crate::server::empty_database()) }
     }
 
     /// Opens the store, which may be open already.
     pub fn open(&self) -> Box<dyn Store> {
-        open_at(&self.path())
+        open_at(&self.address)
     }
 
+    /// The file of a store of SQLite.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("gateway.db")
     }
@@ -31,14 +43,31 @@ impl Place {
     }
 }
 
-/// Opens the store at a path.
-pub fn open_at(path: &Path) -> Box<dyn Store> {
-    Box::new(Sqlite::open(path, Keep::Traces).expect("the store opens"))
+/// Opens the store at an address.
+pub fn open_at(address: &str) -> Box<dyn Store> {
+    match address.split_once(':') {
+        Some(("sqlite", path)) => Box::new(Sqlite::open(Path::new(path), Keep::Traces).expect("the store opens")),
+        #[cfg(feature = "postgres")]
+        Some(("postgres", settings)) => {
+            let opened = underpass_gateway::store::postgres::Postgres::open(settings);
+            Box::new(opened.expect("the store opens"))
+        }
+        _ => panic!("no address of a store: {address}"),
+    }
 }
 
 /// Tells a story to every implementation.
 pub fn for_each_store(story: impl Fn(&Place)) {
-    story(&Place::new());
+    let places = [
+        Place::new(),
+        #[cfg(feature = "postgres")]
+        Place::on_a_server(),
+    ];
+    for place in &places {
+        // Shown when the story fails.
+        println!("{}", place.address);
+        story(place);
+    }
 }
 
 /// The same for stories with one caller.

@@ -6,12 +6,14 @@
 mod capture;
 mod journal;
 mod machine;
+mod patience;
 mod running;
 mod start;
 
 pub use capture::{Capture, Datagram, Frame};
 pub use journal::Journal;
 pub use machine::Machine;
+pub use patience::eventually;
 pub use running::{Finished, Running};
 pub use start::command;
 

@@ -100,6 +100,44 @@ fn a_reply_counts_once() {
 }
 
 #[test]
+fn a_late_reply_answers_no_later_request() {
+    let mut host = Host::new();
+    host.hold.push("password");
+    assert_eq!(host.start(1, "bob", Credential::Password("secret")), None);
+    host.pass(secs(30));
+    assert_eq!(host.answer_of(1), Some(RETRY));
+    assert_eq!(host.start(1, "bob", Credential::Password("wrong")), None);
+    let (late, _) = host.held.remove(0);
+    assert!(host.complete(late, Reply::Verified(true)).is_err(), "of the login before");
+    host.drain();
+    assert_eq!((host.access(1), host.answer_of(1)), (LOCKED, None));
+    host.release();
+    assert_eq!((host.access(1), host.answer_of(1)), (LOCKED, Some(Answer::Reject)));
+}
+
+#[test]
+fn logins_that_succeed_count_as_no_failures() {
+    let mut host = Host::new();
+    for n in 0..60 {
+        host.pass(secs(10));
+        let answer = host.start(n % 3 + 1, "bob", Credential::Password("secret"));
+        assert!(is_done(&answer), "login {n} of this hour: {answer:?}");
+    }
+    for n in 0..60 {
+        host.pass(secs(10));
+        let answer = host.start(n % 3 + 1, "ada", Credential::Password("wrong"));
+        assert!(matches!(answer, Some(Answer::Challenge(_))), "login {n}, which was not told to be wrong: {answer:?}");
+    }
+    for n in 0..60 {
+        host.pass(secs(30));
+        let asked = challenge(host.start(1, "", Credential::Certificate(b"cy")));
+        let code = host.code("cy", 0);
+        let answer = host.answer(1, &asked, Credential::Code(&code));
+        assert!(is_done(&answer), "login {n} without a name: {answer:?}");
+    }
+}
+
+#[test]
 fn a_client_that_asks_too_early_is_told_to_wait() {
     let mut host = Host::new();
     host.hold.push("password");
@@ -213,9 +251,12 @@ fn a_clock_that_leaps_ahead_ends_what_is_open_once() {
     host.timeout();
     assert_eq!(host.access(1), LOCKED);
     assert_eq!(host.sessions.poll_timeout(), None);
+    let asked = challenge(host.start(1, "ada", Credential::Password("secret")));
+    let before = host.code("ada", 1 - 1000 * 120);
+    assert!(is_done(&host.answer(1, &asked, Credential::Code(&before))), "the wall clock does not leap along");
     let now = host.now();
     host.sessions.handle_wall_clock(now, Some(host.wall()));
-    assert!(matches!(host.login(1, "ada"), Answer::Done { .. }), "codes are taken when the wall clock was read again");
+    assert!(matches!(host.login(1, "ada"), Answer::Done { .. }), "codes of now are taken when it was read again");
 }
 
 #[test]
@@ -306,6 +347,14 @@ fn logins_and_facts_are_bounded() {
     assert_eq!(host.sessions.shared.facts.len(), 1);
     assert!(host.sessions.take_lost_facts() > 0);
     assert_eq!(host.sessions.take_lost_facts(), 0);
+}
+
+/// What a gateway with many peers pays for each that nobody is logged in at.
+#[test]
+fn a_peer_takes_little_memory() {
+    assert!(size_of::<peer::Peer>() <= 320, "{}", size_of::<peer::Peer>());
+    assert!(size_of::<grant::Grant>() <= 192, "{}", size_of::<grant::Grant>());
+    assert!(size_of::<login::Login>() <= 512, "{}", size_of::<login::Login>());
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(super) fn check(tunnel: &Tunnel, drained: bool) {
             let able = tunnel.shared.local.is_some() && peer.endpoint.path().is_some() && !peer.refused;
             assert!(!(able && timers.persistent_sleeps()), "a keepalive that nobody wakes: {peer:?}");
         }
+        #[cfg(feature = "control")]
+        channel::check(tunnel, peer, drained);
         if tunnel.shared.local.is_none() || peer.refused {
             assert!(peer.sessions.len() == 0 && staged.is_empty() && !handshake && !intents.respond, "{peer:?}");
         }
@@ -48,4 +50,6 @@ fn check_bounds(tunnel: &Tunnel) {
     assert!(held.staged_bytes <= limits.staged_bytes as usize, "{held:?} {limits:?}");
     assert!(held.keypairs <= 3 * peers && held.handshakes <= 2 * peers && held.intents <= peers, "{held:?}");
     assert!(held.session_indices <= held.keypairs + held.handshakes, "{held:?}");
+    #[cfg(feature = "control")]
+    channel::check_bounds(tunnel);
 }

@@ -3,6 +3,10 @@ use super::*;
 
 impl Story {
     pub(super) fn change(&mut self, who: usize) {
+        #[cfg(feature = "control")]
+        if self.below(4) == 0 {
+            return self.change_of_channel(who);
+        }
         let change = match self.below(12) {
             0 => {
                 self.keys[who] = 10 * (1 + self.below(8) as u8) + who as u8;

@@ -17,6 +17,8 @@ impl Story {
                 self.hosts[who].tunnel.handle_timeout(self.clocks[who].now);
                 if second % 20 == 0 {
                     self.speak(who);
+                    #[cfg(feature = "control")]
+                    self.ask(who);
                 }
             }
             self.carry();
@@ -31,6 +33,8 @@ impl Story {
             check(tunnel, true);
         }
         self.share_a_session();
+        #[cfg(feature = "control")]
+        assert!(self.heard.iter().all(|heard| *heard >= 2), "messages flow too: {:?}", self.heard);
     }
 
     /// Both seal under one session, and one of them is its initiator, who will replace it in time (lesson 7).
@@ -58,6 +62,8 @@ impl Story {
         tunnel.configure(now, &[own, Change::Peer(peer)]).expect("sound changes");
         let known = tunnel.peer_by_key(&other).expect("it was configured");
         tunnel.set_refused(now, known, false);
+        #[cfg(feature = "control")]
+        self.open_channel(who);
     }
 
     /// One packet.
@@ -82,6 +88,10 @@ impl Story {
             for (who, _, mut bytes) in core::mem::take(&mut self.wire) {
                 let (path, now) = (self.hosts[1 - who].path, self.clocks[who].now);
                 let inbound = self.hosts[who].tunnel.handle_datagram(now, path, Ecn::NotCapable, &mut bytes);
+                #[cfg(feature = "control")]
+                {
+                    self.heard[who] += u32::from(matches!(inbound, Inbound::Control { .. }));
+                }
                 if let Inbound::Reply(reply) = inbound {
                     let reply = reply.to_vec();
                     self.launch(who, reply);

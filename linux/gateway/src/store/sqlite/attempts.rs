@@ -1,7 +1,7 @@
 //! Failed attempts in SQLite.
+use super::super::columns::subject as bytes_of;
 use super::super::{Attempts, Failures, Result, Subject};
 use super::Sqlite;
-use super::values::subject as bytes_of;
 use crate::time::Time;
 use rusqlite::{OptionalExtension as _, Row};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The log of changes in SQLite.
-use super::super::{Change, Changes, Result, Seen, StoreError};
+use super::super::columns::signed;
+use super::super::{Change, ChangeKind, Changes, Result, Seen, StoreError};
 use super::Sqlite;
-use super::values::{kind_of, signed};
 use crate::time::Time;
 use rusqlite::{Connection, Params, Row};
 
@@ -63,6 +63,7 @@ fn row_of(row: &Row<'_>) -> rusqlite::Result<(u64, Time, i64, String)> {
 }
 
 fn change_of(seq: u64, at: Time, kind: i64, subject: String) -> Result<Change> {
-    let kind = kind_of(kind).ok_or_else(|| StoreError::Senseless(format!("change {seq} is of kind {kind}")))?;
+    let kind =
+        ChangeKind::of_number(kind).ok_or_else(|| StoreError::Senseless(format!("change {seq} is of kind {kind}")))?;
     Ok(Change { seq, at, kind, subject })
 }

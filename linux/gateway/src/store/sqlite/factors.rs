@@ -1,9 +1,9 @@
 //! One-time codes, recovery codes and enrolment tokens in SQLite.
+use super::super::columns::signed;
 use super::super::{
     ChangeKind, Code, CodeId, Device, Factors, HashOfToken, NewCode, NewDevice, Owner, Result, Rhythm, StoreError,
     UserId,
 };
-use super::values::signed;
 use super::{Sqlite, devices, users};
 use crate::time::Time;
 use rusqlite::{OptionalExtension as _, Row};

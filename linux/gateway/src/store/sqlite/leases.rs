@@ -1,11 +1,12 @@
 //! Leases in SQLite.
+use super::super::columns::Range;
 use super::super::{Lease, LeaseAnswer, LeaseRequest, Leases, Pool, Result, StoreError};
 use super::values::{Address, Key};
 use super::{Sqlite, Writing, devices};
 use crate::name::Name;
 use crate::time::Time;
 use rusqlite::OptionalExtension as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use underpass_core::PublicKey;
 
 impl Leases for Sqlite {
@@ -162,44 +163,5 @@ impl Giving<'_> {
             Address(last),
         );
         Ok(take.query_row(values, |row| row.get::<_, Address>(0)).optional()?.map(|Address(address)| address))
-    }
-}
-
-/// The range of a pool, as numbers.
-#[derive(Clone, Copy)]
-struct Range {
-    first: u128,
-    last: u128,
-    is_v4: bool,
-}
-
-impl Range {
-    fn of(pool: &Pool) -> Result<Self> {
-        let range =
-            Self { first: Self::number(pool.first), last: Self::number(pool.last), is_v4: pool.first.is_ipv4() };
-        let is_range = pool.first.is_ipv4() == pool.last.is_ipv4() && range.first <= range.last;
-        if is_range { Ok(range) } else { Err(StoreError::Range(pool.name.clone())) }
-    }
-
-    fn number(address: IpAddr) -> u128 {
-        match address {
-            IpAddr::V4(address) => address.to_bits().into(),
-            IpAddr::V6(address) => address.to_bits(),
-        }
-    }
-
-    fn address(&self, number: u128) -> IpAddr {
-        match u32::try_from(number) {
-            Ok(number) if self.is_v4 => IpAddr::V4(Ipv4Addr::from_bits(number)),
-            _ => IpAddr::V6(Ipv6Addr::from_bits(number)),
-        }
-    }
-
-    fn highest(&self) -> u128 {
-        if self.is_v4 { u32::MAX.into() } else { u128::MAX }
-    }
-
-    fn contains(&self, address: IpAddr) -> bool {
-        address.is_ipv4() == self.is_v4 && (self.first..=self.last).contains(&Self::number(address))
     }
 }

@@ -95,7 +95,7 @@ impl Sqlite {
         for table in TRACES {
             change.execute_batch(&format!("DELETE FROM main.{table}"))?;
         }
-        change.execute("DELETE FROM changes WHERE kind = ?1 AND told = 1", [values::number_of(ChangeKind::Session)])?;
+        change.execute("DELETE FROM changes WHERE kind = ?1", [ChangeKind::Session.number()])?;
         change.commit()?;
         // What was deleted is gone from the file, too, when the log of changes was written into it and emptied.
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -134,8 +134,9 @@ impl Writing<'_> {
         if self.keep == Keep::Nothing && kind == ChangeKind::Session {
             return Ok(());
         }
-        let mut insert = self.prepare_cached("INSERT INTO changes (at, kind, subject) VALUES (?1, ?2, ?3)")?;
-        insert.execute((at, values::number_of(kind), subject.to_string()))?;
+        let mut insert =
+            self.prepare_cached("INSERT INTO changes (at, kind, subject, told) VALUES (?1, ?2, ?3, ?4)")?;
+        insert.execute((at, kind.number(), subject.to_string(), kind == ChangeKind::Session))?;
         Ok(())
     }
 }

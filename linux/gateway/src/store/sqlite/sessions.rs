@@ -1,6 +1,7 @@
 //! Sessions in SQLite.
+use super::super::columns::signed;
 use super::super::{ChangeKind, NewSession, Opened, Owner, Result, Session, Sessions, UserId};
-use super::values::{Key, signed};
+use super::values::Key;
 use super::{Sqlite, Writing, devices};
 use crate::time::Time;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};

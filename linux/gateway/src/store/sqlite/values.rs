@@ -1,5 +1,5 @@
 //! Our types as columns, and errors of SQLite as ours.
-use super::super::{ChangeKind, CodeId, HashOfToken, StoreError, Subject, UserId};
+use super::super::{CodeId, HashOfToken, StoreError, UserId};
 use crate::name::Name;
 use crate::time::Time;
 use rusqlite::ErrorCode;
@@ -90,32 +90,6 @@ impl FromSql for Address {
         let sixteen = <[u8; 16]>::try_from(bytes).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
         four.or(sixteen).map(Self).map_err(|_| FromSqlError::InvalidType)
     }
-}
-
-/// The subject of failures, as bytes: a letter, then a number or a key.
-pub(super) fn subject(subject: &Subject) -> Vec<u8> {
-    let user = |user: &UserId| user.0.to_be_bytes();
-    match subject {
-        Subject::User(id) => [b"u".as_slice(), &user(id)].concat(),
-        Subject::Device(key) => [b"d".as_slice(), key.as_bytes()].concat(),
-        Subject::Both(id, key) => [b"b".as_slice(), &user(id), key.as_bytes()].concat(),
-    }
-}
-
-/// The number of a kind of change: its place in [`ChangeKind::ALL`].
-pub(super) fn number_of(kind: ChangeKind) -> i64 {
-    let place = ChangeKind::ALL.iter().position(|known| *known == kind);
-    place.and_then(|place| i64::try_from(place).ok()).unwrap_or_default()
-}
-
-/// The kind of change with this number.
-pub(super) fn kind_of(number: i64) -> Option<ChangeKind> {
-    usize::try_from(number).ok().and_then(|number| ChangeKind::ALL.get(number).copied())
-}
-
-/// A number as databases have it.
-pub(super) fn signed(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| StoreError::TooLarge(number))
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -1,0 +1,125 @@
+//! Secrets that are shown once: made here, and kept as hashes where a hash is enough.
+use super::AdminError;
+use crate::store::{HashOfToken, UserId};
+use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
+use ring::digest::{Context, SHA256};
+use std::fmt::Write as _;
+use zeroize::Zeroizing;
+
+/// Bytes of the secret of a one-time code: as long as the hash (RFC 4226 § 4, R6).
+const SECRET: usize = 20;
+/// Bytes of a recovery code: 80 bits.
+const RECOVERY: usize = 10;
+/// Bytes of a token.
+const TOKEN: usize = 32;
+/// Characters of a recovery code between dashes.
+const GROUP: usize = 4;
+
+/// The secret of a one-time code.
+pub(super) fn secret() -> Result<Zeroizing<Vec<u8>>, AdminError> {
+    random::<SECRET>().map(|bytes| Zeroizing::new(bytes.to_vec()))
+}
+
+/// A secret in the form that authenticator apps take: base32 in capital letters, without padding.
+pub(super) fn base32(secret: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(BASE32_NOPAD.encode(secret))
+}
+
+/// A recovery code: 16 characters in groups of four.
+pub(super) fn recovery() -> Result<Zeroizing<String>, AdminError> {
+    let digits = Zeroizing::new(BASE32_NOPAD.encode(random::<RECOVERY>()?.as_slice()).to_ascii_lowercase());
+    let mut code = Zeroizing::new(String::with_capacity(2 * RECOVERY));
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && at % GROUP == 0 {
+            code.push('-');
+        }
+        code.push(digit);
+    }
+    Ok(code)
+}
+
+/// A token for an enrolment: 43 characters.
+pub(super) fn token() -> Result<Zeroizing<String>, AdminError> {
+    Ok(Zeroizing::new(BASE64URL_NOPAD.encode(random::<TOKEN>()?.as_slice())))
+}
+
+/// By what a recovery code is kept: SHA-256 over its purpose, the user's number and the code. Dashes, spaces and capitals do not
+/// count. Its 80 bits are what keeps it from being guessed.
+#[must_use]
+pub fn hash_of_recovery(user: UserId, code: &str) -> HashOfToken {
+    let plain: String = code.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
+    let plain = Zeroizing::new(plain);
+    hash(b"underpass recovery code\0", &[&user.0.to_be_bytes(), Zeroizing::new(plain.to_ascii_lowercase()).as_bytes()])
+}
+
+/// By what a token is kept: SHA-256 over its purpose and its characters.
+#[must_use]
+pub fn hash_of_token(token: &str) -> HashOfToken {
+    hash(b"underpass enrolment token\0", &[token.as_bytes()])
+}
+
+/// The address of a secret as authenticator apps read it from a QR code.
+pub(super) fn otpauth(issuer: &str, user: &str, base32: &str) -> Zeroizing<String> {
+    let (issuer, user) = (percent(issuer), percent(user));
+    // The defaults of the form: SHA-1, six digits, steps of 30 seconds. Some apps know nothing else.
+    Zeroizing::new(format!(
+        "otpauth://totp/{issuer}:{user}?secret={base32}&issuer={issuer}&algorithm=SHA1&digits=6&period=30"
+    ))
+}
+
+/// Writes what is not unreserved (RFC 3986 § 2.3) as `%` and digits.
+fn percent(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+fn hash(purpose: &[u8], parts: &[&[u8]]) -> HashOfToken {
+    let mut context = Context::new(&SHA256);
+    context.update(purpose);
+    parts.iter().for_each(|part| context.update(part));
+    let mut hash = HashOfToken([0; 32]);
+    hash.0.copy_from_slice(context.finish().as_ref());
+    hash
+}
+
+fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, AdminError> {
+    let mut bytes = Zeroizing::new([0; N]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(|_| AdminError::Randomness)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_have_the_form_that_others_read() {
+        // RFC 4648 § 10.
+        assert_eq!(base32(b"foobar").as_str(), "MZXW6YTBOI");
+        assert_eq!(base32(&secret().expect("randomness")).len(), 32);
+        let uri = otpauth("gw-1", "a+b@example.org", "MZXW6YTBOI");
+        let want =
+            "otpauth://totp/gw-1:a%2Bb%40example.org?secret=MZXW6YTBOI&issuer=gw-1&algorithm=SHA1&digits=6&period=30";
+        assert_eq!(uri.as_str(), want);
+        let (code, token) = (recovery().expect("randomness"), token().expect("randomness"));
+        assert_eq!((code.len(), code.matches('-').count(), token.len()), (19, 3, 43));
+        assert_ne!(recovery().expect("randomness"), code);
+    }
+
+    #[test]
+    fn a_recovery_code_is_the_same_however_it_is_typed_and_another_for_others() {
+        let (alice, bert) = (UserId(1), UserId(2));
+        let hash = hash_of_recovery(alice, "abcd-efgh-ijkl-mnop");
+        assert_eq!(hash, hash_of_recovery(alice, "ABCDEFGH ijklmnop"));
+        assert_ne!(hash, hash_of_recovery(bert, "abcd-efgh-ijkl-mnop"));
+        assert_ne!(hash_of_token("x"), hash_of_token("X"));
+    }
+}

@@ -1,0 +1,186 @@
+//! Each command: what it says, what it does, and what it refuses.
+use crate::place::{LITTLE, Place, at, name};
+use serde_json::Value;
+use std::fs;
+use underpass_core::PublicKey;
+use underpass_gateway::admin::{hash_of_recovery, hash_of_token};
+use underpass_gateway::audit::Level;
+use underpass_gateway::command::CommandError;
+use underpass_gateway::password::{Password, Verdict, verify};
+use underpass_gateway::store::{Devices as _, Factors as _, NewDevice, NewSession, Sessions as _, Users as _};
+
+fn scene() -> Place {
+    let place = Place::new(Level::Audit);
+    place.run("group add staff");
+    place.run("user add Alice --group staff");
+    place
+}
+
+fn key(byte: u8) -> PublicKey {
+    PublicKey::from_bytes([byte; 32])
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn users_are_added_shown_and_removed() {
+    let place = scene();
+    let shown = place.run("user show alice");
+    let want =
+        "alice enabled, no password, one-time codes: 0, recovery codes: 0, devices: 0, sessions: 0, groups: staff\n";
+    assert_eq!(shown, want);
+    place.run("user add bert");
+    let listed = place.run("--json user list");
+    let users: Vec<_> = listed.lines().map(json).collect();
+    assert_eq!((users.len(), &users[0]["name"], &users[1]["groups"]), (2, &json("\"alice\""), &json("[]")));
+    assert_eq!(users[0]["created"], "2023-11-14T22:13:27.000Z");
+    let twice = place.try_run("user add alice", &[]).expect_err("she is there");
+    assert_eq!(twice.to_string(), "user alice is there already");
+    let nowhere = place.try_run("user add carl --group nowhere", &[]).expect_err("no such group");
+    assert_eq!(nowhere.to_string(), "there is no group nowhere");
+    place.try_run("user show carl", &[]).expect_err("and nobody was added");
+    assert_eq!(place.run("user remove alice"), "alice is removed, sessions ended: 0, devices removed: 0\n");
+    assert_eq!(place.try_run("user remove alice", &[]).expect_err("gone").to_string(), "there is no user alice");
+    assert!(
+        !Place::parses("user add a\nb") && !Place::parses("user add -x") && !Place::parses("user enroll a --hours 0")
+    );
+}
+
+#[test]
+fn disabling_ends_sessions_and_a_second_time_is_no_line() {
+    let place = scene();
+    let mut store = place.store();
+    let alice = store.user(&name("alice")).expect("an answer").expect("she is there");
+    place.run(&format!("user device add alice phone {}", key(1)));
+    let session = NewSession { device: &key(1), user: alice.id, gateway: &name("gw"), until: at(100) };
+    store.open_session(at(1), &session).expect("a session");
+    assert!(place.run("session list").starts_with(&format!("alice {} at gw, login 1", key(1))));
+    assert_eq!(place.run("user disable alice"), "alice is disabled, sessions ended: 1\n");
+    let lines = place.lines(0).len();
+    assert_eq!(place.run("user disable alice"), "alice is disabled already, sessions ended: 0\n");
+    assert_eq!(place.lines(0).len(), lines);
+    assert_eq!(place.run("session list"), "");
+    let refused = place.try_run("user enroll alice", &[]).expect_err("she is disabled");
+    assert_eq!(refused.to_string(), "there is no enabled user alice");
+    assert_eq!(place.run("user enable alice"), "alice is enabled, sessions ended: 0\n");
+}
+
+#[test]
+fn passwords_are_asked_for_twice() {
+    let place = scene();
+    place.try_run("user passwd alice", &["correct horse", "correct horse"]).expect("it is set");
+    let mut store = place.store();
+    let alice = store.user(&name("alice")).expect("an answer").expect("she is there");
+    let phc = store.password(alice.id).expect("an answer").expect("a hash");
+    let verdict = |text| verify(&Password::new(text).expect("a password"), Some(&phc), LITTLE).expect("a verdict");
+    assert_eq!(verdict("correct horse"), Verdict::Right { rehash: false });
+    assert_eq!(verdict("correct house"), Verdict::Wrong);
+    let differ = place.try_run("user passwd alice", &["one", "two"]).expect_err("they differ");
+    assert!(matches!(differ, CommandError::Differ));
+    let empty = place.try_run("user passwd alice", &["", ""]).expect_err("none");
+    assert_eq!(empty.to_string(), "the password is empty");
+    let nobody = place.try_run("user passwd carl", &[]).expect_err("and nothing is asked");
+    assert_eq!(nobody.to_string(), "there is no user carl");
+    assert_eq!(store.password(alice.id).expect("an answer").expect("a hash"), phc, "nothing of this changed it");
+    place.run("user passwd alice --remove");
+    assert_eq!(store.password(alice.id).expect("an answer"), None);
+}
+
+#[test]
+fn factors_are_shown_once_and_work() {
+    let place = scene();
+    let code = json(&place.run("--json user totp alice"));
+    let secret = code["secret"].as_str().expect("a secret");
+    let want = format!("otpauth://totp/gw:alice?secret={secret}&issuer=gw&algorithm=SHA1&digits=6&period=30");
+    assert_eq!(code["uri"], want.as_str());
+    let recovery = json(&place.run("--json user recovery alice"));
+    let codes: Vec<_> = recovery["codes"].as_array().expect("codes").iter().filter_map(Value::as_str).collect();
+    assert_eq!(codes.len(), 10);
+    let mut store = place.store();
+    let alice = store.user(&name("alice")).expect("an answer").expect("she is there");
+    let kept = store.codes(alice.id).expect("codes");
+    assert_eq!(data_encoding::BASE32_NOPAD.encode(&kept[0].code.secret), secret);
+    assert!(store.take_recovery(alice.id, &hash_of_recovery(alice.id, codes[3])).expect("an answer"));
+    assert!(place.run("user show alice").contains("one-time codes: 1, recovery codes: 9"));
+    let token = json(&place.run("--json user enroll alice --hours 2"));
+    let hash = hash_of_token(token["token"].as_str().expect("a token"));
+    assert_eq!(token["until"], at(7 + 7200).to_string().as_str());
+    let device = NewDevice { key: key(5), name: name("phone") };
+    assert!(store.enrol(at(8), &hash, &device).expect("an answer").is_some());
+    assert_eq!(place.run("user totp alice --remove"), "one-time codes removed: 1\n");
+    assert_eq!(store.recovery_left(alice.id).expect("a number"), 0);
+}
+
+#[test]
+fn the_last_device_is_told_of() {
+    let place = scene();
+    for (device, byte) in [("phone", 1), ("laptop", 2)] {
+        place.run(&format!("user device add alice {device} {}", key(byte)));
+    }
+    assert_eq!(place.run("--json user device list alice").lines().count(), 2);
+    assert_eq!(place.run("user device remove alice laptop"), "laptop is removed, devices left: 1\n");
+    let last = place.run("user device remove alice phone --revoke");
+    let want = "phone is removed, its key is revoked, devices left: 0\nthat was the last one: the user cannot log in \
+                before another is enrolled\n";
+    assert_eq!(last, want);
+    assert!(place.store().is_revoked(&key(1)).expect("an answer"));
+    let again = place.try_run(&format!("user device add alice phone {}", key(1)), &[]).expect_err("revoked");
+    assert!(again.to_string().ends_with("was revoked"), "{again}");
+    place.try_run("user device remove alice phone", &[]).expect_err("it is gone");
+    assert!(!Place::parses("user device add alice phone nokey"));
+}
+
+#[test]
+fn groups_are_joined_and_left() {
+    let place = scene();
+    place.run("user add bert");
+    assert_eq!(place.run("group join bert staff"), "bert is a member of staff\n");
+    assert_eq!(place.run("group join bert staff"), "bert is a member of staff, as before\n");
+    assert_eq!(place.run("group members staff"), "alice\nbert\n");
+    assert_eq!(place.run("group list"), "staff members: 2\n");
+    assert_eq!(place.run("group leave alice staff"), "alice is no member of staff\n");
+    assert_eq!(place.run("group remove staff"), "staff members: 1\n");
+    assert!(place.run("user show bert").ends_with("groups: none\n"));
+}
+
+#[test]
+fn sessions_of_a_user_are_revoked() {
+    let place = scene();
+    place.run("user add bert");
+    let mut store = place.store();
+    for (user, byte) in [("alice", 1), ("alice", 2), ("bert", 3)] {
+        place.run(&format!("user device add {user} device-{byte} {}", key(byte)));
+        let id = store.user(&name(user)).expect("an answer").expect("a user").id;
+        let session = NewSession { device: &key(byte), user: id, gateway: &name("gw"), until: at(100) };
+        store.open_session(at(1), &session).expect("a session");
+    }
+    assert_eq!(place.run("session list --user alice").lines().count(), 2);
+    let revoked = json(&place.run("--json session revoke alice"));
+    assert_eq!(revoked["sessions"].as_array().map(Vec::len), Some(2));
+    assert_eq!(place.run("session revoke alice"), "sessions ended: 0\n");
+    assert_eq!(place.run("session list").lines().count(), 1);
+    assert_eq!(place.lines(0).iter().filter(|line| line.contains("session.revoked")).count(), 2);
+}
+
+#[test]
+fn the_log_is_shown_verified_and_exported() {
+    let place = scene();
+    place.recorder().checkpoint(at(9)).expect("noted");
+    let shown = place.run("audit show --event user");
+    assert_eq!(shown, "     3 2023-11-14T22:13:27.000Z user.added actor=root user=alice\n");
+    let report = place.run("audit verify");
+    let want = "lines 1 to 4, checkpoints: 1, lines up to 4 are covered by them\nthe log is as it was written\n";
+    assert_eq!(report, want);
+    let file = place.audit().join("audit-000000000001.jsonl");
+    let log = fs::read_to_string(&file).expect("the log");
+    assert_eq!(place.run("audit export"), log);
+    let to = place.root().join("export.jsonl");
+    place.run(&format!("audit export --to {} --user alice", to.display()));
+    assert_eq!(fs::read_to_string(&to).expect("the export").lines().count(), 2);
+    place.try_run(&format!("audit export --to {}", to.display()), &[]).expect_err("it is there");
+    fs::write(&file, log.replace("alice", "mallory")).expect("the log");
+    let tampered = place.try_run("audit verify", &[]).expect_err("it was changed");
+    assert!(matches!(tampered, CommandError::Tampered(2)), "{tampered}");
+}
