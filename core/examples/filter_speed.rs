@@ -137,19 +137,7 @@ fn main() {
         "{RULES} rules for each of {PEERS} peers: compiled in {:.1} ms each",
         (nanos() - begun) / f64::from(PEERS) / 1e6
     );
-    let mut firsts: Vec<Passing> = Vec::new();
-    for peer in 0..PEERS {
-        let mut begun = 0;
-        while begun < FLOWS_PER_PEER {
-            let to = (0x0a00_0000 | random.below(1 << 23), random.below(65_535) as u16 + 1);
-            let from = (client(peer), 1 + begun as u16);
-            let mut first = (peer, true, packet(from, to, 2));
-            if pass(&mut filter, now, &mut first) == Ruling::Pass {
-                begun += 1;
-                firsts.push(first);
-            }
-        }
-    }
+    let firsts = begin(&mut filter, &mut random, now);
     let mut flows = establish(&mut filter, now, &firsts);
     for place in (1..flows.len()).rev() {
         flows.swap(place, random.below(place as u32 + 1) as usize);
@@ -177,7 +165,7 @@ fn main() {
             assert_eq!(filter.rule(now, passage(*peer, *inbound), ahead, black_box(packet)), Ruling::Pass);
         }
     });
-    let mut run: Vec<Passing> = flows.iter().take(500).flat_map(|passing| [*passing; 32]).collect();
+    let mut run: Vec<Passing> = flows.iter().take(4000).flat_map(|passing| [*passing; 32]).collect();
     time("the same in runs of 32 packets", &mut run, |passing| {
         assert_eq!(pass(&mut filter, now, black_box(passing)), Ruling::Pass);
     });
@@ -191,6 +179,24 @@ fn main() {
         assert_eq!(pass(&mut filter, now, black_box(passing)), Ruling::Drop(Reason::Denied));
     });
     first_packets(&mut random, wall);
+}
+
+/// As many first packets as there are to be flows, all of which passed.
+fn begin(filter: &mut Filter, random: &mut Seeded, now: Instant) -> Vec<Passing> {
+    let mut firsts: Vec<Passing> = Vec::new();
+    for peer in 0..PEERS {
+        let mut begun = 0;
+        while begun < FLOWS_PER_PEER {
+            let to = (0x0a00_0000 | random.below(1 << 23), random.below(65_535) as u16 + 1);
+            let from = (client(peer), 1 + begun as u16);
+            let mut first = (peer, true, packet(from, to, 2));
+            if pass(filter, now, &mut first) == Ruling::Pass {
+                begun += 1;
+                firsts.push(first);
+            }
+        }
+    }
+    firsts
 }
 
 /// What the machine takes to read one place after the other of as much memory as the flows are: a packet needs two such reads at

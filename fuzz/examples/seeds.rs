@@ -101,9 +101,6 @@ fn packets() {
 
 /// Scripts of `filter`: a session of each kind, packets of each protocol both ways, then time or other rules.
 fn rulings() {
-    // A session of peer 0 whose rule allows everything from it; another's that allows the other way.
-    let open = |way: u8| [9, 0, 0, 1, way, 0, 0];
-    let packet = |what: u8, bytes: &[u8]| [&[what, 0, 2, bytes.len() as u8][..], bytes].concat();
     for (name, protocol, upper) in [
         ("tcp", 6, [0, 80, 0, 90, 0, 0, 0, 1, 0, 0, 0, 2, 0x60, 2, 0, 9, 0, 0, 0, 0, 2, 4, 5, 180].as_slice()),
         ("udp", 17, &[0, 53, 0, 54, 0, 12, 0, 0, 1, 2, 3, 4]),
@@ -131,6 +128,13 @@ fn rulings() {
             }
         }
     }
+    fragments();
+    let all = [9, 0, 255, 3, 32, 9, 9, 64, 40, 90, 152, 60, 7, 9, 1, 0, 0, 8, 1, 9, 9, 9, 6, 0];
+    write("filter", "sessions-of-all-kinds", &[&all[..], &packet(0, &bare(1, 2, false, 17, &[0; 40]))].concat());
+}
+
+/// Fragments out of order, behind their first, and too late.
+fn fragments() {
     for ipv6 in [false, true] {
         let part = |offset: u8, more: bool| {
             let mut bytes = bare(
@@ -162,8 +166,16 @@ fn rulings() {
         ];
         write("filter", &format!("fragments-{}", if ipv6 { "ipv6" } else { "ipv4" }), &script.concat());
     }
-    let all = [9, 0, 255, 3, 32, 9, 9, 64, 40, 90, 152, 60, 7, 9, 1, 0, 0, 8, 1, 9, 9, 9, 6, 0];
-    write("filter", "sessions-of-all-kinds", &[&all[..], &packet(0, &bare(1, 2, false, 17, &[0; 40]))].concat());
+}
+
+/// A session of peer 0 with one rule about everything: 0 allows it from the peer, 4 to it, 3 rejects.
+const fn open(rule: u8) -> [u8; 7] {
+    [9, 0, 0, 1, rule, 0, 0]
+}
+
+/// A packet from peer 0 (`what` is even) or to it.
+fn packet(what: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[what, 0, 2, bytes.len() as u8][..], bytes].concat()
 }
 
 /// An IP packet between hosts of these numbers, without checksums.
