@@ -1,98 +1,73 @@
-//! The control channel without memory: a login in blocks, large settings, a watch and a push.
-use super::{Seeded, fail};
-use std::time::Duration;
-use underpass_core::Instant;
-use underpass_core::control::message::{
-    Config, LoginId, LoginReply, LoginStart, Method, Outcome, Reply, Request, Session, SessionState, Watch,
-};
-use underpass_core::control::{Client, Event, Received, Server, ServerLimits, Wiped};
+//! Memory that runs out under a control channel, and while peers are locked and opened.
+use super::{Pair, fail, key, peer, tunnel};
+use underpass_core::tunnel::Backpressure;
+use underpass_core::{Access, Change, ControlRole, PeerId, Tunnel};
 
-const PEER: u32 = 1;
-
-struct Ends {
-    now: Instant,
-    rng: Seeded,
-    client: Client,
-    server: Server<u32>,
-    /// What the gateway answers to a login, and what its settings and its state of the login are.
-    replies: [Reply; 3],
-    answered: usize,
+fn only(tunnel: &Tunnel) -> PeerId {
+    tunnel.peers().next().expect("a peer").id()
 }
 
-impl Ends {
-    fn new() -> Self {
-        let (now, mut rng) = (Instant::ZERO + Duration::from_secs(1), Seeded(5));
-        let routes = (0..200).map(|n| std::net::IpAddr::from([10, 0, n, 0]).into()).collect();
-        let replies = [
-            Reply::Login(LoginReply { login: LoginId([1; 8]), outcome: Outcome::Done }),
-            Reply::Config(Config { version: 1, routes, ..Config::default() }),
-            Reply::Session(Session::of(SessionState::Open)),
-        ];
-        let client = Client::new(now, &mut rng);
-        Self { now, rng, client, server: Server::new(ServerLimits::default()), replies, answered: 0 }
-    }
-
-    /// Everything that is said arrives, and is answered.
-    fn exchange(&mut self) {
-        loop {
-            if let Some(transmit) = self.client.poll_transmit() {
-                let received = self.server.handle_message(self.now, &mut self.rng, PEER, &transmit.message);
-                if let Received::Request { id, request, .. } = received {
-                    let [login, config, session] = &self.replies;
-                    let reply = match request {
-                        Request::Login(_) => login,
-                        Request::Config => config,
-                        _ => session,
-                    };
-                    // Without memory the request waits, and nobody answers it.
-                    let _ = self.server.answer(self.now, &mut self.rng, id, Ok(reply));
-                }
-            } else if let Some(transmit) = self.server.poll_transmit() {
-                let event = self.client.handle_message(self.now, &mut self.rng, &transmit.message);
-                self.answered += usize::from(matches!(event, Some(Event::Answered { .. })));
-            } else {
-                return;
-            }
-        }
-    }
-
-    /// Lets time pass until both have given up what they wait for, five minutes at most.
-    fn settle(&mut self) {
-        let end = self.now + Duration::from_secs(300);
-        self.exchange();
-        while let Some(due) = [self.client.poll_timeout(), self.server.poll_timeout()].into_iter().flatten().min() {
-            if due > end {
-                break;
-            }
-            self.now = due;
-            self.server.handle_timeout(due, &mut self.rng);
-            drop(self.client.handle_timeout(due, &mut self.rng));
-            self.exchange();
-        }
-        self.now = end;
-    }
+/// A client on the left; on the right a gateway, which has locked it. There is no session yet.
+fn pair() -> Pair {
+    let mut pair = Pair { left: tunnel(1, &[2]), ..Pair::new() };
+    let gateway = key(2).public_key();
+    pair.left.configure(pair.now, &[Change::Control(ControlRole::Client { gateway })]).expect("memory");
+    pair.right.configure(pair.now, &[Change::Control(ControlRole::Gateway)]).expect("memory");
+    pair
 }
 
-pub fn conversation(first: usize, count: usize) -> usize {
-    let mut ends = Ends::new();
-    let data = Wiped::from(vec![5; 3000]);
-    let login = Request::Login(LoginStart { nonce: [0; 16], user: "ann".into(), method: Method::Password, data });
-    let (_, calls) = fail(first, count, || {
-        let (now, rng) = (ends.now, &mut ends.rng);
-        let _ = ends.client.ask(now, rng, &login);
-        let _ = ends.client.watch(now, rng, Watch::Config);
-        ends.exchange();
-        let _ = ends.server.push(ends.now, &mut ends.rng, PEER, &ends.replies[1]);
-        ends.exchange();
+/// There is memory again: within a minute a message gets through, and no packet does.
+fn talks(pair: &mut Pair) {
+    for _ in 0..60 {
+        let id = only(&pair.left);
+        let _ = pair.left.send_control_waking(pair.now, id, b"still there?");
+        if pair.exchange() > 0 {
+            assert_eq!(pair.right.stats().rx_packets, 0);
+            return;
+        }
+        pair.pass(1000);
+    }
+    panic!("no message gets through: {:?}\n{:?}", pair.left, pair.right);
+}
+
+/// A handshake for a message, and messages and packets both ways.
+pub(super) fn messages(first: usize, count: usize) -> usize {
+    let mut pair = pair();
+    let ids = (only(&pair.left), only(&pair.right));
+    let ((taken, came), calls) = fail(first, count, || {
+        let (mut taken, mut came) = (0, 0);
+        for round in 0..6 {
+            let asked = pair.left.send_control_waking(pair.now, ids.0, &[round; 200]);
+            let said = pair.right.send_control(pair.now, ids.1, &[round; 200]);
+            assert!(matches!(asked, Ok(()) | Err(Backpressure::NoMemory)), "{asked:?}");
+            assert!(matches!(said, Ok(()) | Err(Backpressure::NoMemory | Backpressure::NoSession)), "{said:?}");
+            taken += usize::from(asked.is_ok());
+            pair.send(2);
+            came += pair.exchange();
+        }
+        (taken, came)
     });
-    ends.settle();
-    ends.answered = 0;
-    for request in [&login, &Request::Config, &Request::Session] {
-        ends.client.ask(ends.now, &mut ends.rng, request).expect("room");
-    }
-    ends.settle();
-    assert_eq!(ends.answered, 3, "with memory, everything is answered");
-    ends.server.forget(PEER);
-    assert_eq!((ends.server.held(), ends.server.peers(), ends.server.poll_timeout()), (0, 0, None));
+    let told = pair.counted() + u64::from(pair.waits());
+    assert!(came >= taken || told > 0, "{came} of {taken} messages came, neither counted nor waiting");
+    // Locked it was and locked it stays, whatever could not be noted.
+    assert_eq!(pair.right.stats().rx_packets, 0);
+    talks(&mut pair);
+    calls
+}
+
+/// Opened, a peer added, and locked again: all or nothing.
+pub(super) fn locks(first: usize, count: usize) -> usize {
+    let mut pair = pair();
+    let change = |access| Change::Access { peer: key(1).public_key(), access };
+    let now = pair.now;
+    let list = [change(Access::Open), Change::Peer(peer(7).into())];
+    let (done, calls) = fail(first, count, || pair.right.configure(now, &list));
+    let access = pair.right.peers().next().map(|peer| peer.access());
+    let (want, peers) = if done.is_ok() { (Access::Open, 2) } else { (Access::Locked, 1) };
+    assert_eq!((access, pair.right.peers().count()), (Some(want), peers));
+    // What takes away needs no memory.
+    let alone = fail(0, usize::MAX / 2, || pair.right.configure(now, &[change(Access::Locked)]));
+    assert_eq!(alone, (Ok(()), 0));
+    talks(&mut pair);
     calls
 }

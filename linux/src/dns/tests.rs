@@ -2,7 +2,6 @@
 use super::resolv_conf::ResolvConf;
 use super::*;
 use std::fs;
-use std::net::IpAddr;
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 

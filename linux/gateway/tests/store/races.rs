@@ -3,6 +3,7 @@ use crate::factors::add_code;
 use crate::leases::pool;
 use crate::place::{Place, add_device, add_user, at, for_each_store, key, name};
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
@@ -15,10 +16,12 @@ const ROUNDS: u64 = 40;
 fn race<T: Send>(place: &Place, rounds: u64, work: impl Fn(&mut dyn Store, u64, u32) -> T + Sync) -> Vec<Vec<T>> {
     let barrier = Barrier::new(CALLERS as usize);
     let one = |caller: u32| {
-        let mut store = place.open();
+        // A caller that fails goes on meeting the others, who would wait for it for ever.
+        let mut store = catch_unwind(AssertUnwindSafe(|| place.open())).ok();
         let round = |round| {
             barrier.wait();
-            work(&mut *store, round, caller)
+            let store = &mut store;
+            catch_unwind(AssertUnwindSafe(|| work(&mut **store.as_mut().expect("the store opens"), round, caller)))
         };
         (0..rounds).map(round).collect::<Vec<_>>()
     };
@@ -27,7 +30,8 @@ fn race<T: Send>(place: &Place, rounds: u64, work: impl Fn(&mut dyn Store, u64, 
         let callers: Vec<_> = (0..CALLERS).map(|caller| scope.spawn(move || one(caller))).collect();
         callers.into_iter().map(|caller| caller.join().expect("no caller panics").into_iter()).collect()
     });
-    (0..rounds).map(|_| columns.iter_mut().filter_map(Iterator::next).collect()).collect()
+    let got = |outcome: thread::Result<T>| outcome.unwrap_or_else(|panic| resume_unwind(panic));
+    (0..rounds).map(|_| columns.iter_mut().filter_map(Iterator::next).map(got).collect()).collect()
 }
 
 fn winners(round: &[bool]) -> usize {
