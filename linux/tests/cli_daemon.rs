@@ -47,6 +47,17 @@ fn is_ready(machine: &Machine, running: &Running) -> Result<()> {
     .with_context(|| format!("{}{}", running.stdout(), running.stderr()))
 }
 
+/// Stops a program, and waits until each of its threads stands still.
+fn stop(pid: Pid) -> Result<()> {
+    kill(pid, Signal::SIGSTOP)?;
+    let stands = |status: std::io::Result<String>| Ok(status?.contains("State:\tT"));
+    eventually("all its threads stand still", PATIENCE, || {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task"))?;
+        let mut stopped = tasks.map(|task| stands(fs::read_to_string(task?.path().join("status"))));
+        stopped.try_fold(true, |all, one: Result<bool>| Ok(all && one?))
+    })
+}
+
 /// The one program that runs here.
 fn program(machine: &Machine) -> Result<Pid> {
     let processes = machine.processes()?;
@@ -145,7 +156,7 @@ fn a_program_that_hangs_is_told_of_and_ended_by_force() -> Result<()> {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     let path = path.to_string_lossy().into_owned();
     underpass(&machine, &["up", &path])?.success()?;
-    kill(program(&machine)?, Signal::SIGSTOP)?;
+    stop(program(&machine)?)?;
     let shown = underpass(&machine, &["show", "wgt0"])?;
     ensure!(shown.stderr == "underpass: interface `wgt0` does not answer: timed out\n", "{shown:?}");
     let down = underpass(&machine, &["down", &path])?;
@@ -319,7 +330,7 @@ fn a_program_that_aborts_leaves_no_socket() -> Result<()> {
     is_ready(&machine, &running)?;
     // Another file in its place is not its own. It is stopped meanwhile, or it would end for want of its socket.
     let pid = program(&machine)?;
-    kill(pid, Signal::SIGSTOP)?;
+    stop(pid)?;
     machine.run("sh", &["-c", &format!("touch {SOCKET}.other && mv {SOCKET}.other {SOCKET}")])?;
     kill(pid, Signal::SIGABRT)?;
     kill(pid, Signal::SIGCONT)?;
