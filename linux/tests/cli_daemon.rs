@@ -59,10 +59,24 @@ fn stop(pid: Pid) -> Result<()> {
 }
 
 /// The one program that runs here.
+///
+/// The command that started it in the background may be there a moment longer.
 fn program(machine: &Machine) -> Result<Pid> {
-    let processes = machine.processes()?;
-    ensure!(processes.len() == 1, "{processes:?}");
-    Ok(Pid::from_raw(i32::try_from(processes[0])?))
+    program_called(machine, None)
+}
+
+/// The one program that runs here, of those called `name`.
+fn program_called(machine: &Machine, name: Option<&str>) -> Result<Pid> {
+    let is_called = |pid: &u32| {
+        let comm = || fs::read_to_string(format!("/proc/{pid}/comm"));
+        name.is_none_or(|name| comm().is_ok_and(|comm| comm.trim_end() == name))
+    };
+    let mut found = Vec::new();
+    eventually("one program is there", PATIENCE, || {
+        found = machine.processes()?.into_iter().filter(is_called).collect();
+        Ok(found.len() == 1)
+    })?;
+    Ok(Pid::from_raw(i32::try_from(found[0])?))
 }
 
 /// Waits until there is neither a program nor an interface nor a socket.
@@ -213,7 +227,8 @@ fn nothing_that_was_open_stays_open() -> Result<()> {
 fn of_threads(pid: Pid, key: &str) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let status = fs::read_to_string(task?.path().join("status"))?;
+        // One that answered a question may have ended meanwhile.
+        let Ok(status) = fs::read_to_string(task?.path().join("status")) else { continue };
         let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
         found.push(line.with_context(|| format!("no {key}"))?.trim().to_owned());
     }
@@ -231,10 +246,7 @@ fn a_tunnel_gives_up_what_it_does_not_need() -> Result<()> {
             let variables = [("UNDERPASS_CONFINE", confinement), ("UNDERPASS_WORKERS", "2")];
             let running = shell(&machine, script, &variables)?;
             is_ready(&machine, &running)?;
-            let is_tunnel =
-                |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "underpass\n");
-            let pid = machine.processes()?.into_iter().find(is_tunnel).context("a program")?;
-            let pid = Pid::from_raw(i32::try_from(pid)?);
+            let pid = program_called(&machine, Some("underpass"))?;
             ensure!(of_threads(pid, "Seccomp")?.len() >= 6, "threads");
             for (key, expected) in [("NoNewPrivs", privileges), ("Seccomp", filter)] {
                 let found = of_threads(pid, key)?;

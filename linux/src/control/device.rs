@@ -3,9 +3,11 @@ use crate::engine::Engine;
 use crate::error::HostError;
 use nix::errno::Errno;
 use std::fmt;
+use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use underpass_carry::Fault;
 use underpass_core::uapi::{EADDRINUSE, EINVAL, EIO, HostState, SetRequest, parse_set, write_get};
+use underpass_core::{Change, Endpoint, PeerChange};
 
 /// An interface as its control socket sees it. Calls come one at a time.
 pub trait Device: Send + Sync {
@@ -61,10 +63,11 @@ impl Device for EngineDevice {
     }
 
     fn apply(&self, request: &str) -> Result<(), i32> {
-        let request = parse_set(request).map_err(|fault| {
+        let mut request = parse_set(request).map_err(|fault| {
             tracing::error!("control socket: {fault}");
             fault.errno()
         })?;
+        request.changes.iter_mut().for_each(number_zone);
         let before = self.host_state();
         self.apply_parts(&request, &before).inspect_err(|_| {
             // What was there a moment ago can be had again, and if not, nothing better is left to do.
@@ -73,6 +76,19 @@ impl Device for EngineDevice {
                 let _ = self.engine.set_listen_port(before.listen_port);
             }
         })
+    }
+}
+
+/// Gives an endpoint whose zone has the name of an interface that interface's number, at once: whoever asks next is shown it. No
+/// name server has a say in it. Where there is no such interface, the tunnel asks later.
+fn number_zone(change: &mut Change) {
+    let Change::Peer(PeerChange { endpoint: Some(endpoint), .. }) = change else { return };
+    let Endpoint::Name { host, port } = endpoint else { return };
+    if !host.contains('%') {
+        return;
+    }
+    if let Some(address) = (host.as_str(), *port).to_socket_addrs().ok().and_then(|mut found| found.next()) {
+        *endpoint = Endpoint::Address(address);
     }
 }
 
