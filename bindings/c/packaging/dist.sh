@@ -37,7 +37,7 @@ cp "$root/bindings/c/packaging/README.in" "$tree/README.md"
 # Two members, without what only tests need.
 sed -i -e 's|^members = .*|members = ["core", "bindings/c"]|' -e '/^exclude = /d' -e '/^underpass-core = /!{/^underpass-[a-z]* = /d}' "$tree/Cargo.toml"
 for manifest in core bindings/c; do
-    awk '/^\[/ { dropped = $0 == "[dev-dependencies]" } !dropped' "$root/$manifest/Cargo.toml" >"$tree/$manifest/Cargo.toml"
+    awk '/^\[/ { dropped = $0 == "[dev-dependencies]" || $0 ~ /^\[\[(bench|example|test)\]\]$/ } !dropped' "$root/$manifest/Cargo.toml" >"$tree/$manifest/Cargo.toml"
 done
 
 cd "$tree"
