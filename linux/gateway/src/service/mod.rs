@@ -22,6 +22,10 @@
 //! **Nothing fails open.** Peers that have to log in are added locked, and stay so until the store has written their session down.
 //! What the settings ask for and the service does not do yet is a [`StartError`]: rules above all.
 //!
+//! **What it does not do.** Of several one-time codes of a user, the newest counts. Failures are counted in memory: a restart forgets
+//! them, but no code that was used. A hash of another cost than today's is not made anew. Certificates, directories and browsers,
+//! rules, quotas and rates are not served.
+//!
 //! **Rows are the truth.** The store is looked at twice a second: a session that is not there any more is closed, with its keypairs. While
 //! the store is away nobody logs in, and what is open stays open until the offline limit; the end of a session that could not be
 //! written is written when the store is back.

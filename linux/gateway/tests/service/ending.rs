@@ -156,3 +156,29 @@ fn devices_come_and_go_while_the_service_runs() {
     assert_eq!(world.goes_in(0, [10, 8, 0, 77]), Ok(60));
     assert_eq!(world.goes_in(0, address), Err(Some(DropReason::SourceNotAllowed)), "what Alice had");
 }
+
+#[test]
+fn at_a_shared_device_the_next_user_takes_over_and_inherits_nothing() {
+    let mut world = World::new();
+    let (mut store, time) = (world.store(), world.time());
+    store.remove_device(time, &key(0), false).expect("removed");
+    let device = NewDevice { key: key(0), name: name("kiosk") };
+    store.add_device(time, Owner::Shared, &device).expect("added");
+    world.run(Duration::from_secs(60));
+    world.enter(0, "alice");
+    let address = world.lease(0);
+    world.enter(0, "bert");
+    assert_eq!(world.goes_in(0, address), Err(Some(DropReason::SourceNotAllowed)), "what Alice had");
+    assert_eq!(world.lease(0), [10, 8, 0, 77]);
+    assert_eq!(world.goes_in(0, [10, 8, 0, 77]), Ok(60));
+    let open = store.sessions(None).expect("a list");
+    assert_eq!((open.len(), open[0].name.as_str()), (1, "bert"));
+    let ended = world.lines_of("session.ended");
+    assert_eq!((ended.len(), &ended[0]["user"], &ended[0]["reason"]), (1, &"alice".into(), &"replaced".into()));
+    // The address stays his after a restart, and hers is free.
+    world.restart();
+    world.run(Duration::from_secs(60));
+    assert_eq!(world.goes_in(0, [10, 8, 0, 77]), Ok(60));
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.lease(0), [10, 8, 0, 77]);
+}

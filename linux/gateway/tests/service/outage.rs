@@ -1,6 +1,8 @@
 //! The store away, and the gateway started again.
 use crate::place::key;
 use crate::world::World;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::time::Duration;
 use underpass_core::DropReason;
 use underpass_core::control::Event;
@@ -114,4 +116,22 @@ fn a_wall_clock_that_is_set_neither_ends_nor_prolongs_a_session_and_codes_go_by_
     world.run(Duration::from_secs(1301));
     assert_eq!(world.goes_in(0, address), Err(Some(DropReason::Locked)));
     assert_eq!(world.service.open_sessions(), 1, "of Bert");
+}
+
+#[test]
+fn who_could_not_be_recorded_does_not_get_in_and_who_is_in_goes_on() {
+    let mut world = World::new();
+    world.enter(0, "alice");
+    let address = world.lease(0);
+    let file = world.audit().join("audit-000000000001.jsonl");
+    OpenOptions::new().append(true).open(file).expect("the log").write_all(b"this is no line\n").expect("damage");
+    let outcomes = world.log_in(1, "bert", "bert's password", &world.code("bert"));
+    assert!(
+        matches!(outcomes[..], [Outcome::Challenge(_), Outcome::Rejected { retry_after: Some(_) }]),
+        "{outcomes:?}"
+    );
+    assert_eq!(world.goes_in(1, [10, 8, 0, 77]), Err(Some(DropReason::Locked)));
+    assert_eq!(world.store().sessions(None).expect("a list").len(), 1);
+    assert_eq!(world.goes_in(0, address), Ok(60));
+    assert!(world.service.lost_lines() > 0);
 }

@@ -4,6 +4,7 @@ use crate::place::{
     open_store, packet, service, settings,
 };
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -122,10 +123,14 @@ impl World {
         format!("{:06}", authenticator(user).code(self.wall().as_duration().as_secs() / 30))
     }
 
+    pub fn audit(&self) -> PathBuf {
+        self.folder.path().join("audit")
+    }
+
     /// The lines of the audit log.
     pub fn lines(&self) -> Vec<serde_json::Value> {
         let mut lines = Vec::new();
-        look_up(&self.folder.path().join("audit"), &Query::default(), |_, line| {
+        look_up(&self.audit(), &Query::default(), |_, line| {
             lines.push(line.clone());
             true
         })
