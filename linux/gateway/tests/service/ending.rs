@@ -135,7 +135,21 @@ fn who_is_disabled_is_out_and_stays_out() {
     is_over(&mut world, "disabled");
     world.run(Duration::from_secs(60));
     let outcomes = world.log_in(0, "alice", "alice's password", &world.code("alice"));
-    assert!(!outcomes.contains(&Outcome::Done), "{outcomes:?}");
+    let sounds_like_nobody = matches!(outcomes[..], [Outcome::Challenge(_), Outcome::Challenge(_)]);
+    assert!(sounds_like_nobody, "{outcomes:?}");
+}
+
+#[test]
+fn who_is_disabled_during_a_login_is_not_asked_any_further() {
+    let mut world = World::new();
+    let Outcome::Challenge(challenge) = world.begin(0, "alice", "alice's password") else { panic!("no challenge") };
+    let (mut store, time) = (world.store(), world.time());
+    let alice = store.user(&name("alice")).expect("an answer").expect("alice").id;
+    store.enable_user(time, alice, false).expect("disabled");
+    world.run(Duration::from_millis(500));
+    let outcome = world.answer(0, challenge.id, &world.code("alice"));
+    assert_eq!(outcome, Outcome::Rejected { retry_after: None });
+    assert_eq!(world.lines_of("login.factor_passed").len(), 1, "the password: nobody looked at the code");
 }
 
 #[test]

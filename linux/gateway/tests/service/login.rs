@@ -1,5 +1,5 @@
 //! Logging in, addresses, and what a client is told.
-use crate::place::{SITE, key, name};
+use crate::place::{SITE, authenticator, key, name};
 use crate::world::World;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -9,7 +9,10 @@ use underpass_core::control::message::{
 };
 use underpass_core::control::{Code, Event};
 use underpass_gateway::admin::hash_of_recovery;
-use underpass_gateway::store::{Factors as _, Sessions as _, Users as _};
+use underpass_gateway::store::{
+    Devices as _, Factors as _, Leases as _, NewCode, NewDevice, Owner, Pool, Rhythm, Sessions as _, Users as _,
+};
+use zeroize::Zeroizing;
 
 #[test]
 fn whoever_logs_in_over_the_tunnel_gets_an_address_and_packets_pass_both_ways() {
@@ -82,6 +85,55 @@ fn a_code_is_taken_once() {
     // The next step's code is good.
     world.run(Duration::from_secs(30));
     assert_eq!(world.log_in(0, "alice", "alice's password", &world.code("alice")).last(), Some(&Outcome::Done));
+}
+
+#[test]
+fn of_two_logins_with_one_code_one_gets_in() {
+    let mut world = World::new();
+    let (mut store, time) = (world.store(), world.time());
+    let alice = store.user(&name("alice")).expect("an answer").expect("alice").id;
+    store.remove_device(time, &key(1), false).expect("removed");
+    let device = NewDevice { key: key(1), name: name("phone") };
+    store.add_device(time, Owner::User(alice), &device).expect("added");
+    world.run(Duration::from_secs(60));
+    let code = world.code("alice");
+    // Both are asked for the code before either shows it.
+    let asked = [0, 1].map(|client| world.begin(client, "alice", "alice's password"));
+    let [Outcome::Challenge(first), Outcome::Challenge(second)] = asked else { panic!("{asked:?}") };
+    assert_eq!(world.answer(0, first.id, &code), Outcome::Done);
+    assert!(matches!(world.answer(1, second.id, &code), Outcome::Challenge(_)));
+    assert_eq!(world.service.open_sessions(), 1);
+    world.run(Duration::from_secs(30));
+    let code = world.code("alice");
+    assert_eq!(world.log_in(1, "alice", "alice's password", &code).last(), Some(&Outcome::Done), "the next code");
+    assert_eq!(world.service.open_sessions(), 2);
+    assert_ne!(world.lease(0), world.lease(1), "a device has an address of its own");
+}
+
+#[test]
+fn of_two_authenticators_the_newer_one_counts() {
+    let mut world = World::new();
+    let (mut store, time) = (world.store(), world.time());
+    let alice = store.user(&name("alice")).expect("an answer").expect("alice").id;
+    let secret = Zeroizing::new(authenticator("newer").secret.as_bytes().to_vec());
+    let code = NewCode { rhythm: Rhythm::Time { period: 30 }, algorithm: 1, digits: 6, secret };
+    store.add_code(time, alice, &code).expect("a code");
+    let outcomes = world.log_in(0, "alice", "alice's password", &world.code("alice"));
+    assert!(matches!(outcomes[..], [Outcome::Challenge(_), Outcome::Challenge(_)]), "{outcomes:?}");
+    world.run(Duration::from_secs(120));
+    assert_eq!(world.log_in(0, "alice", "alice's password", &world.code("newer")).last(), Some(&Outcome::Done));
+}
+
+#[test]
+fn an_address_that_the_store_keeps_from_being_given_is_not_given() {
+    let mut world = World::new();
+    let all = Pool { name: name("pool-10.8.0.0-24"), first: [10, 8, 0, 1].into(), last: [10, 8, 0, 254].into() };
+    let time = world.time();
+    assert!(world.store().reserve(time, &all, [10, 8, 0, 77].into(), None).expect("an answer"));
+    world.enter(1, "bert");
+    let refused = world.ask(1, &Request::Lease(LeaseRequest::default()));
+    assert!(matches!(refused, Event::Refused { refusal, .. } if refusal.retry_after.is_some()), "{refused:?}");
+    assert_eq!(world.goes_in(1, [10, 8, 0, 77]), Err(Some(DropReason::SourceNotAllowed)));
 }
 
 /// What somebody hears who is wrong three times, without what names the login.

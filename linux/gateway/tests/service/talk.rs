@@ -60,14 +60,20 @@ impl World {
     /// Logs in with a password, then a code where one is asked for; what came of each.
     #[track_caller]
     pub fn log_in(&mut self, client: usize, user: &str, password: &str, code: &str) -> Vec<Outcome> {
-        let data = Wiped::from(password.as_bytes().to_vec());
-        let start = LoginStart { nonce: [3; 16], user: user.into(), method: Method::Password, data };
-        let mut outcomes = vec![self.login(client, &Request::Login(start))];
+        let mut outcomes = vec![self.begin(client, user, password)];
         if let Outcome::Challenge(challenge) = &outcomes[0] {
             let challenge = challenge.id;
             outcomes.push(self.answer(client, challenge, code));
         }
         outcomes
+    }
+
+    /// Begins a login with a password.
+    #[track_caller]
+    pub fn begin(&mut self, client: usize, user: &str, password: &str) -> Outcome {
+        let data = Wiped::from(password.as_bytes().to_vec());
+        let start = LoginStart { nonce: [3; 16], user: user.into(), method: Method::Password, data };
+        self.login(client, &Request::Login(start))
     }
 
     /// Answers a challenge of the latest login.
