@@ -141,6 +141,8 @@ struct Peer {
     shown: FactorSet,
     /// Bytes that were carried before the session.
     carried: (u64, u64),
+    /// Since when a session lasts that was taken up after a restart, in seconds since 1970.
+    since: Option<u64>,
     /// That its logins are limited is on record until then.
     limited: Option<Time>,
 }

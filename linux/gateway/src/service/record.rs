@@ -45,6 +45,9 @@ impl Service {
                 name.map(|user| Event::SessionOpened { user, device, session: number, methods, src, until })
             }
             FactEvent::Extended => {
+                if let Some(state) = self.peers.get_mut(&peer) {
+                    state.since = None;
+                }
                 let until = self.end_of(now, &peer);
                 name.map(|user| Event::SessionExtended { user, device, session: number, until })
             }
@@ -69,7 +72,7 @@ impl Service {
     /// A session begins: what is carried from here on is its own. By which factors it was opened.
     fn begun(&mut self, peers: &dyn Peers, peer: &PublicKey) -> Text {
         let Some(state) = self.peers.get_mut(peer) else { return Text::new("") };
-        state.carried = peers.carried(peer);
+        (state.carried, state.since) = (peers.carried(peer), None);
         Text::new(&words(state.shown))
     }
 

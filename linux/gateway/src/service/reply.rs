@@ -26,10 +26,11 @@ impl Service {
         let Some(view) = self.sessions.view(peer) else { return Session::of(SessionState::Locked) };
         let (state, why) = state(view.state);
         let seconds = |at: underpass_core::Instant| now.seconds(at);
+        let since = self.peers.get(peer).and_then(|peer| peer.since);
         let idle = self.plan.idle.filter(|_| view.session.is_some());
         Session {
             user: view.user.and_then(|user| self.names.get(&user)).map(ToString::to_string),
-            since: view.since.map(seconds),
+            since: view.since.map(|at| since.unwrap_or_else(|| seconds(at))),
             expires: view.until.map(seconds),
             login_due: view.reauth_at.map(seconds),
             idle_after: idle.map(whole_seconds),

@@ -190,7 +190,12 @@ impl Service {
                 not_after: None,
             };
             match self.sessions.resume(now.at, &open.device, resumed) {
-                Ok(()) => drop(self.names.insert(user, open.name)),
+                Ok(()) => {
+                    self.names.insert(user, open.name);
+                    if let Some(state) = self.peers.get_mut(&open.device) {
+                        state.since = u64::try_from(open.since.as_millis() / 1000).ok();
+                    }
+                }
                 Err(SessionError::NoMemory) => return Err(SessionError::NoMemory.into()),
                 // The device is a site's now: nobody needs the session.
                 Err(_) => drop(self.store.end_session(now.time(), &open.device, Some(open.epoch))?),

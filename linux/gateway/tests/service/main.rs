@@ -5,6 +5,7 @@ mod hostile;
 mod login;
 mod outage;
 mod place;
+mod random;
 mod start;
 mod talk;
 mod world;

@@ -73,12 +73,14 @@ fn after_a_restart_sessions_and_addresses_are_there_and_codes_are_still_used_up(
     let code = world.code("alice");
     world.enter(0, "alice");
     let address = world.lease(0);
+    let Reply::Session(before) = world.reply_to(0, &Request::Session) else { panic!("no session") };
+    world.run(Duration::from_secs(40));
     world.restart();
     assert_eq!(world.service.open_sessions(), 1);
     // The client makes a new handshake when nobody answers what it sends.
     assert!(world.goes_in(0, address).is_err(), "the gateway has no keypairs yet");
     let Reply::Session(session) = world.reply_to(0, &Request::Session) else { panic!("no session") };
-    assert_eq!((session.state, session.user.as_deref()), (SessionState::Open, Some("alice")));
+    assert_eq!(session, before, "state, user, since and until");
     assert_eq!(world.goes_in(0, address), Ok(60));
     assert_eq!(world.comes_out(0, address), Ok(60));
     assert_eq!(world.lease(0), address);
