@@ -8,6 +8,40 @@
 //!   ([`Service::handle_timeout`]), and calls [`Service::handle_passwords`] when the workers wake it;
 //! - after each of these carries out every [`Action`], in order ([`Service::poll_action`]), and asks [`Service::poll_timeout`].
 //!
+//! ```
+//! use underpass_core::Tunnel;
+//! use underpass_core::tunnel::Inbound;
+//! use underpass_gateway::service::{Action, Now, Service};
+//!
+//! /// The tunnel has opened a datagram.
+//! fn opened(service: &mut Service, tunnel: &mut Tunnel, now: Now, inbound: Inbound<&mut [u8]>) {
+//!     let Inbound::Control { peer, message, .. } = inbound else { return };
+//!     let Some(key) = tunnel.peer(peer).map(|peer| *peer.public_key()) else { return };
+//!     service.handle_message(now, tunnel, key, message);
+//!     carry_out(service, tunnel, now);
+//! }
+//!
+//! /// After every call of the service.
+//! fn carry_out(service: &mut Service, tunnel: &mut Tunnel, now: Now) {
+//!     while let Some(action) = service.poll_action() {
+//!         match action {
+//!             Action::Change(change) => tunnel.configure(now.at, &[change]).expect("memory for a peer"),
+//!             Action::EndSessions(key) => {
+//!                 if let Some(peer) = tunnel.peer_by_key(&key) {
+//!                     tunnel.end_sessions(now.at, peer);
+//!                 }
+//!             }
+//!             Action::Send { peer, message } => {
+//!                 if let Some(peer) = tunnel.peer_by_key(&peer) {
+//!                     // What is not taken is sent again, or asked for again.
+//!                     let _taken = tunnel.send_control(now.at, peer, &message);
+//!                 }
+//!             }
+//!         }
+//!     }
+//! }
+//! ```
+//!
 //! | file | what it does |
 //! |---|---|
 //! | `start` | makes a service of [`Settings`](crate::settings::Settings), the store and the rest, and takes up what was open before |
@@ -28,7 +62,7 @@
 //!
 //! **Rows are the truth.** The store is looked at twice a second: a session that is not there any more is closed, with its keypairs. While
 //! the store is away nobody logs in, and what is open stays open until the offline limit; the end of a session that could not be
-//! written is written when the store is back.
+//! written is written when the store is back. A gateway that is killed before that takes the session up again.
 mod address;
 mod ask;
 mod look;
