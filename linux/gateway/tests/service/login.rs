@@ -8,6 +8,7 @@ use underpass_core::control::message::{
     Config, Hello, LeaseRequest, Method, Outcome, Reply, Request, Session, SessionState, Watch,
 };
 use underpass_core::control::{Code, Event};
+use underpass_core::policy::code::{Algorithm, Digits, Moving, OneTimeCode};
 use underpass_gateway::admin::hash_of_recovery;
 use underpass_gateway::store::{
     Devices as _, Factors as _, Leases as _, NewCode, NewDevice, Owner, Pool, Rhythm, Sessions as _, Users as _,
@@ -122,6 +123,28 @@ fn of_two_authenticators_the_newer_one_counts() {
     assert!(matches!(outcomes[..], [Outcome::Challenge(_), Outcome::Challenge(_)]), "{outcomes:?}");
     world.run(Duration::from_secs(120));
     assert_eq!(world.log_in(0, "alice", "alice's password", &world.code("newer")).last(), Some(&Outcome::Done));
+}
+
+#[test]
+fn a_token_that_counts_has_codes_of_its_own_form() {
+    let mut world = World::new();
+    let (mut store, time) = (world.store(), world.time());
+    let alice = store.user(&name("alice")).expect("an answer").expect("alice").id;
+    let token = OneTimeCode {
+        algorithm: Algorithm::Sha256,
+        digits: Digits::new(8).expect("eight"),
+        moving: Moving::Counter,
+        ..authenticator("token")
+    };
+    let secret = Zeroizing::new(token.secret.as_bytes().to_vec());
+    let code = NewCode { rhythm: Rhythm::Counter, algorithm: 2, digits: 8, secret };
+    store.add_code(time, alice, &code).expect("a code");
+    let shown = [0, 1].map(|counter| format!("{:08}", token.code(counter)));
+    assert_eq!(world.log_in(0, "alice", "alice's password", &shown[0]).last(), Some(&Outcome::Done));
+    assert_eq!(world.reply_to(0, &Request::Logout), Reply::LoggedOut);
+    let again = world.log_in(0, "alice", "alice's password", &shown[0]);
+    let [_, Outcome::Challenge(challenge)] = &again[..] else { panic!("{again:?}") };
+    assert_eq!(world.answer(0, challenge.id, &shown[1]), Outcome::Done, "a wrong code may be tried again");
 }
 
 #[test]

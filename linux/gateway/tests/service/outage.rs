@@ -1,13 +1,13 @@
 //! The store away, and the gateway started again.
-use crate::place::key;
+use crate::place::{SITE, key, name};
 use crate::world::World;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::time::Duration;
-use underpass_core::DropReason;
 use underpass_core::control::Event;
 use underpass_core::control::message::{LeaseRequest, Outcome, Reply, Request, SessionState};
-use underpass_gateway::store::Sessions as _;
+use underpass_core::{Access, DropReason};
+use underpass_gateway::store::{Changes as _, Devices as _, NewDevice, Owner, Sessions as _};
 
 #[test]
 fn without_the_store_nobody_gets_in_and_who_is_in_stays_until_the_offline_limit() {
@@ -136,4 +136,27 @@ fn who_could_not_be_recorded_does_not_get_in_and_who_is_in_goes_on() {
     assert_eq!(world.store().sessions(None).expect("a list").len(), 1);
     assert_eq!(world.goes_in(0, address), Ok(60));
     assert!(world.service.lost_lines() > 0);
+}
+
+#[test]
+fn whoever_missed_changes_reads_all_records_again() {
+    let mut world = World::new();
+    world.enter(0, "alice");
+    let address = world.lease(0);
+    world.enter(1, "bert");
+    let (mut store, time) = (world.store(), world.time());
+    store.end_session(time, &key(0), None).expect("an answer").expect("a session");
+    store.remove_device(time, &key(1), false).expect("removed");
+    let device = NewDevice { key: key(7), name: name("kiosk") };
+    store.add_device(time, Owner::Shared, &device).expect("added");
+    let newest = store.newest_change().expect("a number");
+    store.mark_told(newest).expect("told");
+    assert!(store.forget_changes(time.after(Duration::from_secs(1))).expect("a number") > 3);
+    world.run(Duration::from_millis(500));
+    assert!(world.goes_in(0, address).is_err());
+    assert_eq!(world.service.open_sessions(), 0);
+    assert_eq!(world.gateway.peer_by_key(&key(1)), None);
+    let added = world.gateway.peer_by_key(&key(7)).and_then(|peer| world.gateway.peer(peer)).expect("the kiosk");
+    assert_eq!(added.access(), Access::Locked);
+    assert_eq!(world.goes_in(SITE, [10, 20, 0, 5]), Ok(60), "sites are not the store's");
 }
