@@ -100,13 +100,16 @@ impl Service {
         }
     }
 
+    /// Ends a lease in the store. There is a line about it if there was one about its beginning.
     fn release_in_store(&mut self, now: Now, device: PublicKey, address: IpAddr) {
-        if let Some(pool) = self.plan.pool_of(address) {
-            let released = self.store.release(now.time(), &pool.name, &device);
-            // Where the store is away, the lease ends there by its own time.
-            let _ended = self.stored(now, released);
+        let was_had = self.peers.get(&device).is_some_and(|state| state.leased.contains(&address));
+        let Some(pool) = self.plan.pool_of(address) else { return };
+        let released = self.store.release(now.time(), &pool.name, &device);
+        // Where the store is away, the lease ends there by its own time.
+        let was_kept = self.stored(now, released).unwrap_or_default();
+        if was_had || was_kept {
+            self.emit(now, Event::LeaseReleased { device: device.into(), address });
         }
-        self.emit(now, Event::LeaseReleased { device: device.into(), address });
     }
 
     /// A peer has these addresses and no other: the tunnel is told, and the client if it watches.

@@ -1,5 +1,5 @@
 //! Days in which everything happens in any order. What must hold holds after each step.
-use crate::place::{Seeded, key, name};
+use crate::place::{SITE, Seeded, key, name};
 use crate::world::World;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -98,6 +98,11 @@ fn whatever_happens_nobody_is_in_who_should_not_be_and_every_session_is_on_recor
         let begun = day.world.lines_of("session.opened").len();
         assert_eq!(begun, ended + day.world.service.open_sessions(), "each session has two lines");
         assert_eq!(day.world.service.lost_lines(), 0);
+        let peers = day.world.gateway.peers().filter(|peer| *peer.public_key() != key(SITE));
+        let held: usize = peers.map(|peer| peer.allowed_ips().count()).sum();
+        let released = day.world.lines_of("lease.released").len();
+        let granted = day.world.lines_of("lease.granted").len();
+        assert_eq!(granted, released + held, "each address has two lines");
         (opened, renewed) = (opened + begun, renewed + day.world.lines_of("session.extended").len());
     }
     assert!(opened > 25 && renewed > 25, "{opened} sessions, {renewed} renewed: something is tested");
