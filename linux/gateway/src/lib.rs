@@ -7,6 +7,7 @@
 //! - [`certificate`] says who the holder of a client certificate is.
 //! - [`audit`] records who did what, so that nobody can change it unnoticed.
 //! - [`admin`] is what administrators do, and [`command`] its command line.
+//! - [`service`] joins these with the core: logins over the control channel, sessions, leases.
 //!
 //! Nothing here touches a packet, and nothing here may run on the thread that moves packets: every call may wait for a disk.
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@ pub mod command;
 pub mod name;
 pub mod nat;
 pub mod password;
+pub mod service;
 pub mod settings;
 pub mod store;
 pub mod time;

@@ -13,7 +13,7 @@ mod users;
 pub use devices::{DeviceShown, RemovedShown};
 pub use factors::{CodeShown, RecoveryShown, TokenShown};
 pub use groups::{GroupShown, Membership};
-pub use secrets::{hash_of_recovery, hash_of_token};
+pub use secrets::{RECOVERY_KEY, hash_of_recovery, hash_of_token};
 pub use sessions::Revoked;
 pub use users::{Removal, Switched, UserShown};
 

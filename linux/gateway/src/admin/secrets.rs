@@ -4,6 +4,7 @@ use crate::store::{HashOfToken, UserId};
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use ring::digest::{Context, SHA256};
 use std::fmt::Write as _;
+use underpass_core::policy::code::{RecoveryCode, RecoveryKey};
 use zeroize::Zeroizing;
 
 /// Bytes of the secret of a one-time code: as long as the hash (RFC 4226 § 4, R6).
@@ -43,13 +44,16 @@ pub(super) fn token() -> Result<Zeroizing<String>, AdminError> {
     Ok(Zeroizing::new(BASE64URL_NOPAD.encode(random::<TOKEN>()?.as_slice())))
 }
 
-/// By what a recovery code is kept: SHA-256 over its purpose, the user's number and the code. Dashes, spaces and capitals do not
-/// count. Its 80 bits are what keeps it from being guessed.
+/// The key of the hashes of recovery codes, here and in the core. It is no secret: the 80 bits of a code are what keeps it from being
+/// guessed.
+pub const RECOVERY_KEY: RecoveryKey = RecoveryKey::from_bytes(*b"underpass gateway recovery key 1");
+
+/// By what a recovery code is kept: the core's hash of the user's number and the code. Dashes, spaces and capitals do not count.
+/// What is no code has the hash of none.
 #[must_use]
 pub fn hash_of_recovery(user: UserId, code: &str) -> HashOfToken {
-    let plain: String = code.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
-    let plain = Zeroizing::new(plain);
-    hash(b"underpass recovery code\0", &[&user.0.to_be_bytes(), Zeroizing::new(plain.to_ascii_lowercase()).as_bytes()])
+    let hash = RecoveryCode::read(code).map(|code| code.hash(&RECOVERY_KEY, user.0 as u64));
+    HashOfToken(hash.map_or([0; 32], |hash| *hash.as_bytes()))
 }
 
 /// By what a token is kept: SHA-256 over its purpose and its characters.

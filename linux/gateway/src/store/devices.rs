@@ -70,6 +70,12 @@ pub trait Devices {
     /// The store's own.
     fn devices(&mut self, user: UserId) -> Result<Vec<Device>>;
 
+    /// At most `limit` devices of all owners in the order of their keys, those behind `after`.
+    ///
+    /// # Errors
+    /// The store's own.
+    fn every_device(&mut self, after: Option<&PublicKey>, limit: u32) -> Result<Vec<Device>>;
+
     /// Removes a device, its session and its leases. With `revoke`, its key may never come back.
     ///
     /// # Errors

@@ -69,6 +69,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is the store that failed, and not what was asked of it.
+    #[must_use]
+    pub const fn is_outage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::Full | Self::Busy | Self::Away(_) | Self::Failed(_))
+    }
+
     /// There is no `kind` called `name`.
     pub(crate) fn missing(kind: &str, name: impl std::fmt::Display) -> Self {
         Self::Missing { what: format!("{kind} {name}") }

@@ -44,6 +44,31 @@ fn a_removed_device_takes_its_session_along_and_a_revoked_key_stays_away() {
 }
 
 #[test]
+fn all_devices_come_in_pages_in_the_order_of_their_keys() {
+    for_each(|store| {
+        assert!(store.every_device(None, 5).expect("a list").is_empty());
+        let alice = add_user_with(store, "alice", 1);
+        for number in 2..6 {
+            add_device(store, if number % 2 == 0 { Owner::Shared } else { Owner::User(alice.id) }, number);
+        }
+        let mut keys: Vec<_> = (1..6).map(key).collect();
+        keys.sort();
+        let mut found = Vec::new();
+        loop {
+            let page = store.every_device(found.last(), 2).expect("a list");
+            assert!(page.len() <= 2);
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page.iter().map(|device| device.key));
+        }
+        assert_eq!(found, keys);
+        let shared = store.every_device(None, 9).expect("a list").into_iter().filter(|one| one.owner == Owner::Shared);
+        assert_eq!(shared.count(), 2);
+    });
+}
+
+#[test]
 fn a_shared_device_is_everybodys_and_others_are_not() {
     for_each(|store| {
         let (alice, bert) = (add_user_with(store, "alice", 1), add_user(store, "bert"));

@@ -332,7 +332,7 @@ events! {
         device: Key,
         /// Its number.
         session: u64,
-        /// Why: `logout`, `expired`, `idle`, `replaced`, `disabled`, `removed` or `quota`.
+        /// Why: `logout`, `expired`, `idle`, `replaced`, `disabled`, `removed`, `revoked`, `elsewhere`, `offline` or `quota`.
         reason: Text,
         /// Bytes from the device.
         received: u64,

@@ -23,6 +23,14 @@ impl Devices for Postgres {
         rows.iter().map(device_of).collect()
     }
 
+    fn every_device(&mut self, after: Option<&PublicKey>, limit: u32) -> Result<Vec<Device>> {
+        // No key is below the empty one.
+        let after = after.map_or(&[][..], |key| key.as_bytes());
+        let rows =
+            self.rows(&format!("{SELECT} WHERE key > $1 ORDER BY key LIMIT $2"), &[&after, &i64::from(limit)])?;
+        rows.iter().map(device_of).collect()
+    }
+
     fn remove_device(&mut self, at: Time, key: &PublicKey, revoke: bool) -> Result<RemovedDevice> {
         self.write(|change| {
             let device = find(change, key)?.ok_or_else(|| StoreError::missing("device", key))?;

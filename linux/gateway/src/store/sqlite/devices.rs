@@ -23,6 +23,16 @@ impl Devices for Sqlite {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    fn every_device(&mut self, after: Option<&PublicKey>, limit: u32) -> Result<Vec<Device>> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT key, name, user, created FROM devices WHERE key > ?1 ORDER BY key LIMIT ?2")?;
+        // No key is below the empty one.
+        let after = after.map_or(&[][..], |key| key.as_bytes());
+        let rows = select.query_map((after, limit), device_of)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     fn remove_device(&mut self, at: Time, key: &PublicKey, revoke: bool) -> Result<RemovedDevice> {
         self.write(|change| {
             let device = find(change, key)?.ok_or_else(|| StoreError::missing("device", key))?;

@@ -1,0 +1,34 @@
+//! What settings a service starts with.
+use crate::place::{settings, starts};
+use std::net::{IpAddr, Ipv4Addr};
+use underpass_gateway::service::StartError;
+
+#[test]
+fn what_is_not_done_yet_is_no_start() {
+    starts(&settings("")).expect("a service");
+    let rule = "[[rule]]\nname = \"all\"\naction = \"deny\"\nto = [\"0.0.0.0/0\"]";
+    let refused = starts(&settings(rule)).expect_err("rules are not enforced");
+    assert_eq!(refused.to_string(), "the settings have rules, which the service does not do yet");
+    for (more, what) in [
+        (
+            "[[method]]\ngroups = [\"admins\"]\nfactors = [[\"certificate\", \"totp\"]]",
+            "factors other than password and totp",
+        ),
+        ("[[pool]]\nnetwork = \"10.9.0.0/24\"\nsticky = false", "a pool that is not sticky"),
+    ] {
+        let refused = starts(&settings(more)).expect_err(what);
+        assert!(matches!(refused, StartError::NotServed(found) if found == what), "{refused}");
+    }
+    let mut limited = settings("");
+    limited.session.quota = Some(1);
+    assert!(matches!(starts(&limited), Err(StartError::NotServed("a quota"))));
+    let mut keyless = settings("");
+    keyless.sites[0].preshared_key_file = Some("/etc/underpass/lyon.psk".into());
+    assert!(matches!(starts(&keyless), Err(StartError::Preshared(site)) if site.as_str() == "lyon"));
+    let mut unmethodical = settings("");
+    unmethodical.methods.clear();
+    assert!(matches!(starts(&unmethodical), Err(StartError::NoMethod)));
+    let mut talkative = settings("");
+    talkative.push.dns = (0..9).map(|last| IpAddr::V4(Ipv4Addr::new(10, 1, 0, last))).collect();
+    assert!(matches!(starts(&talkative), Err(StartError::Push(_))));
+}
