@@ -75,7 +75,8 @@ pub fn keep(
             ready();
         }
         let others = [standby.lives(), keeper.table.lives()];
-        watch.wait(others.into_iter().flatten(), standby.pause())?;
+        let pause = [standby.pause(), keeper.table.pause()].into_iter().flatten().min();
+        watch.wait(others.into_iter().flatten(), pause)?;
     }
     standby.end();
     keeper.table.remove();
@@ -142,7 +143,7 @@ impl Keeper {
         let locks = records.locks()?;
         let Some(own) = locks.iter().find(|lock| lock.interface == self.interface).cloned() else { return Ok(()) };
         let has_changed = locks.iter().map(passes).ne(self.locks.iter().map(passes));
-        if has_changed || listing() != self.listed || self.table.is_lost() {
+        if has_changed || listing() != self.listed || self.table.is_lost() || self.table.is_due() {
             let applied = apply(records);
             self.table.hold(&format!("{}-keeper-{}", nft::TABLE, own.mark), &locks);
             applied?;

@@ -19,11 +19,12 @@ pub fn remove() -> Invocation {
     Invocation::new("nft", "-f -").reading(remove_text(TABLE))
 }
 
-/// The same rules as a table that belongs to whoever makes it: nobody else can remove or flush it, and it ends with him. One
-/// line, for nft in interactive mode.
+/// The same rules as a table that belongs to whoever makes it: nobody else can remove or flush it, and it ends with him. Its
+/// comment says who that is. One line, for nft in interactive mode.
 #[must_use]
-pub fn owned(name: &str, locks: &[Lock]) -> String {
-    one_line(&format!("{}{}", remove_owned_text(name), table(name, locks, "  flags owner\n")))
+pub fn owned(name: &str, locks: &[Lock], owner: &str) -> String {
+    let options = format!("  flags owner\n  comment \"{owner}\"\n");
+    one_line(&format!("{}{}", remove_owned_text(name), table(name, locks, &options)))
 }
 
 /// What removes such a table, for whom it belongs to.
@@ -150,8 +151,10 @@ table inet underpass {
     #[test]
     fn a_table_of_ones_own_is_one_line_with_the_same_rules() {
         let lock = Lock { interface: "wg0".into(), mark: 51820, lan: true, ..Lock::default() };
-        let line = owned("underpass-keeper-51820", &[lock]);
-        assert!(!line.contains('\n') && line.contains("table inet underpass-keeper-51820 { flags owner; "), "{line}");
+        let line = owned("underpass-keeper-51820", &[lock], "7.1");
+        assert!(
+            !line.contains('\n') && line.contains("table inet underpass-keeper-51820 { flags owner; comment \"7.1\"; ")
+        );
         assert!(line.contains("tcp dport 853 drop; ") && line.ends_with("counter drop; }; }; "), "{line}");
     }
 }

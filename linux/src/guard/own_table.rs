@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const GLANCE: Duration = Duration::from_millis(5);
 /// After how long to say it once more: another process may have had a table of that name, and is just ending.
 const AGAIN: u32 = 20;
+/// The first pause before it is tried again to have a table, and the longest.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(60)];
 
 /// The table, and the process that it belongs to.
 #[derive(Debug, Default)]
@@ -32,6 +34,9 @@ pub struct OwnTable {
     nft: Option<Child>,
     /// Counts the processes.
     generation: u32,
+    /// There is no table, or none of ours: how long to rest before the next try, and until when.
+    rest: Duration,
+    next: Option<Instant>,
 }
 
 impl OwnTable {
@@ -61,19 +66,38 @@ impl OwnTable {
         self.lives().is_some_and(has_ended)
     }
 
-    /// Makes it hold the rules of `locks` under the name `name`, and waits until it does.
+    /// Whether it is time to try again what failed.
+    pub fn is_due(&self) -> bool {
+        self.next.is_some_and(|next| next <= Instant::now())
+    }
+
+    /// How long to wait until then.
+    pub fn pause(&self) -> Option<Duration> {
+        self.next.map(|next| next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Makes it hold the rules of `locks` under the name `name`, and waits until it does. What fails is due again after a pause.
     pub fn hold(&mut self, name: &str, locks: &[Lock]) {
         name.clone_into(&mut self.name);
         if self.commands.is_none() || self.is_lost() {
             self.start();
         }
-        let Some(commands) = self.commands.as_mut() else { return };
         let wanted = locks.last().map(|lock| format!("meta mark {:#010x} accept", lock.mark)).unwrap_or_default();
-        let line = nft::owned(name, locks);
-        wait(|| list(name).is_some_and(|text| text.contains(&wanted)), || writeln!(commands, "{line}").is_ok());
+        // The table of a process that was ended is there a moment longer, and must not pass for ours.
+        let ours = format!("{}.{}", std::process::id(), self.generation);
+        let line = nft::owned(name, locks, &ours);
+        let has_it = || list(name).is_some_and(|text| text.contains(&wanted) && text.contains(&format!("\"{ours}\"")));
+        let is_held =
+            self.commands.as_mut().is_some_and(|commands| wait(has_it, || writeln!(commands, "{line}").is_ok()));
         if self.is_lost() {
-            // It ended at once. The next change is time enough to try again.
+            // It ended at once.
             self.commands = None;
+        }
+        if is_held {
+            (self.rest, self.next) = (Duration::ZERO, None);
+        } else {
+            self.rest = (self.rest * 2).clamp(PAUSES[0], PAUSES[1]);
+            self.next = Some(Instant::now() + self.rest);
         }
     }
 
@@ -107,18 +131,23 @@ fn list(name: &str) -> Option<String> {
     output("nft", &["-n", "list", "table", "inet", name])
 }
 
-/// Says something, and once more now and then, until it is done; gives up after a while, and when nobody listens.
-fn wait(is_done: impl Fn() -> bool, mut say: impl FnMut() -> bool) {
+/// Says something, and once more now and then, until it is done; gives up after a while, and when nobody listens. Returns whether
+/// it is done.
+fn wait(is_done: impl Fn() -> bool, mut say: impl FnMut() -> bool) -> bool {
     let until = Instant::now() + PATIENCE;
     for glance in 0.. {
         if glance % AGAIN == 0 && !say() {
-            return;
+            return false;
         }
-        if is_done() || Instant::now() >= until {
-            return;
+        if is_done() {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
         }
         thread::sleep(GLANCE);
     }
+    false
 }
 
 /// Whether whoever has the other end of the pipe `end` has ended.

@@ -8,6 +8,19 @@ use underpass_interop::{Leak, PATIENCE, eventually, play};
 /// What they call themselves.
 pub const NAME: &str = "underpass-keeper";
 
+/// Kills a program, and holds its sockets, to which its tables belong, for a second longer (pidfd_getfd(2)): a kernel that takes its
+/// time.
+const LINGER: &str = "\
+import ctypes, os, signal, sys, time
+pid = int(sys.argv[1])
+program, folder = os.pidfd_open(pid), f'/proc/{pid}/fd'
+sockets = [int(fd) for fd in os.listdir(folder) if os.readlink(f'{folder}/{fd}').startswith('socket:')]
+held = [ctypes.CDLL(None).syscall(438, program, fd, 0) for fd in sockets]
+assert held and min(held) >= 0, held
+os.kill(pid, signal.SIGKILL)
+time.sleep(1)
+";
+
 fn tables(leak: &Leak) -> Result<String> {
     leak.client.run("nft", &["list", "tables"])
 }
@@ -48,6 +61,13 @@ fn whoever_of_the_two_is_killed_they_are_two_again_and_nothing_leaves() {
         let nft: Vec<Pid> = leak.programs("/usr/sbin/nft")?;
         ensure!(nft.len() == 1, "the table belongs to {nft:?}");
         leak.nothing_leaves("the table's program killed", || Ok(kill(nft[0], Signal::SIGKILL)?))?;
+        are_two(&leak, None)?;
+        // One takes over whose child the table's program is not; and the table lingers when that is killed.
+        let killed = are_two(&leak, None)?[0];
+        leak.nothing_leaves("one killed, to take over", || kill_and_flush(&leak, killed))?;
+        are_two(&leak, Some(killed))?;
+        let nft = leak.programs("/usr/sbin/nft")?[0].to_string();
+        leak.nothing_leaves("its table lingers", || leak.client.run("python3", &["-c", LINGER, &nft]).map(drop))?;
         are_two(&leak, None)?;
         let killed = are_two(&leak, None)?[0];
         leak.nothing_leaves("one killed after that, and flushed", || kill_and_flush(&leak, killed))?;
