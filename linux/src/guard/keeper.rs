@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look whether it has.
 const GLANCE: Duration = Duration::from_millis(5);
 
+/// After how long to try again what could not be put back.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// Keeps the lock of `interface` until it is dismissed; calls `ready` when everything is in its place. Returns at once when there
 /// is a keeper already, unless it is this one's `role` to stand by. `command` starts a process that does the same in another role.
 ///
@@ -66,8 +69,8 @@ pub fn keep(
         tracing::warn!("who kept the kill switch of {interface} was ended: this process goes on");
     }
     while !is_dismissed(&file)? {
-        if let Err(fault) = keeper.put_back(&records) {
-            // What cannot be put back now is tried again at the next change.
+        let is_back = keeper.put_back(&records);
+        if let Err(fault) = &is_back {
             tracing::error!("the kill switch of {interface}: {fault}");
         }
         standby.see_to_it(interface, &keeper.table, || command(second));
@@ -75,7 +78,9 @@ pub fn keep(
             ready();
         }
         let others = [standby.lives(), keeper.table.lives()];
-        let pause = [standby.pause(), keeper.table.pause()].into_iter().flatten().min();
+        let is_done = is_back.is_ok() && !keeper.listed.is_empty();
+        let again = if is_done { None } else { Some(AGAIN) };
+        let pause = [standby.pause(), keeper.table.pause(), again].into_iter().flatten().min();
         watch.wait(others.into_iter().flatten(), pause)?;
     }
     standby.end();
@@ -143,11 +148,14 @@ impl Keeper {
         let locks = records.locks()?;
         let Some(own) = locks.iter().find(|lock| lock.interface == self.interface).cloned() else { return Ok(()) };
         let has_changed = locks.iter().map(passes).ne(self.locks.iter().map(passes));
-        if has_changed || listing() != self.listed || self.table.is_lost() || self.table.is_due() {
+        // Nothing at all is never what it shall have: somebody flushed it before it was looked at.
+        let is_gone = self.listed.is_empty();
+        if has_changed || is_gone || listing() != self.listed || self.table.is_lost() || self.table.is_due() {
             let applied = apply(records);
-            self.table.hold(&format!("{}-keeper-{}", nft::TABLE, own.mark), &locks);
-            applied?;
+            // At once: what is changed from here on is seen to be another thing.
             self.listed = listing();
+            self.table.hold(&format!("{}-keeper-{}", nft::TABLE, own.mark), &locks);
+            applied.inspect_err(|_| self.listed.clear())?;
             self.locks = locks;
         }
         if own.diverts {
