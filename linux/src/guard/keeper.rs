@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look whether it has.
 const GLANCE: Duration = Duration::from_millis(5);
 
+/// How often rules are put back at a time, at most.
+const TRIES: u32 = 8;
 /// After how long to try again what could not be put back.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -151,9 +153,8 @@ impl Keeper {
         // Nothing at all is never what it shall have: somebody flushed it before it was looked at.
         let is_gone = self.listed.is_empty();
         if has_changed || is_gone || listing() != self.listed || self.table.is_lost() || self.table.is_due() {
-            let applied = apply(records);
-            // At once: what is changed from here on is seen to be another thing.
-            self.listed = listing();
+            let (applied, listed) = settle(records);
+            self.listed = listed;
             self.table.hold(&format!("{}-keeper-{}", nft::TABLE, own.mark), &locks);
             applied.inspect_err(|_| self.listed.clear())?;
             self.locks = locks;
@@ -187,6 +188,21 @@ impl Keeper {
         self.places[at] = divert;
         Ok(())
     }
+}
+
+/// Puts the rules in their place, and lists them. Somebody may change them in between, and what he made of them must not pass for
+/// what is to be: so it is done until two lists are the same.
+fn settle(records: &Records) -> (anyhow::Result<()>, Vec<String>) {
+    let mut listed = Vec::new();
+    for _ in 0..TRIES {
+        let applied = apply(records);
+        let before = std::mem::replace(&mut listed, listing());
+        if applied.is_err() || (listed == before && !listed.is_empty()) {
+            return (applied, listed);
+        }
+    }
+    // They change all the time: as if nothing were there, it is tried again soon.
+    (Ok(()), Vec::new())
 }
 
 /// What of a lock the firewall is made from.
