@@ -1,31 +1,36 @@
 //! What a tunnel takes from the heap: per idle peer, per session, per staged packet; and nothing per packet.
 //! `cargo test -p underpass-core --test memory -- --nocapture` prints the figures that README carries.
-#![allow(clippy::disallowed_types, reason = "a counting allocator is shared by all threads")]
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::cell::Cell;
 use underpass_core::NoRandomness;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{DatagramSlot, Inbound, Outbound, PacketBuf, PacketSlot, Path};
 use underpass_core::{Endpoint, Instant, NewPeer, PrivateKey, Rng, Tunnel, TunnelConfig, UnixTime};
 
-/// Counts live bytes and calls.
+/// Counts live bytes and calls, of each thread by itself: the test runner has a thread that allocates too.
 struct Counting;
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static CALLS: AtomicUsize = AtomicUsize::new(0);
+std::thread_local! {
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    // A thread that is ending has no counters any more, and no test.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+    let _ = LIVE.try_with(|live| live.set(live.get() + bytes));
+}
 
 // SAFETY: every call is handed on to the system's allocator unchanged; counting touches no memory of the caller's.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        CALLS.fetch_add(1, Relaxed);
-        LIVE.fetch_add(layout.size(), Relaxed);
+        count(layout.size() as isize);
         // SAFETY: the caller's promise about `layout` is handed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        CALLS.fetch_add(1, Relaxed);
-        LIVE.fetch_sub(layout.size(), Relaxed);
+        count(-(layout.size() as isize));
         // SAFETY: the caller's promise about `place` and `layout` is handed on.
         unsafe { System.dealloc(place, layout) }
     }
@@ -95,7 +100,12 @@ fn exchange(a: &mut Tunnel, b: &mut Tunnel) {
     while a.poll_event().is_some() || b.poll_event().is_some() {}
 }
 
-/// One test for all: the counters are the process's, and tests would count each other's.
+/// Bytes that are live now and were not when there were `before`.
+fn since(before: isize) -> usize {
+    usize::try_from(LIVE.get() - before).expect("no less than before")
+}
+
+/// One test for all: what one leaves the next goes on with.
 #[test]
 fn the_heap_holds_what_the_readme_says() {
     idle_peers_fit_in_880_bytes();
@@ -106,9 +116,9 @@ fn the_heap_holds_what_the_readme_says() {
 
 fn idle_peers_fit_in_880_bytes() {
     const PEERS: u32 = 10_000;
-    let empty = LIVE.load(Relaxed);
+    let empty = LIVE.get();
     let tunnel = tunnel(0, 1..=PEERS);
-    let bytes = LIVE.load(Relaxed) - empty;
+    let bytes = since(empty);
     println!("idle peer: {} bytes of {PEERS}", bytes / PEERS as usize);
     assert_eq!(tunnel.footprint().peers, PEERS as usize);
     assert!(bytes / PEERS as usize <= 880, "{bytes} bytes for {PEERS} idle peers");
@@ -116,21 +126,21 @@ fn idle_peers_fit_in_880_bytes() {
 
 fn sessions_fit_in_four_kibibytes() -> (Tunnel, Tunnel) {
     const PEERS: u32 = 64;
-    let empty = LIVE.load(Relaxed);
+    let empty = LIVE.get();
     let mut gateway = tunnel(0, 1..=PEERS);
     let mut others: Vec<Tunnel> = Vec::new();
     let mut held_by_others = 0;
     for number in 1..=PEERS {
-        let before = LIVE.load(Relaxed);
+        let before = LIVE.get();
         let mut other = tunnel(number, 0..1);
-        let made = LIVE.load(Relaxed) - before;
+        let made = since(before);
         let id = gateway.peer_by_key(&key(number).public_key()).expect("configured");
         gateway.connect(NOW, id);
         exchange(&mut gateway, &mut other);
         others.push(other);
         held_by_others += made;
     }
-    let all = LIVE.load(Relaxed) - empty - held_by_others - others.capacity() * size_of::<Tunnel>();
+    let all = since(empty) - held_by_others - others.capacity() * size_of::<Tunnel>();
     // Each session has two ends, both on this heap.
     let per_peer = all / PEERS as usize / 2;
     println!("peer with a session: at most {per_peer} bytes");
@@ -143,7 +153,7 @@ fn packets_take_nothing(a: &mut Tunnel, b: &mut Tunnel) {
     const BATCH: usize = 8;
     let mut bufs = [[0; 256]; BATCH];
     let mut delivered = 0;
-    let calls = CALLS.load(Relaxed);
+    let calls = CALLS.get();
     for _ in 0..1000 {
         let mut batch = bufs.each_mut().map(|buf| PacketSlot::new(packet(buf, 100, 0, 1)));
         a.handle_packets(NOW, &mut batch);
@@ -158,19 +168,19 @@ fn packets_take_nothing(a: &mut Tunnel, b: &mut Tunnel) {
         delivered += arrived.iter().filter(|slot| matches!(slot.verdict, Inbound::Packet { .. })).count();
         let _ = (a.poll_timeout(), b.poll_timeout());
     }
-    assert_eq!(CALLS.load(Relaxed), calls, "the steady state allocates nothing, both ways");
+    assert_eq!(CALLS.get(), calls, "the steady state allocates nothing, both ways");
     assert_eq!(delivered, 1000 * BATCH);
 }
 
 fn staging_takes_no_more_than_its_cap() {
     let mut tunnel = tunnel(0, 1..2);
-    let empty = LIVE.load(Relaxed);
+    let empty = LIVE.get();
     let mut buf = [0; 2048];
     for _ in 0..1000 {
         let outcome = tunnel.handle_packet(NOW, packet(&mut buf, 1420, 0, 1));
         assert!(matches!(outcome, Outbound::Staged), "{outcome:?}");
     }
-    let held = LIVE.load(Relaxed) - empty;
+    let held = since(empty);
     let footprint = tunnel.footprint();
     println!("full staging queue: {held} bytes for {} packets", footprint.staged_packets);
     assert_eq!(footprint.staged_packets, 128);
