@@ -13,7 +13,8 @@ mod text;
 mod value;
 
 pub use place::{Finding, Severity};
-pub use rule::{Action, Hours, PortRange, Protocol, Rule};
+pub use rule::{Hours, Rule};
+pub use underpass_core::filter::{Action, Protocol};
 
 use crate::Name;
 use crate::audit::Level;

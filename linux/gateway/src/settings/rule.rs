@@ -4,40 +4,10 @@ use super::text::{self, Word};
 use super::value;
 use crate::{Name, Time};
 use ipnet::IpNet;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::UNIX_EPOCH;
 use toml::Spanned;
-
-/// What a rule does with what fits it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// It passes.
-    Allow,
-    /// It is dropped.
-    Drop,
-    /// It is dropped, and the sender is told.
-    Reject,
-}
-
-/// Protocols that a rule may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-    /// ICMP and ICMPv6.
-    Icmp,
-}
-
-/// Ports, the last one included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortRange {
-    /// The first.
-    pub first: u16,
-    /// The last.
-    pub last: u16,
-}
+use underpass_core::filter::{Action, Protocol};
 
 /// Hours of days of the week, in the gateway's own time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +35,10 @@ pub struct Rule {
     pub peers: Vec<Name>,
     /// Destinations.
     pub to: Vec<IpNet>,
-    /// The protocol; `None`: each.
-    pub protocol: Option<Protocol>,
+    /// The protocol.
+    pub protocol: Protocol,
     /// Ports of the destination.
-    pub ports: Vec<PortRange>,
+    pub ports: Vec<RangeInclusive<u16>>,
     /// When it holds; `None`: always.
     pub hours: Option<Hours>,
     /// Until when.
@@ -86,7 +56,7 @@ pub(super) fn read(rule: &Spanned<text::Rule>, found: &mut Findings<'_>) -> Opti
     let name = name(&rule.name, found);
     let action = match (rule.action.get_ref().as_str(), rule.reject) {
         ("allow", false) => Some(Action::Allow),
-        ("deny", false) => Some(Action::Drop),
+        ("deny", false) => Some(Action::Deny),
         ("deny", true) => Some(Action::Reject),
         ("allow", true) => {
             found.error(rule.action.span(), "`reject` is for rules that deny");
@@ -97,8 +67,11 @@ pub(super) fn read(rule: &Spanned<text::Rule>, found: &mut Findings<'_>) -> Opti
             None
         }
     };
-    let protocol = rule.protocol.as_ref().and_then(|word| found.keep(word.span(), protocol(word.get_ref())));
-    let has_no_ports = rule.protocol.is_none() || protocol == Some(Protocol::Icmp);
+    let protocol = match &rule.protocol {
+        Some(word) => found.keep(word.span(), protocol(word.get_ref())),
+        None => Some(Protocol::Any),
+    };
+    let has_no_ports = matches!(protocol, Some(Protocol::Any | Protocol::Icmp));
     if let Some(first) = rule.ports.first().filter(|_| has_no_ports) {
         found.error(first.span(), "ports are for a rule whose protocol is tcp or udp");
     }
@@ -115,12 +88,12 @@ pub(super) fn read(rule: &Spanned<text::Rule>, found: &mut Findings<'_>) -> Opti
         users,
         peers,
         to: list(&rule.to, found, value::network),
-        protocol,
         ports: list(&rule.ports, found, port_range),
         hours: rule.hours.as_ref().and_then(|word| found.keep(word.span(), hours(word.get_ref()))),
         not_after: rule.not_after.as_ref().and_then(|word| found.keep(word.span(), day(word.get_ref()))),
         from: list(&rule.from, found, value::network),
         log: rule.log,
+        protocol: protocol?,
     })
 }
 
@@ -150,7 +123,7 @@ fn protocol(text: &str) -> Result<Protocol, &'static str> {
     }
 }
 
-fn port_range(text: &str) -> Result<PortRange, &'static str> {
+fn port_range(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
     let wrong = "expected a port or a range of ports, such as 443 or 8000-8100";
     let port = |text: &str| -> Option<u16> {
         let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -158,7 +131,7 @@ fn port_range(text: &str) -> Result<PortRange, &'static str> {
     };
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (port(first).ok_or(wrong)?, port(last).ok_or(wrong)?);
-    if first <= last { Ok(PortRange { first, last }) } else { Err("the range ends before it begins") }
+    if first <= last { Ok(first..=last) } else { Err("the range ends before it begins") }
 }
 
 /// `Mon-Fri 07:00-20:00`, `Sat,Sun`, `22:00-24:00`.

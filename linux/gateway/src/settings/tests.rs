@@ -35,9 +35,9 @@ fn the_example_is_read() {
     assert_eq!(settings.methods[1].factors, [[Factor::Password, Factor::Totp], [Factor::Totp, Factor::Certificate]]);
     assert_eq!(settings.rules.len(), 3);
     let git = &settings.rules[0];
-    assert_eq!((git.action, git.protocol), (Action::Allow, Some(Protocol::Tcp)));
+    assert_eq!((git.action, git.protocol), (Action::Allow, Protocol::Tcp));
     assert_eq!(
-        git.ports.iter().map(|range| (range.first, range.last)).collect::<Vec<_>>(),
+        git.ports.iter().map(|range| (*range.start(), *range.end())).collect::<Vec<_>>(),
         [(22, 22), (443, 443), (8000, 8100)]
     );
     assert_eq!(settings.rules[1].hours, Some(Hours { days: 0b001_1111, from: 420, until: 1200 }));
