@@ -97,11 +97,14 @@ cargo_test_as_root() {
     RUST_TEST_THREADS=8 cargo "${runner[@]}" test --no-fail-fast "$@"
 }
 
+# The rooms of the core that are off by default.
+rooms=underpass-core/control,underpass-core/filter,underpass-core/policy
+
 quick() {
     step fmt cargo fmt --all --check
-    step clippy cargo clippy --workspace --all-targets --features underpass-core/control,underpass-core/filter,underpass-core/policy,underpass-gateway/postgres -- -D warnings
+    step clippy cargo clippy --workspace --all-targets --features $rooms,underpass-gateway/postgres -- -D warnings
     step clippy-no-os cargo clippy -p underpass-c --lib --no-default-features --features portable,provoke --config 'profile.dev.panic="abort"' -- -D warnings
-    step core cargo test -p underpass-core --features control,filter,policy
+    step core cargo test -p underpass-core --features $rooms
     step sim-house cargo test -p underpass-sim -p underpass-house --no-fail-fast
 }
 
@@ -141,7 +144,7 @@ all() {
     step swift-crate cargo test -p underpass-feed -p underpass-swift --no-fail-fast
     step swift tests/swift.sh
     step swift-names tests/swift/selectors.sh
-    step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features underpass-core/control,underpass-core/filter,underpass-core/policy
+    step docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features $rooms
     step build cargo build --release -p underpass-linux
     step package tests/package.sh
     step build-router tests/c/router.sh

@@ -13,6 +13,9 @@ mod filter;
 #[cfg(feature = "control")]
 #[path = "out_of_memory/locked.rs"]
 mod locked;
+#[cfg(feature = "policy")]
+#[path = "out_of_memory/policy.rs"]
+mod policy;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -28,10 +31,6 @@ use underpass_core::{
     AllowedIp, Change, ConfigReason, DropReason, Endpoint, Instant, Limits, NewPeer, PeerChange, PrivateKey, Rng,
     Tunnel, TunnelConfig, UnixTime,
 };
-
-#[cfg(feature = "policy")]
-#[path = "scenarios/policy.rs"]
-mod policy;
 
 /// Refuses the calls from the `FIRST`-th on, up to the `LAST`-th; counted from when [`fail`] armed it.
 struct Failing;
