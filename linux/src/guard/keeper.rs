@@ -10,6 +10,7 @@
 use super::lock::{Lock, barrier};
 use super::own_table::OwnTable;
 use super::record::Records;
+use super::rest::Rest;
 use super::standby::{Role, Standby};
 use super::watch::Watch;
 use super::{apply, families, listing, nft};
@@ -19,6 +20,7 @@ use crate::quick::shelf::directory;
 use crate::quick::{Family, rules};
 use anyhow::{anyhow, bail};
 use std::fs::{File, TryLockError};
+use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 use std::thread;
@@ -28,11 +30,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look whether it has.
 const GLANCE: Duration = Duration::from_millis(5);
-
-/// How often rules are put back at a time, at most.
+/// How often the rules are applied and read back, at most, until two readings agree.
 const TRIES: u32 = 8;
-/// After how long to try again what could not be put back.
-const AGAIN: Duration = Duration::from_millis(200);
 
 /// Keeps the lock of `interface` until it is dismissed; calls `ready` when everything is in its place. Returns at once when there
 /// is a keeper already, unless it is this one's `role` to stand by. `command` starts a process that does the same in another role.
@@ -65,24 +64,29 @@ pub fn keep(
         return Ok(());
     }
     let mut watch = Watch::new(&directory(), find_program("nft").is_some())?;
-    let (mut keeper, mut standby) = (Keeper::new(interface, role), Standby::default());
+    let (mut keeper, mut standby, mut rest) = (Keeper::new(interface, role), Standby::default(), Rest::default());
     let second = Role::Second { file: file.metadata()?.ino() };
     if role != Role::First {
         tracing::warn!("who kept the kill switch of {interface} was ended: this process goes on");
     }
     while !is_dismissed(&file)? {
-        let is_back = keeper.put_back(&records);
-        if let Err(fault) = &is_back {
-            tracing::error!("the kill switch of {interface}: {fault}");
+        if keeper.table.lives().is_some() {
+            // First of all: as long as there is one keeper alone, whoever ends it opens the machine by a flush.
+            standby.see_to_it(interface, &keeper.table, || command(second));
+        }
+        match keeper.put_back(&records) {
+            Ok(()) => rest.forget(),
+            Err(fault) => {
+                tracing::error!("the kill switch of {interface}: {fault}");
+                rest.begin();
+            }
         }
         standby.see_to_it(interface, &keeper.table, || command(second));
         if let Some(ready) = ready.take() {
             ready();
         }
         let others = [standby.lives(), keeper.table.lives()];
-        let is_done = is_back.is_ok() && !keeper.listed.is_empty();
-        let again = if is_done { None } else { Some(AGAIN) };
-        let pause = [standby.pause(), keeper.table.pause(), again].into_iter().flatten().min();
+        let pause = [standby.pause(), keeper.table.pause(), rest.left()].into_iter().flatten().min();
         watch.wait(others.into_iter().flatten(), pause)?;
     }
     standby.end();
@@ -150,13 +154,15 @@ impl Keeper {
         let locks = records.locks()?;
         let Some(own) = locks.iter().find(|lock| lock.interface == self.interface).cloned() else { return Ok(()) };
         let has_changed = locks.iter().map(passes).ne(self.locks.iter().map(passes));
-        // Nothing at all is never what it shall have: somebody flushed it before it was looked at.
-        let is_gone = self.listed.is_empty();
-        if has_changed || is_gone || listing() != self.listed || self.table.is_lost() || self.table.is_due() {
-            let (applied, listed) = settle(records);
-            self.listed = listed;
+        let is_settled = !has_changed && !self.listed.is_empty() && listing() == self.listed;
+        let settled = if is_settled { None } else { Some(settle(records)) };
+        if settled.is_some() || self.table.is_lost() || self.table.is_due() {
+            // Even if the other table could not be put back.
             self.table.hold(&format!("{}-keeper-{}", nft::TABLE, own.mark), &locks);
-            applied.inspect_err(|_| self.listed.clear())?;
+        }
+        if let Some(settled) = settled {
+            self.listed.clear();
+            self.listed = settled?;
             self.locks = locks;
         }
         if own.diverts {
@@ -190,19 +196,18 @@ impl Keeper {
     }
 }
 
-/// Puts the rules in their place, and lists them. Somebody may change them in between, and what he made of them must not pass for
-/// what is to be: so it is done until two lists are the same.
-fn settle(records: &Records) -> (anyhow::Result<()>, Vec<String>) {
+/// Applies the rules and reads them back. Others may change them between the two, and the changed rules would then be kept. So
+/// both are repeated until two readings agree.
+fn settle(records: &Records) -> anyhow::Result<Vec<String>> {
     let mut listed = Vec::new();
     for _ in 0..TRIES {
-        let applied = apply(records);
-        let before = std::mem::replace(&mut listed, listing());
-        if applied.is_err() || (listed == before && !listed.is_empty()) {
-            return (applied, listed);
+        apply(records)?;
+        let before = mem::replace(&mut listed, listing());
+        if listed == before && !listed.is_empty() {
+            return Ok(listed);
         }
     }
-    // They change all the time: as if nothing were there, it is tried again soon.
-    (Ok(()), Vec::new())
+    bail!("the rules change each time they are put back")
 }
 
 /// What of a lock the firewall is made from.

@@ -21,6 +21,7 @@ pub mod nft;
 mod own_table;
 mod query;
 pub mod record;
+mod rest;
 mod rtnetlink;
 pub mod session;
 pub mod split;

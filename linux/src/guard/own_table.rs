@@ -4,6 +4,7 @@
 //! open for writing any more: who keeps the kill switch has it, and who stands by has it too, so that the table outlives either.
 use super::Lock;
 use super::nft;
+use super::rest::Rest;
 use crate::quick::machine::{find_program, output};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{SFlag, fstat};
@@ -21,8 +22,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const GLANCE: Duration = Duration::from_millis(5);
 /// After how long to say it once more: another process may have had a table of that name, and is just ending.
 const AGAIN: u32 = 20;
-/// The first pause before it is tried again to have a table, and the longest.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(60)];
 
 /// The table, and the process that it belongs to.
 #[derive(Debug, Default)]
@@ -34,9 +33,10 @@ pub struct OwnTable {
     nft: Option<Child>,
     /// Counts the processes.
     generation: u32,
-    /// There is no table, or none of ours: how long to rest before the next try, and until when.
-    rest: Duration,
-    next: Option<Instant>,
+    /// The kernel has such tables: there was one.
+    is_proven: bool,
+    /// When it is tried again to have a table, after that failed.
+    rest: Rest,
 }
 
 impl OwnTable {
@@ -46,7 +46,7 @@ impl OwnTable {
         let is_pipe =
             fstat(&input).is_ok_and(|status| SFlag::from_bits_truncate(status.st_mode).contains(SFlag::S_IFIFO));
         let commands = input.as_fd().try_clone_to_owned().ok().filter(|_| is_pipe).map(File::from);
-        Self { commands, ..Self::default() }
+        Self { is_proven: commands.is_some(), commands, ..Self::default() }
     }
 
     /// What the process that stands by reads as its standard input, so that the table outlives this one; and a number that is
@@ -68,22 +68,23 @@ impl OwnTable {
 
     /// Whether it is time to try again what failed.
     pub fn is_due(&self) -> bool {
-        self.next.is_some_and(|next| next <= Instant::now())
+        self.rest.is_over()
     }
 
     /// How long to wait until then.
     pub fn pause(&self) -> Option<Duration> {
-        self.next.map(|next| next.saturating_duration_since(Instant::now()))
+        self.rest.left()
     }
 
-    /// Makes it hold the rules of `locks` under the name `name`, and waits until it does. What fails is due again after a pause.
+    /// Makes it hold the rules of `locks` under the name `name`, and waits until it does. If that fails, it is due again after a
+    /// pause, unless it has never succeeded: the kernel may be too old.
     pub fn hold(&mut self, name: &str, locks: &[Lock]) {
         name.clone_into(&mut self.name);
         if self.commands.is_none() || self.is_lost() {
             self.start();
         }
         let wanted = locks.last().map(|lock| format!("meta mark {:#010x} accept", lock.mark)).unwrap_or_default();
-        // The table of a process that was ended is there a moment longer, and must not pass for ours.
+        // The kernel lists the table of a process for a moment after its end. The comment tells it from ours.
         let ours = format!("{}.{}", std::process::id(), self.generation);
         let line = nft::owned(name, locks, &ours);
         let has_it = || list(name).is_some_and(|text| text.contains(&wanted) && text.contains(&format!("\"{ours}\"")));
@@ -94,10 +95,10 @@ impl OwnTable {
             self.commands = None;
         }
         if is_held {
-            (self.rest, self.next) = (Duration::ZERO, None);
-        } else {
-            self.rest = (self.rest * 2).clamp(PAUSES[0], PAUSES[1]);
-            self.next = Some(Instant::now() + self.rest);
+            self.is_proven = true;
+            self.rest.forget();
+        } else if self.is_proven {
+            self.rest.begin();
         }
     }
 

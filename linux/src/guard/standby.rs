@@ -1,5 +1,6 @@
 //! The process that stands by whoever keeps a kill switch, and takes its place.
 use super::own_table::{OwnTable, has_ended};
+use super::rest::Rest;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, Command, Stdio};
@@ -10,8 +11,6 @@ const FIRST: &str = "keeper";
 const SECOND: &str = "keeper:";
 /// Who ends earlier than this did not stand by: the next one is started after a pause.
 const EARLY: Duration = Duration::from_secs(1);
-/// The first pause, and the longest.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(60)];
 
 /// Which of the two a process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +49,7 @@ pub struct Standby {
     started: Option<Instant>,
     /// The table that it was handed.
     generation: u32,
-    /// How long to rest before the next, and until when.
-    rest: Duration,
-    next: Option<Instant>,
+    rest: Rest,
 }
 
 impl Standby {
@@ -63,7 +60,7 @@ impl Standby {
 
     /// How long to wait until it is tried again to start one.
     pub fn pause(&self) -> Option<Duration> {
-        self.next.map(|next| next.saturating_duration_since(Instant::now()))
+        self.rest.left()
     }
 
     /// Starts `command` for the lock of `interface` if nobody stands by, or if `table` has another process now.
@@ -74,17 +71,17 @@ impl Standby {
         } else if self.process.is_some() && generation != self.generation {
             self.end();
         }
-        if self.process.is_some() || self.next.is_some_and(|next| next > Instant::now()) {
+        if self.process.is_some() || self.rest.left().is_some_and(|left| !left.is_zero()) {
             return;
         }
         let started = command().stdin(input).stdout(Stdio::piped()).spawn();
-        self.next = None;
+        self.rest.end();
         self.generation = generation;
         match started {
             Ok(process) => (self.process, self.started) = (Some(process), Some(Instant::now())),
             Err(error) => {
                 tracing::error!("nobody stands by who keeps the kill switch of {interface}: {error}");
-                self.rest_before_next();
+                self.rest.begin();
             }
         }
     }
@@ -93,15 +90,10 @@ impl Standby {
     fn bury(&mut self, interface: &str) {
         tracing::warn!("who stands by for the kill switch of {interface} was ended: another one takes its place");
         match self.started.is_some_and(|started| started.elapsed() < EARLY) {
-            true => self.rest_before_next(),
-            false => self.rest = Duration::ZERO,
+            true => self.rest.begin(),
+            false => self.rest.forget(),
         }
         self.end();
-    }
-
-    fn rest_before_next(&mut self) {
-        self.rest = (self.rest * 2).clamp(PAUSES[0], PAUSES[1]);
-        self.next = Some(Instant::now() + self.rest);
     }
 
     /// Ends it: what it stands by for is over.
@@ -131,15 +123,14 @@ mod tests {
 
     #[test]
     fn who_ends_at_once_is_followed_ever_more_slowly() {
-        let mut standby = Standby::default();
-        let rests: Vec<u128> = (0..12)
-            .map(|_| {
-                standby.rest_before_next();
-                standby.rest.as_millis()
-            })
-            .collect();
-        assert_eq!(rests[..4], [100, 200, 400, 800]);
-        assert_eq!(rests[11], 60_000);
-        assert!(standby.pause().is_some_and(|pause| pause > Duration::ZERO));
+        let mut standby = Standby { started: Some(Instant::now()), ..Standby::default() };
+        standby.bury("wg0");
+        let first = standby.pause().expect("a pause");
+        standby.bury("wg0");
+        assert!(standby.pause().is_some_and(|second| second > first));
+        standby.rest.end();
+        standby.started = Instant::now().checked_sub(EARLY);
+        standby.bury("wg0");
+        assert_eq!(standby.pause(), None, "it stood by for a while");
     }
 }

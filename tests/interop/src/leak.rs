@@ -3,6 +3,7 @@ use crate::device::Implementation;
 use crate::scenery::Wire;
 use crate::{Device, Folder, KeyPair, Machine, Stage};
 use anyhow::{Context as _, Result, ensure};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::net::UdpSocket;
@@ -184,7 +185,9 @@ impl Leak {
         let found = self.programs(name)?;
         ensure!(!found.is_empty(), "no program is called {name}");
         for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
-            found.iter().try_for_each(|pid| kill(*pid, signal))?;
+            // One of them may have been about to end by itself.
+            let is_gone = |outcome| if outcome == Err(Errno::ESRCH) { Ok(()) } else { outcome };
+            found.iter().try_for_each(|pid| is_gone(kill(*pid, signal)))?;
         }
         crate::eventually(&format!("{name} is gone"), crate::PATIENCE, || Ok(self.programs(name)?.is_empty()))
     }

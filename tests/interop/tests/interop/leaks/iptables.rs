@@ -43,9 +43,9 @@ fn nothing_leaves_with_iptables_alone() {
         eventually("the rules are back", PATIENCE, || chains(&leak))?;
         leak.nothing_leaves("back again", || Ok(()))?;
         for _ in 0..2 {
-            let killed = leak.programs(keepers::NAME)?[0];
+            let killed = keepers::there(&leak)?[0];
             leak.nothing_leaves("who keeps it killed", || Ok(kill(killed, Signal::SIGKILL)?))?;
-            let are_two = || Ok(leak.programs(keepers::NAME)?.iter().filter(|pid| **pid != killed).count() == 2);
+            let are_two = || Ok(keepers::there(&leak)?.iter().filter(|pid| **pid != killed).count() == 2);
             eventually("two keep it", PATIENCE, are_two)?;
             leak.client.run("ip6tables", &["-t", "mangle", "-F"])?;
             eventually("the rules are back once more", PATIENCE, || chains(&leak))?;

@@ -2,7 +2,8 @@
 use super::{ENDPOINT, EVERYTHING, carries, opens, state};
 use anyhow::{Result, ensure};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getsid};
+use std::fs;
 use underpass_interop::{Leak, PATIENCE, eventually, play};
 
 /// What they call themselves.
@@ -21,6 +22,14 @@ os.kill(pid, signal.SIGKILL)
 time.sleep(1)
 ";
 
+/// Those that there are. They lead sessions of their own; a process with their name that does not is about to become another
+/// program.
+pub fn there(leak: &Leak) -> Result<Vec<Pid>> {
+    let mut found = leak.programs(NAME)?;
+    found.retain(|pid| getsid(Some(*pid)) == Ok(*pid));
+    Ok(found)
+}
+
 fn tables(leak: &Leak) -> Result<String> {
     leak.client.run("nft", &["list", "tables"])
 }
@@ -29,13 +38,22 @@ fn tables(leak: &Leak) -> Result<String> {
 fn are_two(leak: &Leak, killed: Option<Pid>) -> Result<Vec<Pid>> {
     let mut found = Vec::new();
     eventually("two keep the kill switch", PATIENCE, || {
-        found = leak.programs(NAME)?;
+        found = there(leak)?;
         let tables = tables(leak)?;
         let has_both =
             tables.contains("table inet underpass\n") && tables.contains("table inet underpass-keeper-51820\n");
         Ok(has_both && found.len() == 2 && !killed.is_some_and(|killed| found.contains(&killed)))
     })?;
     Ok(found)
+}
+
+/// The one program that the keepers' table belongs to: an nft that reads commands. Others come and go.
+fn owner(leak: &Leak) -> Result<Pid> {
+    let reads_commands =
+        |pid: &Pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.ends_with(b"\0-i\0"));
+    let found: Vec<Pid> = leak.programs("/usr/sbin/nft")?.into_iter().filter(reads_commands).collect();
+    ensure!(found.len() == 1, "the table belongs to {found:?}");
+    Ok(found[0])
 }
 
 /// Kills `pid` and flushes the firewall before anybody can do anything about it.
@@ -58,15 +76,14 @@ fn whoever_of_the_two_is_killed_they_are_two_again_and_nothing_leaves() {
                 are_two(&leak, Some(killed))?;
             }
         }
-        let nft: Vec<Pid> = leak.programs("/usr/sbin/nft")?;
-        ensure!(nft.len() == 1, "the table belongs to {nft:?}");
-        leak.nothing_leaves("the table's program killed", || Ok(kill(nft[0], Signal::SIGKILL)?))?;
+        let nft = owner(&leak)?;
+        leak.nothing_leaves("the table's program killed", || Ok(kill(nft, Signal::SIGKILL)?))?;
         are_two(&leak, None)?;
         // One takes over whose child the table's program is not; and the table lingers when that is killed.
         let killed = are_two(&leak, None)?[0];
         leak.nothing_leaves("one killed, to take over", || kill_and_flush(&leak, killed))?;
         are_two(&leak, Some(killed))?;
-        let nft = leak.programs("/usr/sbin/nft")?[0].to_string();
+        let nft = owner(&leak)?.to_string();
         leak.nothing_leaves("its table lingers", || leak.client.run("python3", &["-c", LINGER, &nft]).map(drop))?;
         are_two(&leak, None)?;
         let killed = are_two(&leak, None)?[0];

@@ -50,9 +50,8 @@ fn reload_changes_the_kill_switch_without_a_gap() {
         leak.nothing_leaves("a rule deleted", || leak.client.ip("-4 rule del not fwmark 51820 table 51820"))?;
         leak.nothing_leaves("the rule is back", || carries(&leak))?;
         // With the numbers that rules get when they are made, and without counters.
-        let there = || -> Result<_> {
-            Ok((leak.programs(keepers::NAME)?, leak.client.run("nft", &["-a", "-s", "list", "ruleset"])?))
-        };
+        let there =
+            || -> Result<_> { Ok((keepers::there(&leak)?, leak.client.run("nft", &["-a", "-s", "list", "ruleset"])?)) };
         let kept = there()?;
         leak.nothing_leaves("reloaded as it is", || says(&leak, "reload", ""))?;
         ensure!(there()? == kept, "something was done: {:?}, {kept:?}", there()?);
@@ -68,7 +67,7 @@ fn reload_changes_the_kill_switch_without_a_gap() {
             ask(&leak, off)?;
             ensure!(leak.during(|| says(&leak, "reload", OFF))? > 0, "{off:?} opens nothing");
             ensure!(state(&leak.client)? == open, "{}\n--- expected:\n{open}", state(&leak.client)?);
-            eventually("nobody keeps it", PATIENCE, || Ok(leak.programs(keepers::NAME)?.is_empty()))?;
+            eventually("nobody keeps it", PATIENCE, || Ok(keepers::there(&leak)?.is_empty()))?;
             carries(&leak)?;
             ask(&leak, Some("on"))?;
             says(&leak, "reload", ON)?;
