@@ -72,7 +72,7 @@ mod reply;
 mod start;
 mod work;
 
-pub use start::{Parts, StartError};
+pub use start::{Parts, StartError, serves};
 
 use crate::audit::{Event, Recorder, Text};
 use crate::name::Name;
