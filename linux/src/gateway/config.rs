@@ -2,6 +2,7 @@
 use crate::quick::file::read_text;
 use anyhow::bail;
 use std::path::{Path, PathBuf};
+use underpass_gateway::service;
 use underpass_gateway::settings::{self, Finding, Read, Settings, Severity};
 
 /// A configuration that was read.
@@ -45,4 +46,16 @@ pub fn settings(path: &Path) -> anyhow::Result<Settings> {
         (Some(first), 0, _) => bail!("{}: {first}", path.display()),
         (Some(first), more, _) => bail!("{}: {first} (and {more} more: underpass gateway check)", path.display()),
     }
+}
+
+/// What keeps a gateway with these settings from starting, as far as they alone tell.
+///
+/// # Errors
+/// They ask for something that is not done.
+pub fn serves(settings: &Settings) -> anyhow::Result<()> {
+    service::serves(settings)?;
+    if settings.log.metrics.is_some() {
+        bail!("the settings have `metrics`, which a gateway does not show yet: see `underpass gateway status --json`");
+    }
+    Ok(())
 }

@@ -20,6 +20,14 @@ pub enum GatewayCommand {
     Init(Init),
     /// Check a configuration, and say what is wrong and where
     Check(Check),
+    /// Run the gateway, in the foreground, until SIGTERM or SIGINT
+    Run {
+        /// The configuration of the gateway
+        #[arg(long, value_name = "FILE", default_value = CONFIG)]
+        config: PathBuf,
+    },
+    /// Show how the gateway is that runs: peers, sessions, addresses, its store and its log
+    Status(Place),
 }
 
 /// What a new gateway is like.

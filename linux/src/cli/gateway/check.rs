@@ -3,14 +3,13 @@ use super::super::check::Excerpt;
 use super::super::terminal::{Paint, Style};
 use super::super::{Outcome, progress};
 use super::Check;
-use crate::gateway::config::Config;
+use crate::gateway::config::{Config, serves};
 use crate::gateway::keys;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use underpass_gateway::nat;
-use underpass_gateway::service;
 use underpass_gateway::settings::{Finding, Settings, Severity};
 
 /// What is said for programs.
@@ -63,7 +62,7 @@ pub(super) fn run(asked: &Check) -> Outcome {
 
 /// What keeps a gateway with these settings from starting.
 fn problems(settings: &Settings) -> Vec<String> {
-    let served = service::serves(settings).err().map(|error| error.to_string());
+    let served = serves(settings).err().map(|error| error.to_string());
     let private = keys::private_key(&settings.private_key_file).err().map(|error| error.to_string());
     let preshared = keys::preshared(settings).err().map(|error| error.to_string());
     [served, private, preshared].into_iter().flatten().collect()

@@ -76,6 +76,7 @@ fn say(asked: &Init, key: &PublicKey, written: [&PathBuf; 4]) -> Outcome {
         stdout,
         "  underpass user{option} add NAME && underpass user{option} passwd NAME && underpass user{option} totp NAME"
     )?;
+    writeln!(stdout, "  underpass user{option} device add NAME DEVICE PUBLIC-KEY")?;
     writeln!(stdout, "  systemctl enable --now {}     # or: underpass gateway run{option}", unit.display())?;
     Ok(ExitCode::SUCCESS)
 }

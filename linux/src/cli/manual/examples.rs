@@ -120,6 +120,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("underpass gateway init --name hq", "Write what a gateway needs, and see what to do next:"),
             ("underpass gateway check", "See what is wrong with its configuration, and where:"),
             ("underpass gateway check --show-nft", "See what it would have the kernel forward:"),
+            ("underpass gateway run", "Run it, in the foreground:"),
+            ("underpass gateway status", "See how a gateway that runs is doing:"),
         ],
     ),
     (
