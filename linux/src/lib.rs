@@ -11,6 +11,7 @@ pub mod dns;
 pub mod engine;
 pub mod error;
 pub mod guard;
+pub mod login;
 pub mod notify;
 pub mod own_directory;
 pub mod quick;
