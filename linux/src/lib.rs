@@ -20,5 +20,5 @@ pub mod watched;
 
 pub use underpass_carry::{clock, udp};
 
-pub use engine::{Ended, Engine, EngineConfig, HostEvent, Workers};
+pub use engine::{Ended, Engine, EngineConfig, HostEvent, Messages, Workers};
 pub use error::HostError;
