@@ -253,7 +253,7 @@ impl std::fmt::Debug for Engine {
 }
 
 /// Randomness of the kernel.
-struct SystemRng;
+pub(crate) struct SystemRng;
 
 impl Rng for SystemRng {
     fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {

@@ -10,6 +10,7 @@ use super::settings::Policy;
 use super::stay::{Grant, Stay};
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 use underpass_core::control::message::{Hello, Reply, Request, SessionState, Watch};
 use underpass_core::control::{AskId, Client, Event, Transmit};
@@ -105,9 +106,15 @@ impl Driver {
     /// Begins: the gateway is greeted. `user` is who logs in; without one, the user is asked. A session that is open already is
     /// taken up where no user is named.
     #[must_use]
-    pub fn new(now: Instant, mut rng: Box<dyn Rng>, policy: Policy, user: Option<String>) -> Self {
+    pub fn new(now: Instant, rng: Box<dyn Rng>, policy: Policy, user: Option<String>) -> Self {
+        let mut driver = Self::idle(now, rng, policy, user);
+        driver.ask(now, Purpose::Hello, &Request::Hello);
+        driver
+    }
+
+    fn idle(now: Instant, mut rng: Box<dyn Rng>, policy: Policy, user: Option<String>) -> Self {
         let client = Client::new(now, &mut *rng);
-        let mut driver = Self {
+        Self {
             client,
             rng,
             policy,
@@ -118,9 +125,21 @@ impl Driver {
             stay: Stay::default(),
             hello: None,
             outputs: VecDeque::new(),
-        };
-        driver.ask(now, Purpose::Hello, &Request::Hello);
+        }
+    }
+
+    /// Logs out, on behalf of somebody who has not done so.
+    #[must_use]
+    pub fn leaving(now: Instant, rng: Box<dyn Rng>) -> Self {
+        let mut driver = Self::idle(now, rng, Policy::default(), None);
+        driver.stage = Stage::Inside;
+        driver.log_out(now);
         driver
+    }
+
+    /// The gateway is known to be there: no route is to cover it.
+    pub fn know_endpoint(&mut self, endpoint: IpAddr) {
+        self.policy.endpoint = Some(endpoint);
     }
 
     /// The gateway sent this.
@@ -184,18 +203,16 @@ impl Driver {
         }
     }
 
-    /// Whether the gateway has to be told before the login can end.
+    /// Whether the user is logging out.
     #[must_use]
-    pub const fn is_inside(&self) -> bool {
-        matches!(self.stage, Stage::Entering | Stage::Inside | Stage::Leaving { .. })
+    pub const fn is_leaving(&self) -> bool {
+        matches!(self.stage, Stage::Leaving { .. })
     }
 
     fn handle(&mut self, now: Instant, event: Option<Event>) {
         match event {
-            Some(Event::Answered { id, reply }) => match self.take(id) {
-                Some(_) => self.answered(now, reply),
-                None => {}
-            },
+            // What was given up is of no interest.
+            Some(Event::Answered { id, reply }) if self.take(id).is_some() => self.answered(now, reply),
             Some(Event::Refused { id, refusal }) => match self.take(id) {
                 Some(Purpose::Logout) => self.end(End::LoggedOut { is_heard: true }),
                 Some(Purpose::Proof) => self.proof_refused(now, refusal),

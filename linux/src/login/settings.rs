@@ -4,7 +4,7 @@
 //! gateway says. Of the routes those are taken that are within the allowed IPs of the file ([`underpass_core::control::local`]).
 use ipnet::IpNet;
 use std::net::IpAddr;
-use underpass_core::config::{KillSwitch, QuickConfig};
+use underpass_core::config::{KillSwitch, LinuxSettings, QuickConfig};
 use underpass_core::control::local::{Granted, LocalPolicy, Reason, Refused, Setting};
 use underpass_core::control::message::Config;
 
@@ -28,10 +28,18 @@ impl Policy {
     }
 }
 
-/// The configuration with which a tunnel waits for what will be granted: the file's, without a route.
+/// The configuration with which a tunnel waits for what will be granted: the file's, without addresses, routes and name servers,
+/// and without what depends on them.
 #[must_use]
 pub fn before_login(file: &QuickConfig) -> QuickConfig {
-    let mut config = QuickConfig { save_config: false, addresses: Vec::new(), ..file.clone() };
+    let mut config = QuickConfig {
+        save_config: false,
+        addresses: Vec::new(),
+        dns: Vec::new(),
+        search_domains: Vec::new(),
+        linux: LinuxSettings { kill_switch: file.linux.kill_switch, ..LinuxSettings::default() },
+        ..file.clone()
+    };
     config.tunnel.peers.iter_mut().for_each(|peer| peer.allowed_ips.clear());
     config
 }
@@ -40,7 +48,7 @@ pub fn before_login(file: &QuickConfig) -> QuickConfig {
 /// none, there is one where everything goes through the tunnel, or where the gateway wants it.
 #[must_use]
 pub fn after_login(file: &QuickConfig, config: &Config, switch: Option<KillSwitch>) -> QuickConfig {
-    let mut merged = before_login(file);
+    let mut merged = QuickConfig { save_config: false, ..file.clone() };
     let v4 = config.v4.map(IpNet::V4);
     merged.addresses = v4.into_iter().chain(config.v6.map(IpNet::V6)).collect();
     let routes = routes(&config.routes, &config.excluded);
@@ -173,7 +181,8 @@ mod tests {
         let file = file("Address = 192.0.2.1/24\nDNS = 192.0.2.53\nSaveConfig = true", "");
         let config = before_login(&file);
         assert!(config.addresses.is_empty() && config.tunnel.peers[0].allowed_ips.is_empty() && !config.save_config);
-        assert_eq!(config.dns, file.dns, "the user's own choice");
+        assert!(config.dns.is_empty(), "they are not in reach");
+        assert_eq!(after_login(&file, &office(), None).dns, file.dns, "the user's own choice");
     }
 
     #[test]
