@@ -190,6 +190,9 @@ impl World {
                 self.carry_out(action);
             }
             while self.gateway.poll_event().is_some() {}
+            while let Some(event) = self.gateway.poll_filter_event() {
+                self.service.handle_filter_event(now, &self.gateway, &event);
+            }
             let mut buf = vec![0; 2048];
             while let Some(transmit) = self.gateway.poll_transmit(now.at, &mut buf).expect("room") {
                 let client = (0..self.clients.len()).find(|at| address(*at as u8 + 1) == transmit.path.remote);
