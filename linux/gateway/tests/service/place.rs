@@ -202,3 +202,21 @@ pub fn packet(from: [u8; 4], to: [u8; 4]) -> (Vec<u8>, std::ops::Range<usize>) {
     ip[16..20].copy_from_slice(&to);
     (buf, range)
 }
+
+/// The same between ports: a datagram, or a segment that begins a connection or answers that.
+pub fn segment(
+    from: ([u8; 4], u16),
+    to: ([u8; 4], u16),
+    protocol: u8,
+    answers: bool,
+) -> (Vec<u8>, std::ops::Range<usize>) {
+    let (mut buf, range) = packet(from.0, to.0);
+    let ip = &mut buf[range.clone()];
+    ip[9] = protocol;
+    ip[20..22].copy_from_slice(&from.1.to_be_bytes());
+    ip[22..24].copy_from_slice(&to.1.to_be_bytes());
+    if protocol == 6 {
+        (ip[25], ip[32], ip[33]) = (0, 5 << 4, if answers { 0x12 } else { 2 });
+    }
+    (buf, range)
+}
