@@ -6,6 +6,7 @@ mod login;
 mod outage;
 mod place;
 mod random;
+mod rules;
 mod start;
 mod talk;
 mod world;
