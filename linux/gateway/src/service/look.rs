@@ -70,9 +70,14 @@ impl Service {
                 {
                     self.sessions.end_sessions_of(now.at, user, Reason::UserDisabled);
                 }
+                self.compare_enrolment(now, &name)?;
+            }
+            ChangeKind::Enrolment => {
+                let Ok(name) = change.subject.parse::<Name>() else { return Ok(()) };
+                self.compare_enrolment(now, &name)?;
             }
             // Looked up at each login.
-            ChangeKind::Password | ChangeKind::Factor | ChangeKind::Token | ChangeKind::Group | ChangeKind::Member => {}
+            ChangeKind::Password | ChangeKind::Factor | ChangeKind::Group | ChangeKind::Member => {}
         }
         Ok(())
     }
@@ -118,11 +123,11 @@ impl Service {
             self.add_device(now, device);
             self.compare(now, &device)?;
         }
-        Ok(())
+        self.read_enrolments(now, BATCH)
     }
 
     /// Adds the peer of a device, locked. One without memory for it stays unknown, hence unheard.
-    fn add_device(&mut self, now: Now, key: PublicKey) {
+    pub(super) fn add_device(&mut self, now: Now, key: PublicKey) {
         if self.peers.contains_key(&key) || self.sessions.add_peer(now.at, key, PeerKind::Login).is_err() {
             return;
         }

@@ -1,7 +1,7 @@
 //! A service is made, and takes up what was open before.
 use super::plan::{self, Plan};
 use super::work::RULES;
-use super::{LOOK, MINUTE, Now, Peer, Peers, Service, address};
+use super::{LOOK, MINUTE, Now, Peer, Peers, Service, address, enrol};
 use crate::admin::RECOVERY_KEY;
 use crate::audit::{AuditError, Event, Recorder, Text};
 use crate::name::Name;
@@ -13,7 +13,6 @@ use ipnet::IpNet;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use underpass_core::control::message::Reply;
 use underpass_core::control::{Fault, Server, ServerLimits};
 use underpass_core::policy::lease::{AddressRange, Holder, LeaseConfig, LeaseConfigError, Leases, ReservedFor};
 use underpass_core::policy::session::{
@@ -100,7 +99,7 @@ impl Service {
     pub fn new(settings: &Settings, parts: Parts, now: Now) -> Result<Self, StartError> {
         let Parts { mut store, mut recorder, workers, cost, preshared, rng: [mut rng, login_rng] } = parts;
         let plan = Plan::of(settings)?;
-        Reply::Config(plan.config.clone()).encode().map_err(StartError::Push)?;
+        enrol::longest(plan.config.clone()).encode().map_err(StartError::Push)?;
         let started = Event::GatewayStarted { version: Text::new(env!("CARGO_PKG_VERSION")) };
         let nobodys_hash = nobodys_hash(&mut *rng, cost)?;
         let leases = leases(settings, &mut *store, &mut *rng, now)?;
@@ -123,6 +122,7 @@ impl Service {
             sessions,
             leases,
             peers: BTreeMap::new(),
+            enrolling: BTreeMap::new(),
             names: BTreeMap::new(),
             actions: VecDeque::new(),
             seen,
