@@ -13,6 +13,7 @@ pub mod error;
 #[cfg(feature = "gateway")]
 pub mod gateway;
 pub mod guard;
+pub mod login;
 pub mod notify;
 pub mod own_directory;
 pub mod quick;

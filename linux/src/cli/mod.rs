@@ -2,12 +2,15 @@
 //!
 //! Whatever fails says so in one sentence on standard error and makes the exit status 1; the command line itself being
 //! wrong makes it 2. Colour and progress appear on a terminal only.
+pub mod answers;
 pub mod args;
 pub mod check;
+pub mod converse;
 pub mod daemon;
 pub mod doctor;
 pub mod documents;
 pub mod down;
+mod drawing;
 pub mod environment;
 pub mod floor;
 pub mod force;
@@ -18,6 +21,8 @@ pub mod host;
 pub mod import;
 pub mod keys;
 pub mod log;
+pub mod login;
+pub mod logout;
 mod lost;
 pub mod manual;
 pub mod probe;
@@ -83,6 +88,8 @@ fn dispatch(arguments: Arguments) -> Outcome {
     match (arguments.command, arguments.interface) {
         (Some(Command::Up(up)), _) => up::run(&up),
         (Some(Command::Down(down)), _) => down::run(&down),
+        (Some(Command::Login(asked)), _) => login::run(&asked),
+        (Some(Command::Logout { config }), _) => logout::run(&config),
         (Some(Command::Lock(lock)), _) => guard::lock(&lock),
         (Some(Command::Unlock { interface }), _) => guard::unlock(interface.as_deref()),
         (Some(Command::Restart(tunnel)), _) => restart::run(&tunnel),

@@ -3,12 +3,14 @@ use super::floor::Floor;
 use crate::control::device::EngineDevice;
 use crate::control::{ControlServer, ControlSocket, Over, socket};
 use crate::dns;
-use crate::engine::{Ended, Engine, EngineConfig, journal};
+use crate::engine::{Ended, Engine, EngineConfig, Messages, journal};
 use crate::guard::heal::{self, Belongings};
+use crate::login::relay::{Inbox, Relay};
 use crate::notify;
 use crate::watched::{self, Died};
 use anyhow::{anyhow, bail};
 use signal_hook::iterator::Signals;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use underpass_core::PeerId;
@@ -36,13 +38,14 @@ pub(super) enum End {
 
 /// Starts a tunnel, whose interface gets `belongings` back when it was set down and up, and whose name servers those are again that
 /// programs ask, if it was brought up with any of these; calls `ready` with the name of its interface, and serves it until it ends: by one of `signals`, by the
-/// removal of its socket or its interface. Nothing is left behind.
+/// removal of its socket or its interface. Nothing is left behind. Where somebody `logs_in`, the control channel is offered.
 ///
 /// # Errors
 /// It cannot start, or broke down.
 pub fn serve(
     mut config: EngineConfig,
     belongings: Option<Belongings>,
+    logs_in: bool,
     signals: &[i32],
     ready: impl FnOnce(&str) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -53,6 +56,8 @@ pub fn serve(
     if let Some(floor) = &floor {
         config.tunnel.timestamp_floor = floor.load();
     }
+    let inbox = logs_in.then(Inbox::new).transpose().map_err(no_relay)?;
+    config.control = inbox.clone().map(|inbox| Messages::new(move |from, message| inbox.put(from, message)));
     let engine = Arc::new(Engine::start(config)?);
     if let Some(belongings) = belongings {
         look_after(engine.name(), belongings, &ends);
@@ -64,11 +69,13 @@ pub fn serve(
     let died = ends.clone();
     let keeper = floor.map(|floor| floor.keep(Arc::clone(&engine), move |died_of| tell_of_death(&died, died_of)));
     let outcome = start_control(&engine, ends.clone()).and_then(|control| {
+        let relay = inbox.map(|inbox| start_relay(&engine, inbox, ends.clone())).transpose()?;
         watch_engine(Arc::clone(&engine), ends)?;
         ready(engine.name())?;
         tracing::info!(interface = engine.name(), port = engine.listen_port(), "ready");
         let end = ended.recv().map_err(|_| anyhow!("nobody watches the tunnel"))?;
         notify::stopping();
+        drop(relay);
         control.stop();
         conclude(end)
     });
@@ -137,6 +144,15 @@ pub(super) fn start_control(engine: &Arc<Engine>, ends: Sender<End>) -> anyhow::
         Err(died) => drop(ends.send(End::Thread(died))),
     };
     ControlServer::start(socket, device, over).map_err(|error| anyhow!("cannot serve the control socket: {error}"))
+}
+
+fn start_relay(engine: &Arc<Engine>, inbox: Inbox, ends: Sender<End>) -> anyhow::Result<Relay> {
+    let over = move |outcome| tell_of_death(&ends, outcome);
+    Relay::start(&socket::directory(), engine, inbox, over).map_err(no_relay)
+}
+
+fn no_relay(error: io::Error) -> anyhow::Error {
+    anyhow!("cannot offer the control channel: {error}")
 }
 
 pub(super) fn watch_signals(signals: &[i32], ends: Sender<End>) -> anyhow::Result<()> {

@@ -37,6 +37,14 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "login",
+        &[
+            ("underpass login office", "Log in at the gateway of /etc/wireguard/office.conf, and stay until ^C:"),
+            ("underpass login --user ann ./office.conf", "The same with a file elsewhere, as ann:"),
+        ],
+    ),
+    ("logout", &[("underpass logout office", "End the login of another terminal, and take its tunnel down:")]),
+    (
         "show",
         &[
             ("underpass show", "See all tunnels, their peers and when these were heard from:"),
