@@ -52,12 +52,13 @@ impl Answers {
         }
         // The end of a line before may have been typed by mistake.
         self.is_over = false;
-        let mut stderr = io::stderr();
-        let _ = write!(stderr, "{prompt}");
-        let _ = stderr.flush();
+        // Before somebody sees that something is asked, and types.
         if !echo {
             self.hide();
         }
+        let mut stderr = io::stderr();
+        let _ = write!(stderr, "{prompt}");
+        let _ = stderr.flush();
     }
 
     /// The next line without its end; `None`: there is none yet, or ever, which [`is_over`](Self::is_over) tells.

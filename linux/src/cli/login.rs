@@ -179,6 +179,9 @@ impl Place for Machine<'_> {
         for refused in &grant.granted.refused {
             let _ = writeln!(io::stderr(), "underpass: warning: {}", settings::refused(refused));
         }
+        if !settings::is_of_use(&grant.granted) {
+            bail!("the gateway grants no address that can be used");
+        }
         let config = settings::after_login(self.config, &grant.granted.config, self.switch()?);
         let shelf = Shelf::open()?;
         let _lock = lock(&shelf, &self.file.name)?;

@@ -2,6 +2,7 @@
 //!
 //! Root is needed: machines are network namespaces. Without it every test here fails.
 mod gateway;
+mod terminal;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use gateway::{Gateway, PATIENCE, PORT, SystemRng};
@@ -205,6 +206,23 @@ fn a_session_that_the_gateway_ends_leaves_the_kill_switch_and_nothing_else() -> 
     ensure!(!scene.reaches("192.0.2.2", "1")?, "nothing leaves");
     scene.underpass(&["unlock", "wgt0"])?.success()?;
     ensure!(scene.reaches("192.0.2.2", "30")?, "the neighbour");
+    scene.is_clean()
+}
+
+/// A gateway that takes a session away has no keys any more to say so. The traffic that nobody answers leads to a new
+/// handshake, and that to the question how the session stands.
+#[test]
+fn a_session_that_is_taken_away_without_a_word_is_noticed_by_the_traffic() -> Result<()> {
+    let scene = Scene::new("10.0.0.0/8", grant())?;
+    let running = scene.logged_in(&[])?;
+    let traffic = scene.laptop.spawn("ping", &["-q", "-i", "0.2", "10.20.0.1"])?;
+    ensure!(scene.reaches("10.20.0.1", "30")?, "a host of the office");
+    let reason = Some(Reason::Expired);
+    scene.gateway.cut(Session { reason, ..Session::of(SessionState::Locked) })?;
+    let finished = running.wait(PATIENCE)?;
+    says(&finished, 1, "underpass: the gateway ended the session: its time is over")?;
+    ensure!(!finished.stderr.contains("kill switch"), "there was none: {}", finished.stderr);
+    drop(traffic);
     scene.is_clean()
 }
 
