@@ -39,6 +39,13 @@ impl Answers {
         self.is_terminal
     }
 
+    /// Nobody is at the terminal any more.
+    pub fn leave(&mut self) {
+        self.unhide();
+        (self.is_terminal, self.is_over) = (false, true);
+        self.read.zeroize();
+    }
+
     /// What to wait for when a line is wanted and none is there.
     #[must_use]
     pub fn source(&self) -> BorrowedFd<'_> {

@@ -271,6 +271,24 @@ fn logout_ends_a_login_of_another_terminal_and_one_whose_process_was_killed() ->
 }
 
 #[test]
+fn a_login_in_the_background_goes_on_until_the_logout() -> Result<()> {
+    let scene = Scene::new("0.0.0.0/0", grant())?;
+    let failed = scene.login("ann\nwrong\n", &["--background"])?.wait(PATIENCE)?;
+    says(&failed, 1, "nobody answers what the gateway asks")?;
+    scene.is_clean()?;
+    let finished = scene.login(ANN, &["--background", "--kill-switch"])?.wait(PATIENCE)?;
+    says(&finished, 0, "Property of the office.")?;
+    ensure!(finished.stdout.contains("logged in as ann for 59 min\naddresses: 10.9.0.2/24\n"), "{finished:?}");
+    ensure!(!finished.stdout.contains("ready"), "{finished:?}");
+    ensure!(scene.reaches("10.20.0.1", "30")? && !scene.reaches("192.0.2.2", "1")?);
+    scene.gateway.grant(Config { routes: vec!["10.30.0.0/16".parse()?], ..grant() })?;
+    eventually("the other network", PATIENCE, || scene.reaches("10.30.0.1", "1"))?;
+    scene.underpass(&["logout", "wgt0"])?.success()?;
+    scene.gateway.was_asked("logout", 1)?;
+    scene.is_clean()
+}
+
+#[test]
 fn a_file_that_is_none_for_a_login_is_refused() -> Result<()> {
     let scene = Scene::new("10.0.0.0/8", grant())?;
     let text = fs::read_to_string(scene.config())?;
