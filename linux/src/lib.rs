@@ -10,6 +10,8 @@ pub mod demo;
 pub mod dns;
 pub mod engine;
 pub mod error;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod guard;
 pub mod login;
 pub mod notify;

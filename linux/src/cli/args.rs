@@ -1,9 +1,13 @@
 //! The command line.
+#[cfg(feature = "gateway")]
+use super::gateway;
 use super::reference;
 use super::show::fields::Field;
 use crate::guard::Wish;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+#[cfg(feature = "gateway")]
+use underpass_gateway::command;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -106,6 +110,25 @@ pub enum Command {
     Pubkey,
     /// Write a new preshared key to standard output
     Genpsk,
+    /// Run a gateway, where people log in with passwords and one-time codes
+    #[cfg(feature = "gateway")]
+    Gateway {
+        /// What to do
+        #[command(subcommand)]
+        command: gateway::GatewayCommand,
+    },
+    /// Add, show, disable and remove the users of a gateway, and set what they log in with
+    #[cfg(feature = "gateway")]
+    User(gateway::Office<command::UserCommand>),
+    /// Add and remove groups of users, and who belongs to them
+    #[cfg(feature = "gateway")]
+    Group(gateway::Office<command::GroupCommand>),
+    /// List and revoke the sessions of a gateway
+    #[cfg(feature = "gateway")]
+    Session(gateway::Office<command::SessionCommand>),
+    /// Show, verify and export the audit log of a gateway
+    #[cfg(feature = "gateway")]
+    Audit(gateway::Office<command::AuditCommand>),
     /// Show a tunnel at work: on machines made for the purpose as root, in one process otherwise
     Demo,
     /// Write a completion script for a shell to standard output

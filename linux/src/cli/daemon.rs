@@ -175,7 +175,7 @@ fn run_in_background(name: &str, role: &str, environment: &Environment) -> Outco
 }
 
 /// Gives up what a tunnel does not need, before there are threads, and starts the log.
-fn give_up_and_log<L>(
+pub(super) fn give_up_and_log<L>(
     environment: &Environment,
     start: impl FnOnce(&Environment) -> anyhow::Result<L>,
 ) -> anyhow::Result<L> {

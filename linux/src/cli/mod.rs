@@ -10,9 +10,12 @@ pub mod daemon;
 pub mod doctor;
 pub mod documents;
 pub mod down;
+mod drawing;
 pub mod environment;
 pub mod floor;
 pub mod force;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod guard;
 pub mod host;
 pub mod import;
@@ -29,6 +32,8 @@ pub mod reload;
 pub mod remains;
 pub mod restart;
 pub mod save;
+#[cfg(feature = "gateway")]
+mod secret;
 pub mod serve;
 pub mod set;
 pub mod show;
@@ -101,6 +106,16 @@ fn dispatch(arguments: Arguments) -> Outcome {
         (Some(Command::Genkey), _) => keys::genkey(),
         (Some(Command::Genpsk), _) => keys::genpsk(),
         (Some(Command::Pubkey), _) => keys::pubkey(),
+        #[cfg(feature = "gateway")]
+        (Some(Command::Gateway { command }), _) => gateway::run(&command),
+        #[cfg(feature = "gateway")]
+        (Some(Command::User(office)), _) => office.run(|command| gateway::Task::User { command }),
+        #[cfg(feature = "gateway")]
+        (Some(Command::Group(office)), _) => office.run(|command| gateway::Task::Group { command }),
+        #[cfg(feature = "gateway")]
+        (Some(Command::Session(office)), _) => office.run(|command| gateway::Task::Session { command }),
+        #[cfg(feature = "gateway")]
+        (Some(Command::Audit(office)), _) => office.run(|command| gateway::Task::Audit { command }),
         (Some(Command::Demo), _) => demo::run(&mut io::stdout()).map(|()| ExitCode::SUCCESS),
         (Some(Command::Completions { shell }), _) => documents::completions(shell, &mut io::stdout()),
         (Some(Command::Man { page, output_dir }), _) => documents::man(page.as_deref(), output_dir.as_deref()),

@@ -20,7 +20,7 @@ use underpass_core::tunnel::PeerView;
 const MOST_DIALLED: usize = 16;
 
 /// Why a tunnel ends.
-enum End {
+pub(super) enum End {
     /// Someone asked for it by this signal.
     Signal(i32),
     /// The control socket's file was removed.
@@ -31,6 +31,9 @@ enum End {
     Thread(Died),
     /// Signals are no longer heard.
     Deaf,
+    /// What decides for the tunnel has failed.
+    #[cfg(feature = "gateway")]
+    Undecided(anyhow::Error),
 }
 
 /// Starts a tunnel, whose interface gets `belongings` back when it was set down and up, and whose name servers those are again that
@@ -85,7 +88,7 @@ pub fn serve(
 }
 
 /// Sees to what belongs to the interface `name` around it.
-fn look_after(name: &str, belongings: Belongings, ends: &Sender<End>) {
+pub(super) fn look_after(name: &str, belongings: Belongings, ends: &Sender<End>) {
     let died = ends.clone();
     if let Err(error) = heal::start(name, belongings, move |outcome| tell_of_death(&died, outcome)) {
         tracing::warn!("routes will not come back when the interface is set down: {error}");
@@ -109,7 +112,7 @@ fn dial(engine: &Engine) {
     });
 }
 
-fn conclude(end: End) -> anyhow::Result<()> {
+pub(super) fn conclude(end: End) -> anyhow::Result<()> {
     match end {
         End::Signal(number) => tracing::info!(signal = number, "ending"),
         End::SocketRemoved => tracing::info!("ending: the control socket was removed"),
@@ -118,19 +121,21 @@ fn conclude(end: End) -> anyhow::Result<()> {
         End::Engine(Ended::Failed(fault)) => return Err(fault.into()),
         End::Thread(died) => return Err(died.into()),
         End::Deaf => bail!("signals are no longer heard"),
+        #[cfg(feature = "gateway")]
+        End::Undecided(fault) => return Err(fault),
     }
     Ok(())
 }
 
 /// Ends the tunnel if a thread of it died.
-fn tell_of_death(ends: &Sender<End>, outcome: Result<(), Died>) {
+pub(super) fn tell_of_death(ends: &Sender<End>, outcome: Result<(), Died>) {
     if let Err(died) = outcome {
         // When nobody listens, the tunnel is ending already.
         let _ = ends.send(End::Thread(died));
     }
 }
 
-fn start_control(engine: &Arc<Engine>, ends: Sender<End>) -> anyhow::Result<ControlServer> {
+pub(super) fn start_control(engine: &Arc<Engine>, ends: Sender<End>) -> anyhow::Result<ControlServer> {
     let socket = ControlSocket::bind(&socket::directory(), engine.name())?;
     let device = Arc::new(EngineDevice::new(Arc::clone(engine)));
     let over = move |outcome: Result<Over, Died>| match outcome {
@@ -150,7 +155,7 @@ fn no_relay(error: io::Error) -> anyhow::Error {
     anyhow!("cannot offer the control channel: {error}")
 }
 
-fn watch_signals(signals: &[i32], ends: Sender<End>) -> anyhow::Result<()> {
+pub(super) fn watch_signals(signals: &[i32], ends: Sender<End>) -> anyhow::Result<()> {
     let failed = |error| anyhow!("cannot watch for signals: {error}");
     let mut signals = Signals::new(signals).map_err(failed)?;
     let over = ends.clone();
@@ -165,7 +170,7 @@ fn watch_signals(signals: &[i32], ends: Sender<End>) -> anyhow::Result<()> {
     watched::start("signals", watch, over).map(drop).map_err(failed)
 }
 
-fn watch_engine(engine: Arc<Engine>, ends: Sender<End>) -> anyhow::Result<()> {
+pub(super) fn watch_engine(engine: Arc<Engine>, ends: Sender<End>) -> anyhow::Result<()> {
     let over = move |outcome: Result<Ended, Died>| drop(ends.send(outcome.map_or_else(End::Thread, End::Engine)));
     let failed = |error| anyhow!("cannot watch the tunnel: {error}");
     watched::start("watch", move || engine.wait(), over).map(drop).map_err(failed)

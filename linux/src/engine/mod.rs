@@ -253,7 +253,8 @@ impl std::fmt::Debug for Engine {
 }
 
 /// Randomness of the kernel.
-pub(crate) struct SystemRng;
+#[derive(Clone, Copy, Debug)]
+pub struct SystemRng;
 
 impl Rng for SystemRng {
     fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {

@@ -4,9 +4,11 @@
 //! Answers go to one writer, as text or, with `--json`, as one JSON value a line. Secrets are in no argument: a password is asked for.
 mod args;
 mod audit;
+mod enroll;
 mod show;
 
 pub use args::{AuditCommand, Command, DeviceCommand, GroupCommand, SessionCommand, UserCommand};
+pub use enroll::{Draw, Entrance};
 
 use crate::admin::{AdminError, Office};
 use crate::audit::AuditError;
@@ -31,6 +33,8 @@ pub struct Desk<'a> {
     pub checkpoints: Option<(PathBuf, PublicKey)>,
     /// What hashing a password costs.
     pub cost: Cost,
+    /// What an enrolment shows.
+    pub entrance: Entrance<'a>,
     /// Asks for secrets.
     pub ask: Ask<'a>,
     /// Where answers go.
@@ -51,6 +55,9 @@ pub enum CommandError {
     /// The answer could not be written, or nothing could be asked.
     #[error(transparent)]
     Talk(#[from] io::Error),
+    /// Nobody could find the gateway.
+    #[error("[gateway] has no `endpoint`: clients would not know where the gateway is")]
+    NoEndpoint,
     /// The two passwords that were typed differ.
     #[error("the passwords differ")]
     Differ,
@@ -115,10 +122,7 @@ impl UserCommand {
                 let codes = office.make_recovery(name)?;
                 desk.say(&codes)
             }
-            Self::Enroll { name, hours } => {
-                let token = office.make_token(name, std::time::Duration::from_secs(u64::from(*hours) * 3600))?;
-                desk.say(&token)
-            }
+            Self::Enroll { name, hours, png } => desk.enroll(name, *hours, png.as_deref()),
             Self::Remove { name } => {
                 let done = office.remove_user(name)?;
                 desk.say(&done)

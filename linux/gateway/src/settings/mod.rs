@@ -33,6 +33,8 @@ pub struct Settings {
     pub interface: String,
     /// The UDP port.
     pub listen: u16,
+    /// Where clients find it: `host:port`. Enrolments need it.
+    pub endpoint: Option<String>,
     /// The MTU of the virtual interface.
     pub mtu: u16,
     /// The file with the private key.
@@ -170,7 +172,7 @@ pub struct Push {
 pub struct Log {
     /// How much.
     pub level: Level,
-    /// The audit log; `None` only in [`Level::None`].
+    /// The folder of the audit log; `None` only in [`Level::None`].
     pub file: Option<PathBuf>,
     /// Where signed checkpoints go: another disk, or another machine's.
     pub checkpoints: Option<PathBuf>,

@@ -2,11 +2,13 @@
 mod changes;
 mod devices;
 mod disk;
+mod enrolments;
 mod factors;
 mod killed;
 mod leases;
 mod place;
 mod races;
+mod restored;
 #[cfg(feature = "postgres")]
 mod server;
 mod sessions;

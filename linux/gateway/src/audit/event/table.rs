@@ -62,10 +62,23 @@ events! {
         change: u64,
         /// When it was made.
         made: Time,
-        /// What changed: `user`, `password`, `factor`, `token`, `group`, `member` or `device`.
+        /// What changed: `user`, `password`, `factor`, `enrolment`, `group`, `member` or `device`.
         what: Text,
         /// Which one: a name or a key.
         subject: Text,
+    }
+    /// An older copy took the place of the store. What it cannot know of was made void.
+    StoreRestored = "store.restored", Minimal {
+        /// Who did it.
+        actor: Text,
+        /// Sessions that were ended.
+        sessions: u64,
+        /// Enrolments that were ended.
+        enrolments: u64,
+        /// Recovery codes that were removed.
+        recovery_codes: u64,
+        /// One-time codes by counter that were removed.
+        counters: u64,
     }
     /// A user was added.
     UserAdded = "user.added", Minimal {
@@ -142,8 +155,8 @@ events! {
         /// How many.
         count: u64,
     }
-    /// A token for the enrolment of a device was made; an older one is void.
-    TokenMade = "token.made", Minimal {
+    /// An enrolment of a device began; an older one is void.
+    EnrolmentBegun = "enrolment.begun", Minimal {
         /// Who did it.
         actor: Text,
         /// For whom.
@@ -229,7 +242,18 @@ events! {
         /// The pool.
         pool: Name,
     }
-    /// A device enrolled itself by a token.
+    /// A device was refused at an enrolment.
+    EnrolmentRefused = "enrolment.refused", Audit {
+        /// For whom the enrolment was.
+        user: Name,
+        /// The key that the device wanted to enrol.
+        device: Key,
+        /// Why: `claimed` by another device, `known` as a key or a name, `revoked`, or too many wrong `codes`.
+        reason: Text,
+        /// From which outer address.
+        src: SocketAddr,
+    }
+    /// A device enrolled itself.
     DeviceEnrolled = "device.enrolled", Audit {
         /// Whose device.
         user: Name,
@@ -237,6 +261,8 @@ events! {
         device: Key,
         /// Its name.
         name: Name,
+        /// Whether the user's one-time code began with it.
+        totp: bool,
         /// From which outer address.
         src: SocketAddr,
     }

@@ -9,9 +9,11 @@
 mod attempts;
 mod changes;
 mod devices;
+mod enrolments;
 mod factors;
 mod leases;
 mod migrate;
+mod restored;
 mod sessions;
 mod users;
 mod values;
