@@ -82,13 +82,14 @@ mod start;
 mod work;
 
 pub use rules::{Explained, Question, explain};
-pub use start::{Parts, StartError};
+pub use start::{Parts, StartError, serves};
 
 use crate::audit::{Event, Recorder, Text};
 use crate::name::Name;
 use crate::password::Workers;
 use crate::store::{self, Store, StoreError};
 use crate::time::Time;
+use ipnet::IpNet;
 use plan::Plan;
 use rules::{Rulebook, Subject};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -311,6 +312,25 @@ impl Service {
     #[must_use]
     pub fn open_sessions(&self) -> usize {
         self.sessions.open()
+    }
+
+    /// Devices of users that the tunnel knows.
+    #[must_use]
+    pub fn devices(&self) -> usize {
+        self.peers.len() - self.sites()
+    }
+
+    /// Sites, which need no login.
+    #[must_use]
+    pub fn sites(&self) -> usize {
+        self.peers.values().filter(|peer| peer.is_site).count()
+    }
+
+    /// How many addresses of each pool are given.
+    pub fn leases_in_use(&self) -> impl Iterator<Item = (IpNet, usize)> {
+        let used =
+            |pool: IpNet| self.peers.values().flat_map(|peer| &peer.leased).filter(|it| pool.contains(*it)).count();
+        self.plan.pools.iter().map(move |pool| (pool.network, used(pool.network)))
     }
 
     /// Passwords that are being looked at.

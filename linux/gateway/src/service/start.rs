@@ -75,6 +75,20 @@ pub enum StartError {
     Randomness(#[from] NoRandomness),
 }
 
+/// Finds out whether a service can be made of `settings`, as far as they alone tell.
+///
+/// # Errors
+/// [`StartError`]: what they ask for and the service does not do, above all.
+pub fn serves(settings: &Settings) -> Result<(), StartError> {
+    plan_of(settings).map(drop)
+}
+
+fn plan_of(settings: &Settings) -> Result<Plan, StartError> {
+    let plan = Plan::of(settings)?;
+    Reply::Config(plan.config.clone()).encode().map_err(StartError::Push)?;
+    Ok(plan)
+}
+
 /// No peer is connected yet.
 struct Nobody;
 
@@ -100,8 +114,7 @@ impl Service {
     /// [`StartError`].
     pub fn new(settings: &Settings, parts: Parts, now: Now) -> Result<Self, StartError> {
         let Parts { mut store, mut recorder, workers, cost, preshared, rng: [mut rng, login_rng] } = parts;
-        let plan = Plan::of(settings)?;
-        Reply::Config(plan.config.clone()).encode().map_err(StartError::Push)?;
+        let plan = plan_of(settings)?;
         let started = Event::GatewayStarted { version: Text::new(env!("CARGO_PKG_VERSION")) };
         let nobodys_hash = nobodys_hash(&mut *rng, cost)?;
         let leases = leases(settings, &mut *store, &mut *rng, now)?;

@@ -12,6 +12,7 @@ mod devices;
 mod factors;
 mod leases;
 mod migrate;
+mod restored;
 mod sessions;
 mod users;
 mod values;
