@@ -29,11 +29,13 @@ struct Arguments {
 pub struct Place {
     folder: TempDir,
     pub level: Level,
+    /// The configuration, for commands that look at it.
+    pub settings: Option<underpass_gateway::settings::Settings>,
 }
 
 impl Place {
     pub fn new(level: Level) -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), level }
+        Self { folder: tempfile::tempdir().expect("a folder"), level, settings: None }
     }
 
     pub fn root(&self) -> &Path {
@@ -78,6 +80,8 @@ impl Place {
             },
             audit: self.audit(),
             checkpoints: self.root().join("checkpoints").exists().then(|| (self.root().join("checkpoints"), key)),
+            settings: self.settings.as_ref(),
+            seconds_ahead: 3600,
             cost: LITTLE,
             ask: &mut |_| Ok(typed.pop_front().expect("nothing more is asked")),
             out: &mut out,

@@ -7,7 +7,7 @@
 //! | `check` | says what is wrong in a configuration, and what would be forwarded |
 //! | `run` | the gateway itself, in the foreground |
 //! | `status` | how a gateway is that runs |
-//! | `office` | `user`, `group`, `session` and `audit` |
+//! | `office` | `user`, `group`, `session`, `rules` and `audit` |
 mod args;
 mod check;
 mod init;
