@@ -59,7 +59,9 @@ impl Scene {
         let options = [&["gateway", "init", "--dir", &etc, "--state-dir", &state], &options[..]].concat();
         let said = hq.run(UNDERPASS, &options)?;
         ensure!(said.contains("The gateway's public key: "), "{said}");
+        let rule = "[[rule]]\nname = \"office\"\naction = \"allow\"\nto = [\"10.1.0.0/16\"]\n";
         let mut scene = Self { hq, outside, office, folder, key, authenticator: authenticator("")? };
+        scene.append(rule)?;
         scene.underpass(&["gateway", "check"])?;
         scene.underpass(&["user", "add", ALICE])?;
         let config = scene.config();
