@@ -133,6 +133,9 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
          # idle = \"1h\"            # a session ends after so much silence\n\n\
          # What a login takes. The first entry that fits a user counts; each alternative is a list of factors, all of them needed.\n\
          [[method]]\nfactors = [[\"password\", \"totp\"]]\n\n\
+         # Who reaches what. The first rule that fits decides, and what none fits is denied; `underpass rules explain` says which.\n\
+         # This one lets everybody reach all that is routed here, but not each other.\n\
+         [[rule]]\nname = \"everybody\"\naction = \"allow\"\nto = {}\n\n\
          # What clients are told to set.\n\
          [push]\nroutes = {}\n# dns = [\"10.1.0.53\"]\n# search = [\"example.org\"]\n\n\
          # Who did what. Checkpoints belong on another disk, or another machine's, than the log.\n\
@@ -140,6 +143,7 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
          # Behind these interfaces, clients' addresses are hidden.\n\
          [nat]\nmasquerade = {}\n# forward = [\"10.1.0.0/16\"]  # nothing else is forwarded then\n\n\
          [store]\nsqlite = \"{}\"\n",
+        list(&routes),
         list(&routes),
         path(state.join("audit"))?,
         path(state.join("checkpoints.jsonl"))?,
