@@ -1,13 +1,11 @@
 //! Asks for a secret: on a terminal without showing what is typed, else the first line of standard input.
-use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+use super::silence::{INTERRUPT, Silence};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use zeroize::Zeroizing;
 
 /// The longest line in bytes.
 const LONGEST: usize = 1024;
-/// What Ctrl-C types where it interrupts nothing.
-const INTERRUPT: u8 = 3;
 
 /// Whoever is asked.
 #[derive(Debug, Default)]
@@ -27,7 +25,7 @@ impl Asked {
             let mut stderr = io::stderr();
             write!(stderr, "{question}")?;
             stderr.flush()?;
-            let silence = Silence::begin()?;
+            let silence = Silence::of_all_keys()?;
             let line = read_line(&stdin);
             drop(silence);
             writeln!(stderr)?;
@@ -37,28 +35,6 @@ impl Asked {
             self.line = Some(read_line(&stdin)?);
         }
         self.line.clone().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-    }
-}
-
-/// As long as it lasts, the terminal does not show what is typed. Ctrl-C ends the line, so that the terminal is as before when
-/// the program ends.
-struct Silence(Termios);
-
-impl Silence {
-    fn begin() -> io::Result<Self> {
-        let before = tcgetattr(io::stdin())?;
-        let mut silent = before.clone();
-        silent.local_flags.remove(LocalFlags::ECHO | LocalFlags::ISIG);
-        silent.control_chars[SpecialCharacterIndices::VEOL as usize] = INTERRUPT;
-        tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &silent)?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Silence {
-    fn drop(&mut self) {
-        // A terminal that is gone has nothing to be restored.
-        let _ = tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &self.0);
     }
 }
 
