@@ -158,6 +158,7 @@ impl Peers for Tunnel {
 
 /// What the host is to do with its tunnel.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "few wait at a time, and each is carried out at once")]
 pub enum Action {
     /// [`Tunnel::configure`] with this. The first of all makes the tunnel a gateway.
     Change(Change),
