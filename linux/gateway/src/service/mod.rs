@@ -156,6 +156,7 @@ impl Peers for Tunnel {
 
 /// What the host is to do with its tunnel.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "most of them are changes, and none is kept for long")]
 pub enum Action {
     /// [`Tunnel::configure`] with this. The first of all makes the tunnel a gateway.
     Change(Change),
