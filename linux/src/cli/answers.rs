@@ -39,6 +39,13 @@ impl Answers {
         self.is_terminal
     }
 
+    /// Nobody is at the terminal any more.
+    pub fn leave(&mut self) {
+        self.unhide();
+        (self.is_terminal, self.is_over) = (false, true);
+        self.read.zeroize();
+    }
+
     /// What to wait for when a line is wanted and none is there.
     #[must_use]
     pub fn source(&self) -> BorrowedFd<'_> {
@@ -52,12 +59,13 @@ impl Answers {
         }
         // The end of a line before may have been typed by mistake.
         self.is_over = false;
-        let mut stderr = io::stderr();
-        let _ = write!(stderr, "{prompt}");
-        let _ = stderr.flush();
+        // Before somebody sees that something is asked, and types.
         if !echo {
             self.hide();
         }
+        let mut stderr = io::stderr();
+        let _ = write!(stderr, "{prompt}");
+        let _ = stderr.flush();
     }
 
     /// The next line without its end; `None`: there is none yet, or ever, which [`is_over`](Self::is_over) tells.

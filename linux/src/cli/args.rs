@@ -55,7 +55,7 @@ pub enum Command {
     /// What is asked (name, password, one-time code, or what else the gateway wants to know) is typed on a terminal, or read from
     /// standard input, an answer a line.
     ///
-    /// The command stays, renews what was granted and applies changes. SIGINT, SIGTERM or `underpass logout` log out: then
+    /// The command stays, in the background with --background, renews what was granted and applies changes. SIGINT, SIGTERM or `underpass logout` log out: then
     /// everything is as it was before. When the gateway ends the session, the tunnel is taken down, the exit status is 1, and
     /// a kill switch stays until the next logout, or `underpass unlock`.
     Login(Login),
@@ -184,6 +184,14 @@ pub struct Login {
     /// Who logs in; without it, the name is asked for, and a session that is open is taken up
     #[arg(short, long, value_name = "NAME")]
     pub user: Option<String>,
+
+    /// Goes on without the terminal once the user is logged in; what is to be said then goes to the system's log
+    #[arg(short, long)]
+    pub background: bool,
+
+    /// This is the process that goes on
+    #[arg(long, hide = true, conflicts_with = "background")]
+    pub leaves_terminal: bool,
 
     /// Lets nothing leave but through the tunnel; the default where everything is to go through it, or the gateway wants it
     #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "on", require_equals = true)]

@@ -35,6 +35,11 @@ pub trait Place {
     fn apply(&mut self, grant: &Grant) -> anyhow::Result<()>;
     /// The address from which the gateway is heard, if that is known.
     fn endpoint(&mut self) -> Option<IpAddr>;
+    /// The user is logged in. `true`: from here on there is no terminal, and the system's log is where to say something.
+    ///
+    /// # Errors
+    /// The terminal cannot be left.
+    fn leave_terminal(&mut self) -> anyhow::Result<bool>;
 }
 
 /// The signals that ask this process to end, from when this is made.
@@ -70,6 +75,7 @@ pub struct Conversation<'a> {
     is_asking: bool,
     knows_endpoint: bool,
     is_granted: bool,
+    has_left: bool,
 }
 
 impl<'a> Conversation<'a> {
@@ -77,7 +83,16 @@ impl<'a> Conversation<'a> {
     #[must_use]
     pub fn new(driver: Driver, link: Link, asked: &'a mut Asked) -> Self {
         let answers = Answers::default();
-        Self { driver, link, asked, answers, is_asking: false, knows_endpoint: false, is_granted: false }
+        Self {
+            driver,
+            link,
+            asked,
+            answers,
+            is_asking: false,
+            knows_endpoint: false,
+            is_granted: false,
+            has_left: false,
+        }
     }
 
     /// Whether anything was granted.
@@ -128,39 +143,57 @@ impl<'a> Conversation<'a> {
 
     fn act(&mut self, place: &mut dyn Place, output: Output) -> anyhow::Result<()> {
         match output {
-            Output::Banner(text) => say(text.trim_end()),
+            Output::Banner(text) => self.say(text.trim_end()),
             Output::Page { prompt, url } => {
-                [Some(prompt), url].into_iter().flatten().filter(|text| !text.is_empty()).for_each(|text| say(&text));
+                [Some(prompt), url]
+                    .into_iter()
+                    .flatten()
+                    .filter(|text| !text.is_empty())
+                    .for_each(|text| self.say(&text));
             }
             Output::Ask(question) => {
                 self.answers.prompt(&words(&question), question.echo);
                 self.is_asking = true;
             }
-            Output::Rejected(pause) if pause.is_zero() => say("The gateway rejected that. Try again."),
-            Output::Rejected(pause) => say(&format!("The gateway rejected that. Try again in {}.", span(pause))),
-            Output::Granted(grant) => {
-                let applied = place.apply(&grant);
-                match applied {
-                    Err(fault) if self.is_granted => say(&format!("underpass: {fault}")),
-                    applied => applied?,
-                }
-                self.is_granted = true;
-            }
+            Output::Rejected(pause) if pause.is_zero() => self.say("The gateway rejected that. Try again."),
+            Output::Rejected(pause) => self.say(&format!("The gateway rejected that. Try again in {}.", span(pause))),
+            Output::Granted(grant) => self.granted(place, &grant)?,
             Output::LoginDue(left) => {
                 let until = left.map_or_else(String::new, |left| format!(": the session ends in {}", span(left)));
-                say(&format!("underpass: a new login is due{until}"));
+                self.say(&format!("underpass: a new login is due{until}"));
                 if self.answers.is_terminal() {
                     self.driver.log_in_again(clock::now());
                 }
             }
             Output::Renewed(left) => {
                 let left = left.map_or_else(String::new, |left| format!("; the session ends in {}", span(left)));
-                say(&format!("underpass: logged in again{left}"));
+                self.say(&format!("underpass: logged in again{left}"));
             }
-            Output::NotRenewed(end) => say(&format!("underpass: not logged in again: {end}")),
+            Output::NotRenewed(end) => self.say(&format!("underpass: not logged in again: {end}")),
             Output::Over(_) => {}
         }
         Ok(())
+    }
+
+    fn granted(&mut self, place: &mut dyn Place, grant: &Grant) -> anyhow::Result<()> {
+        match place.apply(grant) {
+            Err(fault) if self.is_granted => self.say(&format!("underpass: {fault}")),
+            applied => applied?,
+        }
+        if !self.is_granted && place.leave_terminal()? {
+            self.answers.leave();
+            self.has_left = true;
+        }
+        self.is_granted = true;
+        Ok(())
+    }
+
+    /// Tells the user.
+    fn say(&self, text: &str) {
+        match self.has_left {
+            true => tracing::warn!("{}", text.trim_start_matches("underpass: ")),
+            false => drop(writeln!(io::stderr(), "{text}")),
+        }
     }
 
     /// Hands in an answer, if one is wanted and there is one; `false`: not so.
@@ -239,10 +272,6 @@ fn words(question: &Question) -> String {
         Wants::Other => "Answer:".into(),
     };
     format!("{own} ")
-}
-
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// A span as people say it.

@@ -5,6 +5,8 @@
 //! where the login did not end by the user's own wish, so that nothing leaves unseen, and where it was on before.
 use super::args;
 use super::converse::{Asked, Conversation, Over, Place, span};
+use super::daemon::{let_go, open_null, own_program};
+use super::environment::Environment;
 use super::up::{bring_up, read, require_root};
 use super::{Outcome, down, reload, remains};
 use crate::clock;
@@ -19,13 +21,18 @@ use crate::quick::reconcile::Standing;
 use crate::quick::shelf::Lock;
 use crate::quick::{ConfigFile, Kept, Shelf};
 use anyhow::{anyhow, bail};
-use std::io::{self, Write};
+use clap::ValueEnum;
+use nix::unistd::{chdir, setsid};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use underpass_core::PublicKey;
 use underpass_core::config::{Endpoint, KillSwitch, QuickConfig};
 
+/// What the process that stays says to the other when the user is logged in.
+const READY: &str = "ready";
 /// How long another run may work on the same interface.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -37,10 +44,20 @@ pub fn run(asked: &args::Login) -> Outcome {
     let (file, config) = read(&asked.config)?;
     let gateway = gateway_of(&config)?;
     require_root()?;
+    if asked.background {
+        return in_background(asked);
+    }
     let mut signals = Asked::watch()?;
     let had_lock = guard::lock_of(&file.name)?.is_some();
     start(&file, &config, asked.kill_switch)?;
-    let mut machine = Machine { file: &file, config: &config, gateway, wish: asked.kill_switch, user: None };
+    let mut machine = Machine {
+        file: &file,
+        config: &config,
+        gateway,
+        wish: asked.kill_switch,
+        leaves_terminal: asked.leaves_terminal,
+        user: None,
+    };
     let link = Link::connect(&socket::directory(), &file.name, &gateway);
     let mut is_granted = false;
     let outcome = link.and_then(|link| {
@@ -55,7 +72,31 @@ pub fn run(asked: &args::Login) -> Outcome {
         let _ = writeln!(io::stderr(), "underpass: {fault}");
         false
     });
-    conclude(&file.name, outcome, all)
+    let concluded = conclude(&file.name, outcome, all);
+    if let (Err(reason), true) = (&concluded, asked.leaves_terminal) {
+        // Where the terminal was left, this is the only place that it is seen in.
+        tracing::error!("{}", reason.to_string().replace("\nunderpass: ", "; "));
+    }
+    concluded
+}
+
+/// Has another process do it, and waits until the user is logged in.
+fn in_background(asked: &args::Login) -> Outcome {
+    let failed = |error: io::Error| anyhow!("cannot start a process that stays: {error}");
+    let mut command = Command::new(own_program());
+    command.arg0("underpass").args(["login", "--leaves-terminal"]);
+    command.args(asked.user.iter().map(|user| format!("--user={user}")));
+    let wish = asked.kill_switch.as_ref().and_then(ValueEnum::to_possible_value);
+    command.args(wish.iter().map(|wish| format!("--kill-switch={}", wish.get_name())));
+    let mut process = command.args(["--", &asked.config]).stdout(Stdio::piped()).spawn().map_err(failed)?;
+    for line in process.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
+        match line.map_err(failed)? {
+            line if line == READY => return Ok(ExitCode::SUCCESS),
+            line => writeln!(io::stdout(), "{line}")?,
+        }
+    }
+    // It has said why, to the same standard error.
+    Ok(u8::try_from(process.wait()?.code().unwrap_or(1)).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// What is said at the end.
@@ -140,6 +181,7 @@ struct Machine<'a> {
     config: &'a QuickConfig,
     gateway: PublicKey,
     wish: Option<Wish>,
+    leaves_terminal: bool,
     /// As whom the user was told to be logged in.
     user: Option<Option<String>>,
 }
@@ -179,6 +221,9 @@ impl Place for Machine<'_> {
         for refused in &grant.granted.refused {
             let _ = writeln!(io::stderr(), "underpass: warning: {}", settings::refused(refused));
         }
+        if !settings::is_of_use(&grant.granted) {
+            bail!("the gateway grants no address that can be used");
+        }
         let config = settings::after_login(self.config, &grant.granted.config, self.switch()?);
         let shelf = Shelf::open()?;
         let _lock = lock(&shelf, &self.file.name)?;
@@ -199,5 +244,21 @@ impl Place for Machine<'_> {
         let status = down::ask(&self.file.name).ok()?;
         let peer = status.peers.into_iter().find(|peer| peer.public_key == self.gateway)?;
         peer.endpoint?.parse().ok().map(|address: SocketAddr| address.ip())
+    }
+
+    fn leave_terminal(&mut self) -> anyhow::Result<bool> {
+        if self.leaves_terminal {
+            let environment = Environment::read()?;
+            let null = open_null()?;
+            environment.start_log_in_background()?;
+            // Fails only when we lead a process group already.
+            let _ = setsid();
+            chdir("/")?;
+            // Whoever started us may have gone.
+            let _ = writeln!(io::stdout(), "{READY}");
+            let _ = io::stdout().flush();
+            let_go(&null, environment.keep_stderr)?;
+        }
+        Ok(self.leaves_terminal)
     }
 }

@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod doctor;
 pub mod documents;
 pub mod down;
+mod drawing;
 pub mod environment;
 pub mod floor;
 pub mod force;

@@ -1,8 +1,10 @@
 //! The configuration of a gateway, read from its file.
 use crate::quick::file::read_text;
-use anyhow::bail;
+use anyhow::{anyhow, bail};
+use nix::unistd::geteuid;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use underpass_gateway::service;
 use underpass_gateway::settings::{self, Finding, Read, Settings, Severity};
 
 /// A configuration that was read.
@@ -48,14 +50,14 @@ pub fn settings(path: &Path) -> anyhow::Result<Settings> {
     }
 }
 
-/// What keeps a gateway with these settings from starting, as far as they alone tell.
+/// Refuses a file that others may write to: whoever can decides who gets in.
 ///
 /// # Errors
-/// They ask for something that is not done.
-pub fn serves(settings: &Settings) -> anyhow::Result<()> {
-    service::serves(settings)?;
-    if settings.log.metrics.is_some() {
-        bail!("the settings have `metrics`, which a gateway does not show yet: see `underpass gateway status --json`");
+/// They may, or it cannot be found out.
+pub fn is_ours(path: &Path) -> anyhow::Result<()> {
+    let found = fs::metadata(path).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    if found.mode() & 0o022 != 0 || found.uid() != 0 && found.uid() != geteuid().as_raw() {
+        bail!("{}: others may write to it; try `chown root` and `chmod 600`", path.display());
     }
     Ok(())
 }

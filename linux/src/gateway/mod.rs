@@ -10,6 +10,7 @@
 //! | `forwarding` | has the machine forward packets, and remembers whether it did before |
 //! | `inbox` | what the thread of the service waits for |
 //! | `driver` | that thread: it takes messages from the engine to the service, and does to the tunnel what that decides |
+//! | `metrics` | what a gateway counts, for Prometheus |
 //! | `status` | the file that says how a gateway is |
 pub mod config;
 pub mod driver;
@@ -17,6 +18,7 @@ pub mod forwarding;
 pub mod inbox;
 pub mod keys;
 pub mod local;
+pub mod metrics;
 pub mod places;
 pub mod status;
 pub mod surroundings;

@@ -2,10 +2,12 @@
 //!
 //! There are numbers in it and no names of people. It is written when something in it changes, and often enough to tell that
 //! the gateway is at work: one that was killed, or hangs, is not taken for one that runs.
+use super::metrics::Shared;
 use crate::own_directory::OwnDirectory;
 use crate::quick::process::Process;
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use underpass_core::PublicKey;
 use underpass_gateway::Time;
@@ -90,7 +92,11 @@ pub enum Found {
 pub struct Board {
     directory: OwnDirectory,
     shown: Status,
+    /// When it was last looked at what there is to show, and when that was written.
+    looked: Option<Instant>,
     written: Option<Instant>,
+    /// The same for others in this process.
+    shared: Shared,
 }
 
 impl Board {
@@ -111,11 +117,21 @@ impl Board {
             written: now,
             counts: Counts::default(),
         };
-        Ok(Self { directory, shown, written: None })
+        Ok(Self { directory, shown, looked: None, written: None, shared: Shared::default() })
+    }
+
+    /// What was counted last.
+    #[must_use]
+    pub fn shared(&self) -> Shared {
+        Arc::clone(&self.shared)
     }
 
     /// Shows how `service` is, if that is due.
     pub fn show(&mut self, service: &Service, lost_messages: u64) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < PAUSE) {
+            return;
+        }
+        self.looked = Some(Instant::now());
         let counts = Counts {
             devices: service.devices(),
             sites: service.sites(),
@@ -126,10 +142,10 @@ impl Board {
             passwords: service.passwords(),
             leases: service.leases_in_use().map(|(pool, used)| Leases { pool: pool.to_string(), used }).collect(),
         };
-        let pause = if counts == self.shown.counts { PERIOD } else { PAUSE };
-        if self.written.is_some_and(|written| written.elapsed() < pause) {
+        if counts == self.shown.counts && self.written.is_some_and(|written| written.elapsed() < PERIOD) {
             return;
         }
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&counts);
         self.shown.counts = counts;
         self.shown.written = Time::now().as_millis();
         self.written = Some(Instant::now());

@@ -1,9 +1,7 @@
 //! The conversation with the gateway, without I/O.
 //!
 //! The host hands in what comes ([`handle_message`](Driver::handle_message)), the time when it is due
-//! ([`handle_timeout`](Driver::handle_timeout)), and what the user answers ([`answer`](Driver::answer)). After each call it
-//! sends what [`poll_transmit`](Driver::poll_transmit) gives, does what [`poll_output`](Driver::poll_output) says, in order,
-//! and asks [`poll_timeout`](Driver::poll_timeout).
+//! ([`handle_timeout`](Driver::handle_timeout)), and what the user answers ([`answer`](Driver::answer)).
 use super::End;
 use super::prove::{Proof, Question};
 use super::settings::Policy;
@@ -86,7 +84,8 @@ pub(super) enum Stage {
     Over,
 }
 
-/// The conversation. See the [module](self).
+/// The conversation. After each call, the host sends what [`poll_transmit`](Self::poll_transmit) gives, does what
+/// [`poll_output`](Self::poll_output) says, in order, and asks [`poll_timeout`](Self::poll_timeout).
 pub struct Driver {
     client: Client,
     pub(super) rng: Box<dyn Rng>,

@@ -81,6 +81,34 @@ fn a_gateway_that_was_killed_and_started_again_takes_its_sessions_up() -> Result
 }
 
 #[test]
+fn a_copy_of_the_store_is_put_back_when_no_gateway_runs() -> Result<()> {
+    let scene = Scene::new()?;
+    let copy = scene.path("copy");
+    let gateway = scene.run_gateway()?;
+    let mut phone = scene.phone()?;
+    phone.log_in(ALICE, scene::PASSWORD, &scene.code(0)?)?;
+    scene.underpass(&["gateway", "backup", &copy])?;
+    scene.underpass(&["user", "add", "bert"])?;
+    let restore = ["gateway", "restore", &copy, "--json", "--config", &scene.config()];
+    let refused = scene.hq.try_run(UNDERPASS, &restore)?;
+    ensure!(!refused.status.success() && refused.stderr.contains("in use"), "{refused:?}");
+    gateway.signal(Signal::SIGTERM)?;
+    ensure!(gateway.wait(PATIENCE)?.status.success(), "it ends");
+    // Of a step that may have been used before the copy is put back.
+    let code = scene.code(1)?;
+    let said: serde_json::Value = serde_json::from_str(&scene.hq.run(UNDERPASS, &restore)?)?;
+    ensure!(said["sessions"] == 1, "{said}");
+    let users = scene.underpass(&["user", "list"])?;
+    ensure!(users.contains(ALICE) && !users.contains("bert"), "{users}");
+
+    let _gateway = scene.run_gateway()?;
+    ensure!(scene.status()?["sessions"] == 0, "sessions of the copy are over");
+    phone.connect();
+    phone.log_in(ALICE, scene::PASSWORD, &code).err().context("a code that may have been used is void")?;
+    Ok(())
+}
+
+#[test]
 fn a_second_gateway_for_the_interface_leaves_the_first_alone() -> Result<()> {
     let scene = Scene::new()?;
     let gateway = scene.run_gateway()?;

@@ -75,9 +75,14 @@ impl Scene {
         Ok(scene)
     }
 
+    /// The path of a file beside the gateway's.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
     /// The path of the configuration.
     pub fn config(&self) -> String {
-        self.folder.path().join("etc/gateway.toml").display().to_string()
+        self.path("etc/gateway.toml")
     }
 
     /// Runs the command for this gateway.

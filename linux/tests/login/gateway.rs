@@ -18,6 +18,8 @@ use underpass_linux::{Engine, EngineConfig, Messages, clock};
 pub const PORT: u16 = 51820;
 /// How long anything may take that happens by itself: no verdict hangs on it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Its clock, which stands.
+const NOW: u64 = 1_800_000_000;
 /// How often the host looks whether something is due.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -26,6 +28,8 @@ const GLANCE: Duration = Duration::from_millis(20);
 struct State {
     config: Config,
     session: Session,
+    /// After how many seconds the next login is to be renewed.
+    due: Option<u64>,
     /// What was asked, in order.
     asked: Vec<&'static str>,
 }
@@ -34,6 +38,7 @@ enum Order {
     Heard(PublicKey, Vec<u8>),
     Push(Reply),
     Access(Access),
+    EndSessions,
     Stop,
 }
 
@@ -64,7 +69,7 @@ impl Gateway {
             machine.ip(&format!("address add {address} dev office0"))?;
         }
         machine.ip("link set office0 up")?;
-        let state = State { config, session: Session::of(SessionState::Locked), asked: Vec::new() };
+        let state = State { config, session: Session::of(SessionState::Locked), due: None, asked: Vec::new() };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
         let host = std::thread::spawn(move || serve(&engine, client, &shared, &taken));
@@ -86,6 +91,18 @@ impl Gateway {
     pub fn grant(&self, config: Config) -> Result<()> {
         lock(&self.state).config = config.clone();
         Ok(self.orders.send(Order::Push(Reply::Config(config)))?)
+    }
+
+    /// Wants the next login to be renewed after so many seconds.
+    pub fn wants_another_login_after(&self, seconds: u64) {
+        lock(&self.state).due = Some(seconds);
+    }
+
+    /// Ends the session without a word: its keys are wiped, and who watches is forgotten.
+    pub fn cut(&self, session: Session) -> Result<()> {
+        lock(&self.state).session = session;
+        self.orders.send(Order::Access(Access::Locked))?;
+        Ok(self.orders.send(Order::EndSessions)?)
     }
 
     /// Ends the session, and tells of it.
@@ -125,6 +142,13 @@ fn serve(engine: &Engine, client: PublicKey, state: &Mutex<State>, orders: &Rece
                 assert!(server.push(now, rng, client, &reply).expect("it can be sent"), "it watches")
             }
             Ok(Order::Access(access)) => admit(engine, client, access),
+            Ok(Order::EndSessions) => {
+                server = Server::new(ServerLimits::default());
+                engine.with_tunnel(|tunnel, now| {
+                    let peer = tunnel.peer_by_key(&client).expect("the peer");
+                    tunnel.end_sessions(now, peer);
+                });
+            }
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return engine.stop(),
             Err(RecvTimeoutError::Timeout) => server.handle_timeout(now, rng),
         }
@@ -151,8 +175,11 @@ fn decide(state: &mut State, request: &Request) -> (Result<Reply, Refusal>, Opti
         Request::Hello => ("hello", Ok(Reply::Hello(hello(state.session.state)))),
         Request::Login(start) if start.user == "ann" && &*start.data == b"hunter2" => ("password", replied(code())),
         Request::LoginNext(next) if &*next.data == b"123456" => {
+            // A login that renews another lengthens it.
+            let expires = Some(state.session.expires.filter(|_| is_open).unwrap_or(NOW) + 3600);
+            let login_due = state.due.take().map(|seconds| NOW + seconds);
             let session = Session { user: Some("ann".into()), ..Session::of(SessionState::Open) };
-            state.session = Session { expires: Some(hello(SessionState::Open).now + 3600), ..session };
+            state.session = Session { expires, login_due, ..session };
             state.asked.push("code");
             return (replied(Outcome::Done), Some(Access::Open));
         }
@@ -179,7 +206,7 @@ fn hello(state: SessionState) -> Hello {
     Hello {
         nonce: [1; 32],
         state,
-        now: 1_800_000_000,
+        now: NOW,
         methods: vec![vec![Method::Password, Method::Code]],
         max_body: MAX_BODY as u32,
         features: 0,

@@ -2,6 +2,7 @@
 //!
 //! Root is needed: machines are network namespaces. Without it every test here fails.
 mod gateway;
+mod terminal;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use gateway::{Gateway, PATIENCE, PORT, SystemRng};
@@ -208,6 +209,23 @@ fn a_session_that_the_gateway_ends_leaves_the_kill_switch_and_nothing_else() -> 
     scene.is_clean()
 }
 
+/// A gateway that takes a session away has no keys any more to say so. The traffic that nobody answers leads to a new
+/// handshake, and that to the question how the session stands.
+#[test]
+fn a_session_that_is_taken_away_without_a_word_is_noticed_by_the_traffic() -> Result<()> {
+    let scene = Scene::new("10.0.0.0/8", grant())?;
+    let running = scene.logged_in(&[])?;
+    let traffic = scene.laptop.spawn("ping", &["-q", "-i", "0.2", "10.20.0.1"])?;
+    ensure!(scene.reaches("10.20.0.1", "30")?, "a host of the office");
+    let reason = Some(Reason::Expired);
+    scene.gateway.cut(Session { reason, ..Session::of(SessionState::Locked) })?;
+    let finished = running.wait(PATIENCE)?;
+    says(&finished, 1, "underpass: the gateway ended the session: its time is over")?;
+    ensure!(!finished.stderr.contains("kill switch"), "there was none: {}", finished.stderr);
+    drop(traffic);
+    scene.is_clean()
+}
+
 #[test]
 fn without_the_right_answers_everything_is_as_it_was() -> Result<()> {
     let scene = Scene::new("0.0.0.0/0", grant())?;
@@ -249,6 +267,24 @@ fn logout_ends_a_login_of_another_terminal_and_one_whose_process_was_killed() ->
     let running = scene.logged_in(&[])?;
     scene.underpass(&["down", &scene.config()])?.success()?;
     says(&running.wait(PATIENCE)?, 1, "the tunnel was taken down")?;
+    scene.is_clean()
+}
+
+#[test]
+fn a_login_in_the_background_goes_on_until_the_logout() -> Result<()> {
+    let scene = Scene::new("0.0.0.0/0", grant())?;
+    let failed = scene.login("ann\nwrong\n", &["--background"])?.wait(PATIENCE)?;
+    says(&failed, 1, "nobody answers what the gateway asks")?;
+    scene.is_clean()?;
+    let finished = scene.login(ANN, &["--background", "--kill-switch"])?.wait(PATIENCE)?;
+    says(&finished, 0, "Property of the office.")?;
+    ensure!(finished.stdout.contains("logged in as ann for 59 min\naddresses: 10.9.0.2/24\n"), "{finished:?}");
+    ensure!(!finished.stdout.contains("ready"), "{finished:?}");
+    ensure!(scene.reaches("10.20.0.1", "30")? && !scene.reaches("192.0.2.2", "1")?);
+    scene.gateway.grant(Config { routes: vec!["10.30.0.0/16".parse()?], ..grant() })?;
+    eventually("the other network", PATIENCE, || scene.reaches("10.30.0.1", "1"))?;
+    scene.underpass(&["logout", "wgt0"])?.success()?;
+    scene.gateway.was_asked("logout", 1)?;
     scene.is_clean()
 }
 

@@ -38,6 +38,8 @@ impl Code {
     pub const NOT_ACCEPTABLE: Self = Self::of(4, 6);
     /// Blocks are missing: begin again (RFC 7959 § 2.9.2).
     pub const INCOMPLETE: Self = Self::of(4, 8);
+    /// What is asked for is another's already (RFC 8132 § 4).
+    pub const CONFLICT: Self = Self::of(4, 9);
     /// The body is too long (RFC 7959 § 2.9.3).
     pub const TOO_LARGE: Self = Self::of(4, 13);
     /// The body is not CBOR.

@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 mod auth;
 mod config;
+mod enrol;
 mod hello;
 mod lease;
 mod probe;
@@ -19,6 +20,7 @@ mod text;
 
 pub use auth::{Challenge, LoginId, LoginNext, LoginReply, LoginStart, Outcome};
 pub use config::{Config, MAX_DNS, MAX_DOMAINS, MAX_ROUTES};
+pub use enrol::{Authenticator, Enrol, Enrolled};
 pub use hello::{Hello, Method};
 pub use lease::{Lease, LeaseRequest};
 pub use probe::{Probe, Probed};
@@ -50,6 +52,8 @@ pub enum Request {
     Logout,
     /// `POST /v1/probe`: a message of a certain length, to see whether it arrives.
     Probe(Probe),
+    /// `POST /v1/enrol`: enrols a device, from the peer of an enrolment key.
+    Enrol(Enrol),
 }
 
 /// What the gateway answers, or says unasked: [`Config`] and [`Session`] to those who watch them.
@@ -70,6 +74,8 @@ pub enum Reply {
     LoggedOut,
     /// To [`Request::Probe`].
     Probed(Probed),
+    /// To [`Request::Enrol`].
+    Enrolled(Enrolled),
 }
 
 /// A request that was not granted.
@@ -110,6 +116,7 @@ impl Request {
             Self::Session => Target::Session,
             Self::Logout => Target::Logout,
             Self::Probe(_) => Target::Probe,
+            Self::Enrol(_) => Target::Enrol,
         }
     }
 
@@ -124,6 +131,7 @@ impl Request {
             Self::LoginNext(next) => written(|out| next.write(out))?,
             Self::Lease(lease) => written(|out| lease.write(out))?,
             Self::Probe(probe) => written(|out| probe.write(out))?,
+            Self::Enrol(enrol) => written(|out| enrol.write(out))?,
         };
         Self::decode(self.target(), &body).map(|_| body)
     }
@@ -139,6 +147,7 @@ impl Request {
             Target::LoginNext(login) => read(body, |from| LoginNext::read(login, from)).map(Self::LoginNext),
             Target::Lease => read(body, LeaseRequest::read).map(Self::Lease),
             Target::Probe => read(body, Probe::read).map(Self::Probe),
+            Target::Enrol => read(body, Enrol::read).map(Self::Enrol),
         }
     }
 }
@@ -154,6 +163,7 @@ impl Reply {
             Self::Session(_) => matches!(target, Target::Session),
             Self::LoggedOut => matches!(target, Target::Logout),
             Self::Probed(_) => matches!(target, Target::Probe),
+            Self::Enrolled(_) => matches!(target, Target::Enrol),
         }
     }
 
@@ -170,6 +180,7 @@ impl Reply {
             Self::Config(config) => (written(|out| config.write(out))?, Target::Config),
             Self::Session(session) => (written(|out| session.write(out))?, Target::Session),
             Self::Probed(probed) => (written(|out| probed.write(out))?, Target::Probe),
+            Self::Enrolled(enrolled) => (written(|out| enrolled.write(out))?, Target::Enrol),
         };
         Self::decode(target, &body).map(|_| body)
     }
@@ -184,6 +195,7 @@ impl Reply {
             Target::Session => read(body, Session::read).map(Self::Session),
             Target::Logout => nothing(body).map(|()| Self::LoggedOut),
             Target::Probe => read(body, Probed::read).map(Self::Probed),
+            Target::Enrol => read(body, Enrolled::read).map(Self::Enrolled),
         }
     }
 }

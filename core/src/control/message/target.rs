@@ -21,6 +21,8 @@ pub enum Target {
     Logout,
     /// `POST /v1/probe`.
     Probe,
+    /// `POST /v1/enrol`.
+    Enrol,
 }
 
 /// The first segment of every path.
@@ -39,6 +41,7 @@ impl Target {
             [VERSION, b"config"] => &[(Code::GET, Self::Config)],
             [VERSION, b"session"] => &[(Code::GET, Self::Session), (Code::DELETE, Self::Logout)],
             [VERSION, b"probe"] => &[(Code::POST, Self::Probe)],
+            [VERSION, b"enrol"] => &[(Code::POST, Self::Enrol)],
             [VERSION, b"auth", id] => {
                 let id = LoginId::from_hex(id).ok_or(Code::NOT_FOUND)?;
                 return if method == Code::POST { Ok(Self::LoginNext(id)) } else { Err(Code::METHOD_NOT_ALLOWED) };
@@ -54,7 +57,7 @@ impl Target {
     pub const fn method(self) -> Code {
         match self {
             Self::Hello | Self::Config | Self::Session => Code::GET,
-            Self::Login | Self::LoginNext(_) | Self::Lease | Self::Probe => Code::POST,
+            Self::Login | Self::LoginNext(_) | Self::Lease | Self::Probe | Self::Enrol => Code::POST,
             Self::Logout => Code::DELETE,
         }
     }
@@ -64,7 +67,7 @@ impl Target {
     pub const fn success(self) -> Code {
         match self {
             Self::Hello | Self::Config | Self::Session => Code::CONTENT,
-            Self::Login | Self::LoginNext(_) | Self::Lease | Self::Probe => Code::CHANGED,
+            Self::Login | Self::LoginNext(_) | Self::Lease | Self::Probe | Self::Enrol => Code::CHANGED,
             Self::Logout => Code::DELETED,
         }
     }
@@ -89,6 +92,7 @@ impl Target {
             Self::Config => b"config",
             Self::Session | Self::Logout => b"session",
             Self::Probe => b"probe",
+            Self::Enrol => b"enrol",
         };
         message.option(number::URI_PATH, segment);
         if let Self::LoginNext(id) = self {

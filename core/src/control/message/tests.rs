@@ -1,6 +1,7 @@
 //! Every message against the schema in `docs/control.cddl`, and there and back.
 use super::*;
 use crate::control::cbor::Reader;
+use crate::crypto::PublicKey;
 use cddl_cat::cbor::validate_cbor;
 use cddl_cat::context::BasicContext;
 use cddl_cat::flatten::flatten_from_str;
@@ -54,7 +55,23 @@ fn examples() -> Vec<(&'static str, Example)> {
     examples.extend(greetings().map(|hello| ("hello", Answers(Reply::Hello(hello)))));
     examples.extend([settings(), Config::default()].map(|config| ("config", Answers(Reply::Config(config)))));
     examples.extend(sessions().map(|session| ("session", Answers(Reply::Session(session)))));
+    examples.extend(enrolments());
     examples
+}
+
+fn enrolments() -> [(&'static str, Example); 4] {
+    let (device, name) = (PublicKey::from_bytes([9; 32]), "phone".into());
+    let first = Enrol { device, name, code: None };
+    let second = Enrol { code: Some(Wiped::from(b"hunter2".to_vec())), ..first.clone() };
+    let uri = Wiped::from(b"otpauth://totp/hq:ann?secret=hunter2".to_vec());
+    let done = Enrolled { user: "ann".into(), config: settings(), authenticator: None };
+    let asks = Enrolled { authenticator: Some(Authenticator { uri, tries: 5 }), ..done.clone() };
+    [
+        ("enrol", Asks(Request::Enrol(first))),
+        ("enrol", Asks(Request::Enrol(second))),
+        ("enrolled", Answers(Reply::Enrolled(done))),
+        ("enrolled", Answers(Reply::Enrolled(asks))),
+    ]
 }
 
 fn greetings() -> [Hello; 2] {
@@ -130,7 +147,8 @@ fn body(example: &Example) -> Wiped {
 }
 
 fn target(example: &Example) -> Target {
-    let all = [Target::Hello, Target::Login, Target::Lease, Target::Config, Target::Session, Target::Probe];
+    use Target::{Config, Enrol, Hello, Lease, Login, Probe, Session};
+    let all = [Hello, Login, Lease, Config, Session, Probe, Enrol];
     match example {
         Asks(request) => request.target(),
         Answers(reply) => *all.iter().find(|target| reply.answers(**target)).expect("a target"),
@@ -263,6 +281,30 @@ fn what_is_beyond_its_cap_is_neither_read_nor_sent() {
 }
 
 #[test]
+fn of_an_enrolment_only_keys_that_somebody_has_and_addresses_of_authenticators_are_taken() {
+    let enrol = |key: [u8; 32], name: &str, code: usize| {
+        let code = Some(Wiped::from(vec![b'0'; code]));
+        Request::Enrol(Enrol { device: PublicKey::from_bytes(key), name: name.into(), code }).encode().err()
+    };
+    assert_eq!(enrol([9; 32], &"x".repeat(64), 16), None);
+    assert_eq!(enrol([0; 32], "x", 6), Some(Fault::Range), "nobody has it");
+    assert_eq!(enrol([9; 32], &"x".repeat(65), 6), Some(Fault::Range));
+    assert_eq!(enrol([9; 32], "x\ny", 6), Some(Fault::Text));
+    assert_eq!(enrol([9; 32], "x", 17), Some(Fault::Range));
+    let enrolled = |uri: &[u8]| {
+        let authenticator = Some(Authenticator { uri: Wiped::from(uri.to_vec()), tries: 1 });
+        Reply::Enrolled(Enrolled { user: "ann".into(), config: Config::default(), authenticator }).encode().err()
+    };
+    assert_eq!(enrolled(b"otpauth://totp/x?secret=MZXW6"), None);
+    let long = ["otpauth://", &"x".repeat(1015)].concat();
+    for uri in
+        [&b""[..], b"https://login.example", b"otpauth://a b", b"otpauth://\xff", b"javascript:1", long.as_bytes()]
+    {
+        assert_eq!(enrolled(uri), Some(Fault::Range), "{uri:?}");
+    }
+}
+
+#[test]
 fn names_of_domains_are_those_that_dns_carries() {
     for (number, (text, expected)) in [
         ("example", true),
@@ -291,7 +333,7 @@ fn names_of_domains_are_those_that_dns_carries() {
 fn secrets_are_not_shown() {
     let shown: String = examples().iter().map(|(_, example)| format!("{example:?}")).collect();
     assert!(!shown.contains("hunter2") && !shown.contains("104, 117, 110"), "{shown}");
-    assert!(shown.contains("Wiped(7 bytes)"));
+    assert!(shown.contains("Wiped(7 bytes)") && shown.contains("Wiped(36 bytes)"));
 }
 
 #[test]
@@ -325,6 +367,8 @@ fn paths_and_methods_lead_where_the_schema_says() {
         ("/v1/config", Ok(Config), Err(Code::METHOD_NOT_ALLOWED), Err(Code::METHOD_NOT_ALLOWED)),
         ("/v1/session", Ok(Session), Err(Code::METHOD_NOT_ALLOWED), Ok(Logout)),
         ("/v1/probe", Err(Code::METHOD_NOT_ALLOWED), Ok(Probe), Err(Code::METHOD_NOT_ALLOWED)),
+        ("/v1/enrol", Err(Code::METHOD_NOT_ALLOWED), Ok(Enrol), Err(Code::METHOD_NOT_ALLOWED)),
+        ("/v1/enrol/x", Err(missing), Err(missing), Err(missing)),
         ("/v1/kem", Err(missing), Err(missing), Err(missing)),
         ("/v1/kem/commit", Err(missing), Err(missing), Err(missing)),
         ("/v1/auth/zz", Err(missing), Err(missing), Err(missing)),

@@ -3,9 +3,10 @@ use super::world::{Channel, PEER};
 use super::{Chance, World, admit, seconds, thing};
 use crate::control::coap::{Code, Kind, View};
 use crate::control::message::{
-    LeaseRequest, LoginId, LoginNext, LoginReply, LoginStart, Method, Outcome, Reply, Request, SessionState,
+    Enrol, LeaseRequest, LoginId, LoginNext, LoginReply, LoginStart, Method, Outcome, Reply, Request, SessionState,
 };
 use crate::control::{AskError, Event, Failure, Received, Server, ServerLimits, Wiped};
+use crate::crypto::PublicKey;
 use crate::time::Instant;
 use core::time::Duration;
 use std::vec;
@@ -59,6 +60,25 @@ fn a_wrong_password_and_a_code_that_was_used_are_rejected() {
     assert!(matches!(world.next_event(), Event::Refused { refusal, .. } if refusal.code == Code::FORBIDDEN));
     assert_eq!(outcome(world.answer_to(&next("123456"))), Outcome::Done);
     assert_eq!(outcome(world.answer_to(&next("123456"))), Outcome::Rejected { retry_after: Some(1) });
+}
+
+/// An enrolment with settings that take many blocks, over a channel that loses and repeats.
+#[test]
+fn a_device_enrols_over_a_bad_channel_and_is_handed_up_once_for_each_request() {
+    let mut world = World::new(5, |_, chance| match chance.next() % 6 {
+        0 => vec![],
+        1 => vec![Duration::from_millis(20), Duration::from_millis(90)],
+        _ => vec![Duration::from_millis(20)],
+    });
+    world.host.config.search = vec!["office.example".into(); 60];
+    let first = Enrol { device: PublicKey::from_bytes([9; 32]), name: "phone".into(), code: None };
+    let second = Enrol { code: Some(Wiped::from(b"123456".to_vec())), ..first.clone() };
+    let (first, second) = (Request::Enrol(first), Request::Enrol(second));
+    let Reply::Enrolled(asks) = world.answer_to(&first) else { panic!("no answer") };
+    assert_eq!((asks.config.search.len(), asks.authenticator.map(|new| new.tries)), (60, Some(4)));
+    let Reply::Enrolled(done) = world.answer_to(&second) else { panic!("no answer") };
+    assert_eq!((done.user.as_str(), done.authenticator), ("ann", None));
+    assert_eq!(world.host.asked, [first, second]);
 }
 
 /// The loss of each datagram in turn, with fast and slow answers: the code is consumed once and the login succeeds.

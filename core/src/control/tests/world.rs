@@ -1,10 +1,10 @@
 //! The stage: a client, a gateway with its host, and the channel between them.
 use crate::control::coap::{Builder, Code, Kind, Token, number};
 use crate::control::message::{
-    Challenge, Config, Hello, Lease, LoginId, LoginReply, Method, Outcome, Refusal, Reply, Request, Session,
-    SessionState,
+    Authenticator, Challenge, Config, Enrolled, Hello, Lease, LoginId, LoginReply, Method, Outcome, Refusal, Reply,
+    Request, Session, SessionState,
 };
-use crate::control::{Client, Event, MAX_BODY, Received, RequestId, Server, ServerLimits};
+use crate::control::{Client, Event, MAX_BODY, Received, RequestId, Server, ServerLimits, Wiped};
 use crate::crypto::Rng;
 use crate::error::NoRandomness;
 use crate::time::Instant;
@@ -114,6 +114,12 @@ impl Host {
                 replied(Outcome::Done)
             }
             Request::Login(_) | Request::LoginNext(_) => replied(Outcome::Rejected { retry_after: Some(1) }),
+            Request::Enrol(enrol) => {
+                let uri = Wiped::from(b"otpauth://totp/hq:ann?secret=MZXW6YTBOI".to_vec());
+                let is_right = enrol.code.as_deref() == Some(b"123456".as_slice());
+                let authenticator = (!is_right).then_some(Authenticator { uri, tries: 4 });
+                Ok(Reply::Enrolled(Enrolled { user: "ann".into(), config: self.config.clone(), authenticator }))
+            }
             _ if self.state != SessionState::Open => Err(Refusal::of(Code::FORBIDDEN)),
             Request::Lease(_) => {
                 let v4 = "10.9.0.2".parse().ok();

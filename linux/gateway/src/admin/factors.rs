@@ -3,10 +3,8 @@ use super::{AdminError, Office, secrets};
 use crate::audit::{Event, Text};
 use crate::name::Name;
 use crate::store::{NewCode, Rhythm};
-use crate::time::Time;
 use serde::{Serialize, Serializer};
 use std::fmt;
-use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// How many recovery codes a user gets.
@@ -35,18 +33,6 @@ pub struct RecoveryShown {
     /// The codes.
     #[serde(serialize_with = "plain_list")]
     pub codes: Vec<Zeroizing<String>>,
-}
-
-/// A token for one enrolment. It is shown this once, and not in `Debug`.
-#[derive(Serialize)]
-pub struct TokenShown {
-    /// For whom.
-    pub user: Name,
-    /// The token.
-    #[serde(serialize_with = "plain")]
-    pub token: Zeroizing<String>,
-    /// Until when it is good.
-    pub until: Time,
 }
 
 impl Office<'_> {
@@ -93,24 +79,9 @@ impl Office<'_> {
         )?;
         Ok(RecoveryShown { user: user.name, codes })
     }
-
-    /// Makes a token with which one device of a user enrols itself within `valid`. An older one is void.
-    ///
-    /// # Errors
-    /// [`AdminError`].
-    pub fn make_token(&mut self, name: &Name, valid: Duration) -> Result<TokenShown, AdminError> {
-        let (user, until) = (self.user(name)?, self.at.after(valid));
-        let token = secrets::token()?;
-        let hash = secrets::hash_of_token(&token);
-        self.carry_out(
-            |store, at| Ok(store.add_token(at, user.id, &hash, until)?),
-            |(), actor| Some(Event::TokenMade { actor, user: name.clone(), until }),
-        )?;
-        Ok(TokenShown { user: user.name, token, until })
-    }
 }
 
-fn plain<S: Serializer>(secret: &Zeroizing<String>, out: S) -> Result<S::Ok, S::Error> {
+pub(super) fn plain<S: Serializer>(secret: &Zeroizing<String>, out: S) -> Result<S::Ok, S::Error> {
     out.serialize_str(secret)
 }
 
@@ -127,11 +98,5 @@ impl fmt::Debug for CodeShown {
 impl fmt::Debug for RecoveryShown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "RecoveryShown(of {})", self.user)
-    }
-}
-
-impl fmt::Debug for TokenShown {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "TokenShown(of {}, until {})", self.user, self.until)
     }
 }

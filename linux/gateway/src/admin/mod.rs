@@ -4,6 +4,7 @@
 //! the change is marked as told. A program that is killed in between leaves a change that the next one tells of. `command`
 //! puts a command line before it.
 mod devices;
+mod enrolments;
 mod factors;
 mod groups;
 mod secrets;
@@ -11,9 +12,11 @@ mod sessions;
 mod users;
 
 pub use devices::{DeviceShown, RemovedShown};
-pub use factors::{CodeShown, RecoveryShown, TokenShown};
+pub use enrolments::{Enrolling, EnrolmentShown};
+pub use factors::{CodeShown, RecoveryShown};
 pub use groups::{GroupShown, Membership};
-pub use secrets::{RECOVERY_KEY, hash_of_recovery, hash_of_token};
+pub use secrets::{RECOVERY_KEY, hash_of_recovery};
+pub(crate) use secrets::{base32, otpauth, secret};
 pub use sessions::Revoked;
 pub use users::{Removal, Switched, UserShown};
 

@@ -1,9 +1,9 @@
 //! Secrets that are shown once: made here, and kept as hashes where a hash is enough.
 use super::AdminError;
-use crate::store::{HashOfToken, UserId};
-use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
-use ring::digest::{Context, SHA256};
+use crate::store::{HashOfCode, UserId};
+use data_encoding::BASE32_NOPAD;
 use std::fmt::Write as _;
+use underpass_core::PrivateKey;
 use underpass_core::policy::code::{RecoveryCode, RecoveryKey};
 use zeroize::Zeroizing;
 
@@ -11,18 +11,18 @@ use zeroize::Zeroizing;
 const SECRET: usize = 20;
 /// Bytes of a recovery code: 80 bits.
 const RECOVERY: usize = 10;
-/// Bytes of a token.
-const TOKEN: usize = 32;
+/// Bytes of a key.
+const KEY_LEN: usize = 32;
 /// Characters of a recovery code between dashes.
 const GROUP: usize = 4;
 
 /// The secret of a one-time code.
-pub(super) fn secret() -> Result<Zeroizing<Vec<u8>>, AdminError> {
+pub(crate) fn secret() -> Result<Zeroizing<Vec<u8>>, AdminError> {
     random::<SECRET>().map(|bytes| Zeroizing::new(bytes.to_vec()))
 }
 
 /// A secret in the form that authenticator apps take: base32 in capital letters, without padding.
-pub(super) fn base32(secret: &[u8]) -> Zeroizing<String> {
+pub(crate) fn base32(secret: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(BASE32_NOPAD.encode(secret))
 }
 
@@ -39,9 +39,9 @@ pub(super) fn recovery() -> Result<Zeroizing<String>, AdminError> {
     Ok(code)
 }
 
-/// A token for an enrolment: 43 characters.
-pub(super) fn token() -> Result<Zeroizing<String>, AdminError> {
-    Ok(Zeroizing::new(BASE64URL_NOPAD.encode(random::<TOKEN>()?.as_slice())))
+/// The one-time key of an enrolment.
+pub(super) fn enrolment_key() -> Result<PrivateKey, AdminError> {
+    random::<KEY_LEN>().map(|bytes| PrivateKey::from_bytes(*bytes).clamped())
 }
 
 /// The key of the hashes of recovery codes, here and in the core. It is no secret: the 80 bits of a code are what keeps it from being
@@ -51,19 +51,13 @@ pub const RECOVERY_KEY: RecoveryKey = RecoveryKey::from_bytes(*b"underpass gatew
 /// By what a recovery code is kept: the core's hash of the user's number and the code. Dashes, spaces and capitals do not count.
 /// What is no code has the hash of none.
 #[must_use]
-pub fn hash_of_recovery(user: UserId, code: &str) -> HashOfToken {
+pub fn hash_of_recovery(user: UserId, code: &str) -> HashOfCode {
     let hash = RecoveryCode::read(code).map(|code| code.hash(&RECOVERY_KEY, user.0 as u64));
-    HashOfToken(hash.map_or([0; 32], |hash| *hash.as_bytes()))
-}
-
-/// By what a token is kept: SHA-256 over its purpose and its characters.
-#[must_use]
-pub fn hash_of_token(token: &str) -> HashOfToken {
-    hash(b"underpass enrolment token\0", &[token.as_bytes()])
+    HashOfCode(hash.map_or([0; 32], |hash| *hash.as_bytes()))
 }
 
 /// The address of a secret as authenticator apps read it from a QR code.
-pub(super) fn otpauth(issuer: &str, user: &str, base32: &str) -> Zeroizing<String> {
+pub(crate) fn otpauth(issuer: &str, user: &str, base32: &str) -> Zeroizing<String> {
     let (issuer, user) = (percent(issuer), percent(user));
     // The defaults of the form: SHA-1, six digits, steps of 30 seconds. Some apps know nothing else.
     Zeroizing::new(format!(
@@ -85,15 +79,6 @@ fn percent(text: &str) -> String {
     escaped
 }
 
-fn hash(purpose: &[u8], parts: &[&[u8]]) -> HashOfToken {
-    let mut context = Context::new(&SHA256);
-    context.update(purpose);
-    parts.iter().for_each(|part| context.update(part));
-    let mut hash = HashOfToken([0; 32]);
-    hash.0.copy_from_slice(context.finish().as_ref());
-    hash
-}
-
 fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, AdminError> {
     let mut bytes = Zeroizing::new([0; N]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|_| AdminError::Randomness)?;
@@ -113,8 +98,8 @@ mod tests {
         let want =
             "otpauth://totp/gw-1:a%2Bb%40example.org?secret=MZXW6YTBOI&issuer=gw-1&algorithm=SHA1&digits=6&period=30";
         assert_eq!(uri.as_str(), want);
-        let (code, token) = (recovery().expect("randomness"), token().expect("randomness"));
-        assert_eq!((code.len(), code.matches('-').count(), token.len()), (19, 3, 43));
+        let code = recovery().expect("randomness");
+        assert_eq!((code.len(), code.matches('-').count()), (19, 3));
         assert_ne!(recovery().expect("randomness"), code);
     }
 
@@ -124,6 +109,11 @@ mod tests {
         let hash = hash_of_recovery(alice, "abcd-efgh-ijkl-mnop");
         assert_eq!(hash, hash_of_recovery(alice, "ABCDEFGH ijklmnop"));
         assert_ne!(hash, hash_of_recovery(bert, "abcd-efgh-ijkl-mnop"));
-        assert_ne!(hash_of_token("x"), hash_of_token("X"));
+    }
+
+    #[test]
+    fn no_two_enrolments_have_the_same_key() {
+        let key = || enrolment_key().expect("randomness").public_key();
+        assert_ne!(key(), key());
     }
 }

@@ -99,7 +99,7 @@ pub enum UserCommand {
         #[arg(value_name = "USER")]
         name: Name,
     },
-    /// Make a token with which one device enrols itself, and show it this once
+    /// Begin an enrolment: show, this once, a configuration with which one device makes itself known, as text and as a QR code
     Enroll {
         /// The name
         #[arg(value_name = "USER")]
@@ -107,6 +107,9 @@ pub enum UserCommand {
         /// For how many hours it is good
         #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=720))]
         hours: u16,
+        /// Draw the QR code into this file, in PNG, which may not be there yet; not in the terminal
+        #[arg(long, value_name = "FILE")]
+        png: Option<PathBuf>,
     },
     /// Remove a user, with all devices, factors and sessions
     Remove {

@@ -4,10 +4,12 @@
 //! Answers go to one writer, as text or, with `--json`, as one JSON value a line. Secrets are in no argument: a password is asked for.
 mod args;
 mod audit;
+mod enroll;
 mod rules;
 mod show;
 
 pub use args::{AuditCommand, Command, DeviceCommand, GroupCommand, RulesCommand, SessionCommand, UserCommand, Wanted};
+pub use enroll::{Draw, Entrance};
 
 use crate::admin::{AdminError, Office};
 use crate::audit::AuditError;
@@ -38,6 +40,8 @@ pub struct Desk<'a> {
     pub seconds_ahead: i32,
     /// What hashing a password costs.
     pub cost: Cost,
+    /// What an enrolment shows.
+    pub entrance: Entrance<'a>,
     /// Asks for secrets.
     pub ask: Ask<'a>,
     /// Where answers go.
@@ -58,6 +62,9 @@ pub enum CommandError {
     /// The answer could not be written, or nothing could be asked.
     #[error(transparent)]
     Talk(#[from] io::Error),
+    /// Nobody could find the gateway.
+    #[error("[gateway] has no `endpoint`: clients would not know where the gateway is")]
+    NoEndpoint,
     /// The two passwords that were typed differ.
     #[error("the passwords differ")]
     Differ,
@@ -129,10 +136,7 @@ impl UserCommand {
                 let codes = office.make_recovery(name)?;
                 desk.say(&codes)
             }
-            Self::Enroll { name, hours } => {
-                let token = office.make_token(name, std::time::Duration::from_secs(u64::from(*hours) * 3600))?;
-                desk.say(&token)
-            }
+            Self::Enroll { name, hours, png } => desk.enroll(name, *hours, png.as_deref()),
             Self::Remove { name } => {
                 let done = office.remove_user(name)?;
                 desk.say(&done)

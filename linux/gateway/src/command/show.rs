@@ -1,7 +1,6 @@
 //! Answers as text: a line each, or some.
 use crate::admin::{
-    CodeShown, DeviceShown, GroupShown, Membership, RecoveryShown, Removal, RemovedShown, Revoked, Switched,
-    TokenShown, UserShown,
+    CodeShown, DeviceShown, GroupShown, Membership, RecoveryShown, Removal, RemovedShown, Revoked, Switched, UserShown,
 };
 use crate::audit::verify::Report;
 use crate::name::Name;
@@ -60,16 +59,6 @@ impl Display for RecoveryShown {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         write!(out, "recovery codes of {}, shown this once, each good for one login:", self.user)?;
         self.codes.iter().try_for_each(|code| write!(out, "\n{}", **code))
-    }
-}
-
-impl Display for TokenShown {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "token of {}, shown this once, good for one device until {}: {}",
-            self.user, self.until, *self.token
-        )
     }
 }
 

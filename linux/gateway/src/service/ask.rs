@@ -1,5 +1,5 @@
 //! Requests of clients.
-use super::{Now, Service, reply};
+use super::{Now, Peers, Service, reply};
 use crate::audit::Text;
 use underpass_core::PublicKey;
 use underpass_core::control::message::{LoginId, LoginNext, LoginStart, Method, Refusal, Reply, Request};
@@ -10,8 +10,11 @@ use underpass_core::policy::session::{self, Access, Answer, Credential, Factor, 
 const CODE_DIGITS: usize = 8;
 
 impl Service {
-    pub(super) fn ask(&mut self, now: Now, peer: PublicKey, id: RequestId, request: Request) {
+    pub(super) fn ask(&mut self, now: Now, peers: &dyn Peers, peer: PublicKey, id: RequestId, request: Request) {
         let answer = match request {
+            Request::Enrol(wanted) => self.enrol(now, peers, peer, wanted).map(Reply::Enrolled),
+            // The peer of an enrolment reaches nothing else.
+            _ if self.enrolling.contains_key(&peer) => Err(Refusal::of(Code::FORBIDDEN)),
             Request::Login(start) => return self.begin(now, peer, id, &start),
             Request::LoginNext(next) => return self.go_on(now, peer, id, &next),
             Request::Hello => self.hello(now, &peer).map(Reply::Hello),

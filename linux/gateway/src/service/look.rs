@@ -74,6 +74,11 @@ impl Service {
                 {
                     self.sessions.end_sessions_of(now.at, user, Reason::UserDisabled);
                 }
+                self.compare_enrolment(now, &name)?;
+            }
+            ChangeKind::Enrolment => {
+                let Ok(name) = change.subject.parse::<Name>() else { return Ok(()) };
+                self.compare_enrolment(now, &name)?;
             }
             ChangeKind::Member => {
                 let Ok(name) = change.subject.parse() else { return Ok(()) };
@@ -82,7 +87,7 @@ impl Service {
             // Who was a member of a group that is gone is not told.
             ChangeKind::Group => self.rule_again(now, true),
             // Looked up at each login.
-            ChangeKind::Password | ChangeKind::Factor | ChangeKind::Token => {}
+            ChangeKind::Password | ChangeKind::Factor => {}
         }
         Ok(())
     }
@@ -128,11 +133,11 @@ impl Service {
             self.add_device(now, device);
             self.compare(now, &device)?;
         }
-        Ok(())
+        self.read_enrolments(now, BATCH)
     }
 
     /// Adds the peer of a device, locked. One without memory for it stays unknown, hence unheard.
-    fn add_device(&mut self, now: Now, key: PublicKey) {
+    pub(super) fn add_device(&mut self, now: Now, key: PublicKey) {
         if self.peers.contains_key(&key) || self.sessions.add_peer(now.at, key, PeerKind::Login).is_err() {
             return;
         }

@@ -49,6 +49,7 @@
 //! | `start` | makes a service of [`Settings`](crate::settings::Settings), the store and the rest, and takes up what was open before |
 //! | `plan` | what the settings say, in the types of the core |
 //! | `ask` | requests of clients, and what they are answered |
+//! | `enrol` | devices that make themselves known with a one-time key |
 //! | `reply` | the words of the core in those of the channel |
 //! | `work` | what a login needs of the store and the workers |
 //! | `address` | leases: pools, store, allowed IPs |
@@ -73,6 +74,7 @@
 //! written is written when the store is back. A gateway that is killed before that takes the session up again.
 mod address;
 mod ask;
+mod enrol;
 mod look;
 mod plan;
 mod record;
@@ -156,7 +158,7 @@ impl Peers for Tunnel {
 
 /// What the host is to do with its tunnel.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "most of them are changes, and none is kept for long")]
+#[expect(clippy::large_enum_variant, reason = "few wait at a time, and each is carried out at once")]
 pub enum Action {
     /// [`Tunnel::configure`] with this. The first of all makes the tunnel a gateway.
     Change(Change),
@@ -214,6 +216,8 @@ pub struct Service {
     sessions: Sessions,
     leases: Leases,
     peers: BTreeMap<PublicKey, Peer>,
+    /// Peers that are there for an enrolment and reach nothing else.
+    enrolling: BTreeMap<PublicKey, enrol::Enrolling>,
     /// Users who have logged in, or tried to.
     names: BTreeMap<UserId, Name>,
     actions: VecDeque<Action>,
@@ -244,10 +248,10 @@ impl Service {
     /// A peer sent this over the control channel. Peers that the service does not know are not listened to.
     pub fn handle_message(&mut self, now: Now, peers: &dyn Peers, peer: PublicKey, message: &[u8]) {
         self.enter(now);
-        if self.peers.contains_key(&peer) {
+        if self.peers.contains_key(&peer) || self.enrolling.contains_key(&peer) {
             let received = self.server.handle_message(now.at, &mut *self.rng, peer, message);
             if let Received::Request { id, request, .. } = received {
-                self.ask(now, peer, id, request);
+                self.ask(now, peers, peer, id, request);
             }
         }
         self.drain(now, peers);
@@ -270,10 +274,13 @@ impl Service {
         if self.look_at <= now.at {
             self.look_at = now.at + LOOK;
             self.look(now, peers);
+            self.expire_enrolments(now);
         }
         if self.minute_at <= now.at {
             self.minute_at = now.at + MINUTE;
             self.sum_up(now);
+            let forgotten = self.store.forget_enrolments(now.time());
+            self.stored(now, forgotten);
         }
         self.drain(now, peers);
     }

@@ -13,7 +13,7 @@ const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0
 impl Service {
     pub(super) fn note(&mut self, now: Now, peers: &dyn Peers, fact: Fact) {
         let Fact { peer, user, session, event } = fact;
-        let (device, src) = (peer.into(), peers.source(&peer).unwrap_or(UNKNOWN));
+        let (device, src) = (peer.into(), source(peers, &peer));
         let name = user.and_then(|user| self.names.get(&user)).cloned();
         let claimed = self.peers.get(&peer).and_then(|state| state.claimed.clone()).unwrap_or_else(|| Text::new(""));
         let number = session.map_or(0, |session| session.0);
@@ -130,6 +130,11 @@ impl Service {
             self.lost_lines = self.lost_lines.saturating_add(1);
         }
     }
+}
+
+/// From which outer address a peer is heard.
+pub(super) fn source(peers: &dyn Peers, peer: &PublicKey) -> SocketAddr {
+    peers.source(peer).unwrap_or(UNKNOWN)
 }
 
 /// The word of a factor in settings and lines.

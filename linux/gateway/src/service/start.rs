@@ -2,7 +2,7 @@
 use super::plan::{self, Plan};
 use super::rules::Rulebook;
 use super::work::RULES;
-use super::{LOOK, MINUTE, Now, Peer, Peers, Service, address};
+use super::{LOOK, MINUTE, Now, Peer, Peers, Service, address, enrol};
 use crate::admin::RECOVERY_KEY;
 use crate::audit::{AuditError, Event, Recorder, Text};
 use crate::name::Name;
@@ -14,7 +14,6 @@ use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use underpass_core::control::message::Reply;
 use underpass_core::control::{Fault, Server, ServerLimits};
 use underpass_core::policy::lease::{AddressRange, Holder, LeaseConfig, LeaseConfigError, Leases, ReservedFor};
 use underpass_core::policy::session::{
@@ -85,7 +84,7 @@ pub fn serves(settings: &Settings) -> Result<(), StartError> {
 
 fn plan_of(settings: &Settings) -> Result<Plan, StartError> {
     let plan = Plan::of(settings)?;
-    Reply::Config(plan.config.clone()).encode().map_err(StartError::Push)?;
+    enrol::longest(plan.config.clone()).encode().map_err(StartError::Push)?;
     Ok(plan)
 }
 
@@ -137,6 +136,7 @@ impl Service {
             sessions,
             leases,
             peers: BTreeMap::new(),
+            enrolling: BTreeMap::new(),
             names: BTreeMap::new(),
             actions: VecDeque::new(),
             seen,

@@ -2,7 +2,7 @@
 use super::{Now, Service};
 use crate::name::Name;
 use crate::password::{Done, Job, JobId, Outcome, Password, Verdict, Work};
-use crate::store::{self, Code, CodeId, HashOfToken, NewSession, Opened, Rhythm, StoreError};
+use crate::store::{self, Code, CodeId, HashOfCode, NewSession, Opened, Rhythm, StoreError};
 use std::time::Duration;
 use underpass_core::PublicKey;
 use underpass_core::policy::code::{Algorithm, Digits, Moving, OneTimeCode, OtpSecret};
@@ -37,7 +37,7 @@ impl Service {
             }
             Request::ConsumeRecoveryCode { user, hash } => {
                 let user = user.map_or(NOBODY, row_of);
-                let taken = self.store.take_recovery(user, &HashOfToken(*hash.as_bytes()));
+                let taken = self.store.take_recovery(user, &HashOfCode(*hash.as_bytes()));
                 self.stored(now, taken).map(Reply::Verified)
             }
             // Of certificates, texts and browsers: settings that ask for them are refused.

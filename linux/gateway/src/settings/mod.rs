@@ -33,6 +33,8 @@ pub struct Settings {
     pub interface: String,
     /// The UDP port.
     pub listen: u16,
+    /// Where clients find it: `host:port`. Enrolments need it.
+    pub endpoint: Option<String>,
     /// The MTU of the virtual interface.
     pub mtu: u16,
     /// The file with the private key.

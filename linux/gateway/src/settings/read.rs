@@ -63,6 +63,7 @@ fn whole(file: &File, found: &mut Findings<'_>) -> Option<Settings> {
         name: name?,
         interface: interface?,
         listen: *gateway.listen.get_ref(),
+        endpoint: gateway.endpoint.as_ref().and_then(|word| one(word, found, value::endpoint)),
         mtu,
         private_key_file: private_key_file?,
         addresses: list(&gateway.addresses, found, value::own_address),

@@ -26,6 +26,7 @@ fn the_example_is_read() {
     let settings = read.settings.unwrap();
     assert_eq!((settings.name.as_str(), settings.interface.as_str(), settings.listen), ("hq", "wg0", 51820));
     assert_eq!((settings.mtu, settings.login), (1420, Login::Required));
+    assert_eq!(settings.endpoint.as_deref(), Some("vpn.example.org:51820"));
     assert_eq!(settings.pools.len(), 2);
     assert_eq!(settings.pools[0].reserved, [("alice".parse().unwrap(), "10.8.0.50".parse().unwrap())]);
     assert!(settings.pools[0].sticky);
@@ -75,6 +76,7 @@ fn what_is_wrong_is_told_where_it_stands() {
         ("name = \"hq\"", "name = \"h q\"", "\"h q\"| character 2 is none of a-z, 0-9, '.', '_', '-', '@', '+'"),
         ("interface = \"wg0\"", "interface = \"wg0; drop\"", "\"wg0; drop\"| expected the name of an interface: 1 to 15 letters, digits, . _ - @ :"),
         ("listen = 51820", "listen = 0", "0| clients have to know the port: 1 to 65535"),
+        ("\"vpn.example.org:51820\" ", "\"vpn.example.org\" ", "\"vpn.example.org| expected host:port, an IPv6 address in brackets"),
         ("# mtu = 1420", "mtu = 100", "100| 576 bytes at least"),
         ("\"/etc/underpass/gateway.key\"", "\"gateway.key\"", "\"gateway.key\"| expected a path that begins with /"),
         ("\"10.8.0.0/28\"", "\"10.9.0.0/28\"", "\"10.9.0.0/28\"]| lies outside of 10.8.0.0/22"),

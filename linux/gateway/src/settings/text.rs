@@ -34,6 +34,7 @@ pub(super) struct Gateway {
     pub(super) name: Word,
     pub(super) interface: Word,
     pub(super) listen: Spanned<u16>,
+    pub(super) endpoint: Option<Word>,
     pub(super) mtu: Option<Spanned<u16>>,
     pub(super) private_key_file: Word,
     pub(super) addresses: Vec<Word>,

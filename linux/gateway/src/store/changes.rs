@@ -20,8 +20,8 @@ pub enum ChangeKind {
     Password,
     /// One-time codes or recovery codes were added or removed; the subject is the name.
     Factor,
-    /// A token for enrolment was made; the subject is the name.
-    Token,
+    /// An enrolment began, was over or went; the subject is the user's name.
+    Enrolment,
     /// A group was added or removed; the subject is its name.
     Group,
     /// Memberships of a user changed; the subject is the user's name.
@@ -34,8 +34,16 @@ pub enum ChangeKind {
 
 impl ChangeKind {
     /// All kinds. The number of a kind is its place here, and is in databases: the list only grows at its end.
-    pub const ALL: [Self; 8] =
-        [Self::User, Self::Password, Self::Factor, Self::Token, Self::Group, Self::Member, Self::Device, Self::Session];
+    pub const ALL: [Self; 8] = [
+        Self::User,
+        Self::Password,
+        Self::Factor,
+        Self::Enrolment,
+        Self::Group,
+        Self::Member,
+        Self::Device,
+        Self::Session,
+    ];
 
     /// Its number in databases: its place in [`Self::ALL`].
     pub(super) fn number(self) -> i64 {
@@ -55,7 +63,7 @@ impl ChangeKind {
             Self::User => "user",
             Self::Password => "password",
             Self::Factor => "factor",
-            Self::Token => "token",
+            Self::Enrolment => "enrolment",
             Self::Group => "group",
             Self::Member => "member",
             Self::Device => "device",

@@ -1,5 +1,5 @@
-//! Factors: one-time codes, recovery codes, and tokens for enrolment.
-use super::{Device, NewDevice, Result, UserId};
+//! Factors: one-time codes and recovery codes.
+use super::{Result, UserId};
 use crate::time::Time;
 use std::fmt;
 use zeroize::Zeroizing;
@@ -55,17 +55,17 @@ impl fmt::Debug for Code {
     }
 }
 
-/// The hash by which a recovery code or a token is kept. The store never sees what it is the hash of.
+/// The hash by which a recovery code is kept. The store never sees what it is the hash of.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HashOfToken(pub [u8; 32]);
+pub struct HashOfCode(pub [u8; 32]);
 
-impl fmt::Debug for HashOfToken {
+impl fmt::Debug for HashOfCode {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("HashOfToken(..)")
+        out.write_str("HashOfCode(..)")
     }
 }
 
-/// One-time codes, recovery codes and enrolment tokens.
+/// One-time codes and recovery codes.
 pub trait Factors {
     /// Adds a one-time code factor to a user. Several can be there: a new telephone is added before the old one goes.
     ///
@@ -98,31 +98,17 @@ pub trait Factors {
     ///
     /// # Errors
     /// [`Missing`](super::StoreError::Missing): no such user.
-    fn set_recovery(&mut self, at: Time, user: UserId, hashes: &[HashOfToken]) -> Result<()>;
+    fn set_recovery(&mut self, at: Time, user: UserId, hashes: &[HashOfCode]) -> Result<()>;
 
     /// Takes a recovery code. `true` for exactly one caller.
     ///
     /// # Errors
     /// The store's own. Then nothing is taken.
-    fn take_recovery(&mut self, user: UserId, hash: &HashOfToken) -> Result<bool>;
+    fn take_recovery(&mut self, user: UserId, hash: &HashOfCode) -> Result<bool>;
 
     /// How many recovery codes a user has left.
     ///
     /// # Errors
     /// The store's own.
     fn recovery_left(&mut self, user: UserId) -> Result<u64>;
-
-    /// Keeps an enrolment token of a user until it is used, or until `until`. An older token of this user is no longer good.
-    ///
-    /// # Errors
-    /// [`Missing`](super::StoreError::Missing): no such user, or a disabled one.
-    fn add_token(&mut self, at: Time, user: UserId, hash: &HashOfToken, until: Time) -> Result<()>;
-
-    /// Uses an enrolment token: registers `device` for the token's user. Token and device change in one transaction.
-    ///
-    /// `None`: no such token, used, expired, or of a user that is disabled.
-    ///
-    /// # Errors
-    /// [`Exists`](super::StoreError::Exists) and [`Revoked`](super::StoreError::Revoked), about the key; the token stays good.
-    fn enrol(&mut self, at: Time, token: &HashOfToken, device: &NewDevice) -> Result<Option<Device>>;
 }

@@ -74,7 +74,7 @@ pub trait Users {
     /// The store's own.
     fn users(&mut self, after: Option<&Name>, limit: u32) -> Result<Vec<User>>;
 
-    /// Enables or disables a user. Disabling ends the user's sessions, which are returned, and takes back the enrolment tokens.
+    /// Enables or disables a user. Disabling ends the user's sessions, which are returned, and takes back the enrolment.
     /// No session of a disabled user can be opened.
     ///
     /// # Errors

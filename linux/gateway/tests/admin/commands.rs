@@ -1,13 +1,16 @@
 //! Each command: what it says, what it does, and what it refuses.
-use crate::place::{LITTLE, Place, at, name};
+use crate::place::{LITTLE, Place, at, gateway_key, name};
 use serde_json::Value;
 use std::fs;
 use underpass_core::PublicKey;
-use underpass_gateway::admin::{hash_of_recovery, hash_of_token};
+use underpass_core::config::{Endpoint, parse};
+use underpass_gateway::admin::hash_of_recovery;
 use underpass_gateway::audit::Level;
 use underpass_gateway::command::CommandError;
 use underpass_gateway::password::{Password, Verdict, verify};
-use underpass_gateway::store::{Devices as _, Factors as _, NewDevice, NewSession, Sessions as _, Users as _};
+use underpass_gateway::store::{
+    Devices as _, Enrolments as _, Factors as _, NewDevice, NewSession, Sessions as _, Users as _,
+};
 
 fn scene() -> Place {
     let place = Place::new(Level::Audit);
@@ -104,13 +107,43 @@ fn factors_are_shown_once_and_work() {
     assert_eq!(data_encoding::BASE32_NOPAD.encode(&kept[0].code.secret), secret);
     assert!(store.take_recovery(alice.id, &hash_of_recovery(alice.id, codes[3])).expect("an answer"));
     assert!(place.run("user show alice").contains("one-time codes: 1, recovery codes: 9"));
-    let token = json(&place.run("--json user enroll alice --hours 2"));
-    let hash = hash_of_token(token["token"].as_str().expect("a token"));
-    assert_eq!(token["until"], at(7 + 7200).to_string().as_str());
-    let device = NewDevice { key: key(5), name: name("phone") };
-    assert!(store.enrol(at(8), &hash, &device).expect("an answer").is_some());
     assert_eq!(place.run("user totp alice --remove"), "one-time codes removed: 1\n");
     assert_eq!(store.recovery_left(alice.id).expect("a number"), 0);
+}
+
+#[test]
+fn an_enrolment_is_a_configuration_with_a_one_time_key_as_text_and_drawn() {
+    let mut place = scene();
+    let shown = place.run("user enroll alice --hours 2");
+    let (text, drawing) = shown.split_once("a drawing of ").expect("both");
+    assert_eq!(drawing, format!("{} bytes\n", text.len()), "what is shown is what is drawn");
+    let config = parse(text).config.expect("a configuration").tunnel;
+    let key = config.private_key.as_ref().expect("a key").public_key();
+    let [gateway] = &config.peers[..] else { panic!("one peer") };
+    assert_eq!(gateway.public_key, gateway_key());
+    assert!(matches!(&gateway.endpoint, Some(Endpoint::Name { host, port: 51820 }) if host == "vpn.example.org"));
+    let routed: Vec<_> = gateway.allowed_ips.iter().map(ToString::to_string).collect();
+    assert_eq!(routed, ["10.8.0.1/32", "fd00:8::1/128"], "the gateway itself");
+    let mut store = place.store();
+    let alice = store.user(&name("alice")).expect("an answer").expect("she is there");
+    let begun = store.enrolment_of(alice.id).expect("an answer").expect("an enrolment");
+    assert_eq!((begun.key, begun.until), (key, at(7 + 7200)));
+    let device = NewDevice { key: self::key(5), name: name("phone") };
+    assert!(store.claim(at(8), &key, &device, None).expect("an answer").is_some());
+    let picture = place.root().join("alice.png");
+    let command = format!("--json user enroll alice --png {}", picture.display());
+    let shown = json(&place.run(&command));
+    let drawn = fs::read_to_string(&picture).expect("the picture");
+    assert_eq!(drawn.strip_prefix("a picture of\n"), shown["config"].as_str());
+    let newer = store.enrolment_of(alice.id).expect("an answer").expect("an enrolment");
+    assert_ne!(newer.key, begun.key, "the older one is void");
+    let taken = place.try_run(&command, &[]).expect_err("there is a file");
+    assert!(taken.to_string().ends_with("there is something already"), "{taken}");
+    place.endpoint = None;
+    let refused = place.try_run("user enroll alice", &[]).expect_err("no endpoint");
+    assert!(refused.to_string().contains("has no `endpoint`"), "{refused}");
+    let kept = store.enrolment_of(alice.id).expect("an answer").expect("an enrolment");
+    assert_eq!(kept.key, newer.key, "nothing has begun");
 }
 
 #[test]

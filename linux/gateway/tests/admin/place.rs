@@ -2,13 +2,15 @@
 use clap::Parser;
 use std::collections::VecDeque;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use underpass_core::PublicKey;
 use underpass_gateway::admin::Office;
 use underpass_gateway::audit::checkpoint::SigningKey;
 use underpass_gateway::audit::query::{Query, look_up};
 use underpass_gateway::audit::{Level, Recorder, Settings, Text};
-use underpass_gateway::command::{Command, CommandError, Desk};
+use underpass_gateway::command::{Command, CommandError, Desk, Entrance};
 use underpass_gateway::password::Cost;
 use underpass_gateway::store::sqlite::{Keep, Sqlite};
 use underpass_gateway::{Name, Time};
@@ -29,13 +31,16 @@ struct Arguments {
 pub struct Place {
     folder: TempDir,
     pub level: Level,
+    /// Where clients find the gateway.
+    pub endpoint: Option<String>,
     /// The configuration, for commands that look at it.
     pub settings: Option<underpass_gateway::settings::Settings>,
 }
 
 impl Place {
     pub fn new(level: Level) -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), level, settings: None }
+        let endpoint = Some("vpn.example.org:51820".into());
+        Self { folder: tempfile::tempdir().expect("a folder"), level, endpoint, settings: None }
     }
 
     pub fn root(&self) -> &Path {
@@ -83,6 +88,15 @@ impl Place {
             settings: self.settings.as_ref(),
             seconds_ahead: 3600,
             cost: LITTLE,
+            entrance: Entrance {
+                public_key: &|| Ok(gateway_key()),
+                endpoint: self.endpoint.clone(),
+                addresses: vec![
+                    "10.8.0.1/24".parse().expect("an address"),
+                    "fd00:8::1/64".parse().expect("an address"),
+                ],
+                draw: &draw,
+            },
             ask: &mut |_| Ok(typed.pop_front().expect("nothing more is asked")),
             out: &mut out,
             json,
@@ -120,6 +134,18 @@ impl Place {
         entries
             .flat_map(|path| if path.is_dir() { self.bytes(&path) } else { fs::read(path).expect("a file") })
             .collect()
+    }
+}
+
+pub fn gateway_key() -> PublicKey {
+    PublicKey::from_bytes([99; 32])
+}
+
+/// Stands for what draws: tells what it was given.
+fn draw(content: &str, to: Option<&Path>) -> io::Result<Zeroizing<String>> {
+    match to {
+        Some(path) => fs::write(path, format!("a picture of\n{content}")).map(|()| Zeroizing::default()),
+        None => Ok(Zeroizing::new(format!("a drawing of {} bytes\n", content.len()))),
     }
 }
 

@@ -7,6 +7,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
+use underpass_core::PrivateKey;
 use underpass_gateway::admin::{AdminError, Office};
 use underpass_gateway::audit::{AuditError, Level, Text};
 use underpass_gateway::command::CommandError;
@@ -23,7 +24,10 @@ const EVERY_CHANGE: &[(&str, &str)] = &[
     ("user totp alice", r#"{"actor":"root","event":"factor.added","factor":"totp","user":"alice"}"#),
     ("user recovery alice", r#"{"actor":"root","count":10,"event":"recovery.made","user":"alice"}"#),
     ("user totp alice --remove", r#"{"actor":"root","count":1,"event":"factor.removed","user":"alice"}"#),
-    ("user enroll alice", r#"{"actor":"root","event":"token.made","until":"2023-11-15T22:13:27.000Z","user":"alice"}"#),
+    (
+        "user enroll alice",
+        r#"{"actor":"root","event":"enrolment.begun","until":"2023-11-15T22:13:27.000Z","user":"alice"}"#,
+    ),
     (
         "user device add alice phone AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
         r#"{"actor":"root","device":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=","event":"device.added","name":"phone","user":"alice"}"#,
@@ -67,9 +71,11 @@ fn no_secret_is_in_the_log_and_only_what_must_be_in_the_store() {
     place.try_run("user passwd alice", &[PASSWORD, PASSWORD]).expect("it is set");
     let value = |command: &str| -> Value { serde_json::from_str(&place.run(command)).expect("JSON") };
     let (code, recovery) = (value("--json user totp alice"), value("--json user recovery alice"));
-    let token = value("--json user enroll alice");
+    let enrolment = value("--json user enroll alice");
     let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let mut secrets = vec![PASSWORD.to_owned(), text(&code["secret"]), text(&token["token"])];
+    let config = text(&enrolment["config"]);
+    let key = config.lines().find_map(|line| line.strip_prefix("PrivateKey = ")).expect("a key").to_owned();
+    let mut secrets = vec![PASSWORD.to_owned(), text(&code["secret"]), key.clone()];
     secrets.extend(recovery["codes"].as_array().expect("codes").iter().flat_map(|code| {
         let code = text(code);
         [code.replace('-', ""), code]
@@ -85,6 +91,10 @@ fn no_secret_is_in_the_log_and_only_what_must_be_in_the_store() {
     );
     assert!(!place.bytes(&place.audit()).windows(raw.len()).any(|at| at == raw), "and the log does not have it");
     assert!(!has(&place.bytes(&place.audit()), "$argon2id"));
+    // Of the one-time key, the public half is kept, and no byte of the other.
+    let key = PrivateKey::from_base64(&key).expect("a key");
+    let is_kept = |bytes: &[u8; 32]| all.windows(32).any(|at| at == bytes);
+    assert!(is_kept(key.public_key().as_bytes()) && !is_kept(key.as_bytes()));
 }
 
 #[test]
@@ -161,9 +171,9 @@ fn shown_secrets_are_not_in_debug() {
         Office { store: &mut store, recorder: &mut recorder, actor: Text::new("root"), gateway: name("gw"), at: at(9) };
     let code = office.add_code(&name("alice")).expect("a code");
     let recovery = office.make_recovery(&name("alice")).expect("codes");
-    let token = office.make_token(&name("alice"), Duration::from_secs(60)).expect("a token");
-    let shown = format!("{code:?} {recovery:?} {token:?}");
-    for secret in recovery.codes.iter().chain([&code.secret, &token.token]) {
+    let begun = office.begin_enrolment(&name("alice"), Duration::from_secs(60)).expect("an enrolment");
+    let shown = format!("{code:?} {recovery:?} {begun:?}");
+    for secret in recovery.codes.iter().chain([&code.secret, &begun.key]) {
         assert!(!secret.is_empty() && !shown.contains(secret.as_str()), "{shown}");
     }
 }

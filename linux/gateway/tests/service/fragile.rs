@@ -52,11 +52,18 @@ fragile! {
         fn codes(user: UserId) -> Vec<Code>;
         fn accept_step(code: CodeId, step: u64) -> bool;
         fn remove_codes(at: Time, user: UserId) -> u64;
-        fn set_recovery(at: Time, user: UserId, hashes: &[HashOfToken]) -> ();
-        fn take_recovery(user: UserId, hash: &HashOfToken) -> bool;
+        fn set_recovery(at: Time, user: UserId, hashes: &[HashOfCode]) -> ();
+        fn take_recovery(user: UserId, hash: &HashOfCode) -> bool;
         fn recovery_left(user: UserId) -> u64;
-        fn add_token(at: Time, user: UserId, hash: &HashOfToken, until: Time) -> ();
-        fn enrol(at: Time, token: &HashOfToken, device: &NewDevice) -> Option<Device>;
+    }
+    Enrolments {
+        fn add_enrolment(at: Time, user: UserId, key: &PublicKey, until: Time) -> ();
+        fn enrolment_of(user: UserId) -> Option<Enrolment>;
+        fn every_enrolment(after: Option<&PublicKey>, limit: u32) -> Vec<Enrolment>;
+        fn claim(at: Time, key: &PublicKey, device: &NewDevice, secret: Option<&[u8]>) -> Option<Enrolment>;
+        fn count_try(at: Time, key: &PublicKey, device: &PublicKey, most: u8, end: Time) -> bool;
+        fn enrol(at: Time, key: &PublicKey, device: &NewDevice, step: Option<u64>, end: Time) -> Option<Device>;
+        fn forget_enrolments(at: Time) -> u64;
     }
     Devices {
         fn add_device(at: Time, owner: Owner, device: &NewDevice) -> Device;
@@ -86,6 +93,9 @@ fragile! {
         fn failures(subject: &Subject) -> Option<Failures>;
         fn clear_failures(subject: &Subject) -> ();
         fn forget_failures(before: Time) -> u64;
+    }
+    Restored {
+        fn after_restore(at: Time) -> Voided;
     }
     Changes {
         fn newest_change() -> u64;

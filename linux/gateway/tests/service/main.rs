@@ -1,5 +1,6 @@
 //! The service of a gateway beside a real tunnel, in simulated time: clients with tunnels and control channels of their own.
 mod ending;
+mod enrolling;
 mod fragile;
 mod hostile;
 mod login;

@@ -115,6 +115,6 @@ fn a_database_of_a_newer_program_is_refused_and_not_touched() {
     drop(newer);
     let before = fs::read(place.path()).expect("the file");
     let refusal = Sqlite::open(&place.path(), Keep::Traces).expect_err("a newer one").to_string();
-    assert!(refusal.contains("has version 7") && refusal.contains("up to 1"), "{refusal}");
+    assert!(refusal.contains("has version 7") && refusal.contains("up to 2"), "{refusal}");
     assert_eq!(fs::read(place.path()).expect("the file"), before);
 }

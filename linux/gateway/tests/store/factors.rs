@@ -1,6 +1,6 @@
-//! One-time codes, recovery codes and enrolment.
-use crate::place::{add_user, add_user_with, at, for_each, key, name};
-use underpass_gateway::store::{CodeId, HashOfToken, NewCode, NewDevice, Owner, Rhythm, Store, StoreError, UserId};
+//! One-time codes and recovery codes.
+use crate::place::{add_user, at, for_each};
+use underpass_gateway::store::{CodeId, HashOfCode, NewCode, Rhythm, Store, StoreError, UserId};
 use zeroize::Zeroizing;
 
 pub fn add_code(store: &mut dyn Store, user: UserId) -> CodeId {
@@ -11,10 +11,6 @@ pub fn add_code(store: &mut dyn Store, user: UserId) -> CodeId {
         secret: Zeroizing::new(b"12345678901234567890".to_vec()),
     };
     store.add_code(at(0), user, &code).expect("a factor")
-}
-
-fn device(number: u32) -> NewDevice {
-    NewDevice { key: key(number), name: name(&format!("d{number}")) }
 }
 
 #[test]
@@ -71,7 +67,7 @@ fn a_factor_is_as_it_was_made_and_accepts_nothing_once_it_is_gone() {
 fn a_recovery_code_is_taken_once_by_its_user() {
     for_each(|store| {
         let (alice, bert) = (add_user(store, "alice"), add_user(store, "bert"));
-        let hash = |byte| HashOfToken([byte; 32]);
+        let hash = |byte| HashOfCode([byte; 32]);
         store.set_recovery(at(0), alice.id, &[hash(1), hash(2), hash(3)]).expect("codes");
         store.set_recovery(at(0), bert.id, &[hash(4)]).expect("codes");
         assert!(!store.take_recovery(bert.id, &hash(1)).expect("an answer"), "not his");
@@ -82,24 +78,5 @@ fn a_recovery_code_is_taken_once_by_its_user() {
         assert!(!store.take_recovery(alice.id, &hash(2)).expect("an answer"), "old ones are gone");
         assert!(store.take_recovery(alice.id, &hash(5)).expect("an answer"));
         assert_eq!(store.recovery_left(bert.id).expect("a number"), 1);
-    });
-}
-
-#[test]
-fn a_token_enrols_one_device_in_time() {
-    for_each(|store| {
-        let alice = add_user_with(store, "alice", 1);
-        let token = |byte| HashOfToken([byte; 32]);
-        store.add_token(at(0), alice.id, &token(1), at(100)).expect("a token");
-        store.add_token(at(0), alice.id, &token(2), at(100)).expect("a token");
-        let enrol = |store: &mut dyn Store, secs, byte, number| store.enrol(at(secs), &token(byte), &device(number));
-        assert_eq!(enrol(store, 1, 1, 2).expect("an answer"), None, "a newer one took its place");
-        assert_eq!(enrol(store, 100, 2, 2).expect("an answer"), None, "too late");
-        let taken = enrol(store, 99, 2, 1).expect_err("the key is known");
-        assert!(matches!(taken, StoreError::Exists { .. }), "{taken}");
-        let enrolled = enrol(store, 99, 2, 2).expect("an answer").expect("the token is still good");
-        assert_eq!((enrolled.key, enrolled.owner, enrolled.created), (key(2), Owner::User(alice.id), at(99)));
-        assert_eq!(enrol(store, 99, 2, 3).expect("an answer"), None, "once");
-        assert_eq!(store.devices(alice.id).expect("a list").len(), 2);
     });
 }

@@ -1,4 +1,5 @@
 //! A program that is killed in the midst of changes: what was acknowledged is there, and no code is accepted again.
+use crate::enrolments::{SECRET, device, ticket};
 use crate::factors::add_code;
 use crate::place::{Place, add_user, at, for_each_store, name, open_at};
 use std::collections::BTreeSet;
@@ -11,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use underpass_gateway::store::{CodeId, Store};
 
-/// Tells the test below where it writes, when another test has started it.
+/// Tells the tests below where they write, when another test has started it.
 const PLACE: &str = "UNDERPASS_TEST_STORE";
 /// How often a writer is killed.
 const KILLS: u32 = 12;
@@ -95,7 +96,7 @@ fn what_was_acknowledged_outlives_kill_9() {
         let mut begin = 1;
         for kill in 0..KILLS {
             let before = notes(place).len();
-            let mut writer = start(place, begin);
+            let mut writer = start(place, "killed::a_writer_notes_what_was_acknowledged", begin);
             // Killed after as many notes as nobody could foresee.
             let wanted = before + 3 + usize::from(random() % 60);
             let patience = Instant::now() + PATIENCE;
@@ -133,9 +134,106 @@ fn check(place: &Place, kill: u32) -> u64 {
     last + u64::from(half_done)
 }
 
-fn start(place: &Place, begin: u64) -> Child {
+/// Enrols one device after the other, each of a user of its own, and notes each step that was acknowledged.
+fn enrol(address: &str, notes: &Path, begin: u64, count: u64) {
+    let mut store = open_at(address);
+    let mut notes = OpenOptions::new().append(true).open(notes).expect("the notes");
+    for number in begin..begin + count {
+        let mut note = |what: &str| notes.write_all(format!("{what} {number}\n").as_bytes()).expect("a note");
+        let id = u32::try_from(number).expect("few devices");
+        let user = add_user(&mut *store, &format!("user-{number}"));
+        store.add_enrolment(at(0), user.id, &ticket(id), at(100)).expect("an enrolment");
+        store.claim(at(1), &ticket(id), &device(id), Some(SECRET)).expect("an answer").expect("it is good");
+        note("claimed");
+        assert!(store.count_try(at(1), &ticket(id), &device(id).key, 5, at(61)).expect("an answer"));
+        note("tried");
+        store.enrol(at(1), &ticket(id), &device(id), Some(number), at(61)).expect("an answer").expect("a device");
+        note("enrolled");
+    }
+}
+
+#[test]
+fn a_writer_enrols_devices() {
+    // Started by the test below: it writes until it is killed.
+    if let Ok(address) = env::var(PLACE) {
+        let begin = env::var("UNDERPASS_TEST_BEGIN").expect("where to begin").parse().expect("a number");
+        let notes = env::var_os("UNDERPASS_TEST_NOTES").expect("where to note");
+        enrol(&address, Path::new(&notes), begin, 100_000);
+        return;
+    }
+    for_each_store(|place| {
+        fs::write(notes_of(place), "").expect("the notes");
+        enrol(&place.address, &notes_of(place), 1, 5);
+        assert_eq!(notes(place).len(), 15);
+        assert_eq!(whole_enrolments(&mut *place.open(), 7), 5);
+    });
+}
+
+#[test]
+fn an_enrolment_that_is_killed_is_whole_or_can_be_gone_on_with() {
+    for_each_store(|place| {
+        fs::write(notes_of(place), "").expect("the notes");
+        let mut begin = 1;
+        for kill in 0..KILLS {
+            let before = notes(place).len();
+            let mut writer = start(place, "killed::a_writer_enrols_devices", begin);
+            let wanted = before + 1 + usize::from(random() % 20);
+            let patience = Instant::now() + PATIENCE;
+            while notes(place).len() < wanted {
+                assert!(Instant::now() < patience, "the writer writes nothing");
+                assert!(writer.try_wait().expect("it is ours").is_none(), "the writer ended by itself");
+                thread::sleep(Duration::from_millis(1));
+            }
+            writer.kill().expect("it is ours");
+            writer.wait().expect("it ends");
+            begin = check_enrolments(place, kill) + 1;
+        }
+    });
+}
+
+/// Holds the store against the notes, and goes on with what was cut short. Returns the highest number that was used.
+fn check_enrolments(place: &Place, kill: u32) -> u64 {
+    let (mut store, notes) = (place.open(), notes(place));
+    let numbers = |what: &str| -> Vec<u64> {
+        let of_kind = notes.iter().filter_map(|note| note.strip_prefix(what)?.strip_prefix(' '));
+        of_kind.map(|number| number.parse().expect("a number")).collect()
+    };
+    let enrolled = numbers("enrolled");
+    let last = numbers("claimed").last().copied().unwrap_or_default() + 1;
+    assert!(whole_enrolments(&mut *store, last) >= enrolled.len(), "after kill {kill}, acknowledged and lost");
+    // The one that was cut short is the device's still, with the same secret, until it is over.
+    for number in numbers("claimed").into_iter().rev().take(1).filter(|number| !enrolled.contains(number)) {
+        let id = u32::try_from(number).expect("few devices");
+        let again = store.claim(at(2), &ticket(id), &device(id), Some(b"another secret 12345")).expect("an answer");
+        let again = again.expect("it is the device's");
+        if !again.is_over {
+            assert_eq!(again.secret.as_ref().map(|secret| secret.as_slice()), Some(SECRET), "after kill {kill}");
+            assert!(again.tries <= 1, "after kill {kill}");
+            store.enrol(at(2), &ticket(id), &device(id), Some(number), at(61)).expect("an answer").expect("a device");
+        }
+        assert_eq!(store.claim(at(2), &ticket(id), &device(id + 500_000), None).expect("an answer"), None);
+    }
+    last
+}
+
+/// How many of the first `most` enrolments are over. A device is there with its code, and with the end of its enrolment, or not at all.
+fn whole_enrolments(store: &mut dyn Store, most: u64) -> usize {
+    let is_whole = |number: &u64| {
+        let Some(user) = store.user(&name(&format!("user-{number}"))).expect("an answer") else { return false };
+        let found = store.enrolment_of(user.id).expect("an answer");
+        let is_over = found.is_some_and(|found| found.is_over);
+        let devices = store.devices(user.id).expect("a list").len();
+        let codes = store.codes(user.id).expect("a list");
+        assert_eq!((devices, codes.len()), (usize::from(is_over), usize::from(is_over)), "user {number}");
+        assert!(codes.iter().all(|code| code.last == Some(*number)), "the code that was shown is used up");
+        is_over
+    };
+    (1..=most).filter(is_whole).count()
+}
+
+fn start(place: &Place, test: &str, begin: u64) -> Child {
     Command::new(env::current_exe().expect("this program"))
-        .args(["--exact", "killed::a_writer_notes_what_was_acknowledged"])
+        .args(["--exact", test])
         .env(PLACE, &place.address)
         .env("UNDERPASS_TEST_NOTES", notes_of(place))
         .env("UNDERPASS_TEST_BEGIN", begin.to_string())

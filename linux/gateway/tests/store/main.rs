@@ -2,6 +2,7 @@
 mod changes;
 mod devices;
 mod disk;
+mod enrolments;
 mod factors;
 mod killed;
 mod leases;

@@ -1,4 +1,5 @@
 //! Many callers at the same time, each with a connection of its own.
+use crate::enrolments::{SECRET, begin, ticket};
 use crate::factors::add_code;
 use crate::leases::pool;
 use crate::place::{Place, add_device, add_user, at, for_each_store, key, name};
@@ -7,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
-use underpass_gateway::store::{HashOfToken, LeaseAnswer, LeaseRequest, NewDevice, Owner, Store, Subject};
+use underpass_gateway::store::{HashOfCode, LeaseAnswer, LeaseRequest, NewDevice, Owner, Store, Subject};
 
 const CALLERS: u32 = 6;
 const ROUNDS: u64 = 40;
@@ -44,7 +45,7 @@ fn of_many_callers_with_one_code_one_wins() {
         let mut store = place.open();
         let alice = add_user(&mut *store, "alice");
         let code = add_code(&mut *store, alice.id);
-        let hash = |round: u64| HashOfToken([u8::try_from(round).expect("few rounds"); 32]);
+        let hash = |round: u64| HashOfCode([u8::try_from(round).expect("few rounds"); 32]);
         store.set_recovery(at(0), alice.id, &(0..ROUNDS).map(hash).collect::<Vec<_>>()).expect("codes");
         let rounds = race(place, ROUNDS, |store, round, _| {
             let code = store.accept_step(code, 1000 + round).expect("an answer");
@@ -58,22 +59,54 @@ fn of_many_callers_with_one_code_one_wins() {
 }
 
 #[test]
-fn of_many_devices_with_one_token_one_enrols() {
+fn of_many_devices_with_one_enrolment_one_gets_in() {
     for_each_store(|place| {
         let mut store = place.open();
         let users: Vec<_> = (0..ROUNDS).map(|round| add_user(&mut *store, &format!("user{round}"))).collect();
-        let token = |round: u64| HashOfToken([u8::try_from(round).expect("few rounds"); 32]);
         for (round, user) in (0..).zip(&users) {
-            store.add_token(at(0), user.id, &token(round), at(100)).expect("a token");
+            begin(&mut *store, user.id, round);
         }
         let rounds = race(place, ROUNDS, |store, round, caller| {
-            let number = u32::try_from(round).expect("few rounds") * CALLERS + caller;
-            let device = NewDevice { key: key(number), name: name("phone") };
-            store.enrol(at(1), &token(round), &device).expect("an answer").is_some()
+            let round = u32::try_from(round).expect("few rounds");
+            let device = NewDevice { key: key(round * CALLERS + caller), name: name("phone") };
+            let claimed = store.claim(at(1), &ticket(round), &device, Some(SECRET)).expect("an answer");
+            let tried = store.count_try(at(1), &ticket(round), &device.key, 1, at(61)).expect("an answer");
+            let added = store.enrol(at(1), &ticket(round), &device, Some(5), at(61)).expect("an answer");
+            assert_eq!(claimed.is_some(), tried, "who claims it may try a code");
+            assert_eq!(claimed.is_some(), added.is_some());
+            added.is_some()
         });
         for (number, round) in rounds.iter().enumerate() {
             assert_eq!(winners(round), 1, "round {number}");
             assert_eq!(store.devices(users[number].id).expect("a list").len(), 1);
+            assert_eq!(store.codes(users[number].id).expect("a list").len(), 1);
+        }
+    });
+}
+
+#[test]
+fn of_many_requests_of_one_device_one_adds_it() {
+    for_each_store(|place| {
+        let mut store = place.open();
+        let users: Vec<_> = (0..ROUNDS).map(|round| add_user(&mut *store, &format!("user{round}"))).collect();
+        for (round, user) in (0..).zip(&users) {
+            begin(&mut *store, user.id, round);
+        }
+        let rounds = race(place, ROUNDS, |store, round, _| {
+            let round = u32::try_from(round).expect("few rounds");
+            let device = NewDevice { key: key(round), name: name("phone") };
+            let claimed = store.claim(at(1), &ticket(round), &device, Some(SECRET)).expect("an answer");
+            let tried = store.count_try(at(1), &ticket(round), &device.key, 3, at(61)).expect("an answer");
+            let step = Some(5).filter(|_| tried);
+            let added =
+                step.and_then(|_| store.enrol(at(1), &ticket(round), &device, step, at(61)).expect("an answer"));
+            (claimed.is_some(), tried, added.is_some())
+        });
+        for (number, round) in rounds.iter().enumerate() {
+            assert!(round.iter().all(|(claimed, ..)| *claimed), "round {number}: it is that device's");
+            assert!(winners(&round.iter().map(|(_, tried, _)| *tried).collect::<Vec<_>>()) <= 3, "round {number}");
+            assert_eq!(winners(&round.iter().map(|(.., added)| *added).collect::<Vec<_>>()), 1, "round {number}");
+            assert_eq!(store.codes(users[number].id).expect("a list").len(), 1);
         }
     });
 }

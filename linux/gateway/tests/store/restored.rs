@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use underpass_gateway::store::sqlite::{Keep, Sqlite};
 use underpass_gateway::store::{
-    HashOfToken, NewCode, NewSession, Opened, Rhythm, Store, StoreError, User, Users, Voided,
+    HashOfCode, NewCode, NewSession, Opened, Rhythm, Store, StoreError, User, Users, Voided,
 };
 use zeroize::Zeroizing;
 
@@ -18,12 +18,12 @@ fn alice(store: &mut dyn Store) -> User {
     let user = add_user_with(store, "alice", 1);
     add_code(store, &user, Rhythm::Time { period: 30 });
     add_code(store, &user, Rhythm::Counter);
-    store.set_recovery(at(0), user.id, &[HashOfToken([1; 32]), HashOfToken([2; 32])]).expect("recovery codes");
+    store.set_recovery(at(0), user.id, &[HashOfCode([1; 32]), HashOfCode([2; 32])]).expect("recovery codes");
     let gateway = name("hq");
     let session = NewSession { device: &key(1), user: user.id, gateway: &gateway, until: at(36_000) };
     let opened = store.open_session(at(0), &session).expect("a session");
     assert!(matches!(opened, Opened::Open { .. }));
-    store.add_token(at(0), user.id, &HashOfToken([3; 32]), at(36_000)).expect("a token");
+    store.add_enrolment(at(0), user.id, &key(3), at(36_000)).expect("an enrolment");
     user
 }
 

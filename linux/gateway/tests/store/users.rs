@@ -1,6 +1,7 @@
 //! Users and groups.
+use crate::enrolments::{begin, device};
 use crate::place::{add_device, add_user, add_user_with, at, for_each, for_each_store, key, name};
-use underpass_gateway::store::{HashOfToken, Identity, NewSession, Opened, Owner, Store, StoreError, UserId};
+use underpass_gateway::store::{HashOfCode, Identity, NewSession, Opened, Owner, Store, StoreError, UserId};
 
 fn open(store: &mut dyn Store, user: UserId, device: u32) -> Opened {
     let session = NewSession { device: &key(device), user, gateway: &name("gw"), until: at(1000) };
@@ -76,14 +77,13 @@ fn a_disabled_user_has_no_session_and_gets_none() {
         for (user, device) in [(&alice, 1), (&alice, 2), (&bert, 3)] {
             assert!(matches!(open(store, user.id, device), Opened::Open { .. }));
         }
-        store.add_token(at(1), alice.id, &HashOfToken([1; 32]), at(500)).expect("a token");
+        let enrolment = begin(store, alice.id, 1);
         let ended = store.enable_user(at(2), alice.id, false).expect("disabled");
         assert_eq!(ended.iter().map(|session| session.device).collect::<Vec<_>>(), [key(1), key(2)]);
         assert_eq!(store.sessions(None).expect("a list").len(), 1, "bert's goes on");
         assert_eq!(open(store, alice.id, 1), Opened::NotTheUser);
-        let device = underpass_gateway::store::NewDevice { key: key(9), name: name("new") };
-        assert_eq!(store.enrol(at(3), &HashOfToken([1; 32]), &device).expect("an answer"), None, "nor a new device");
-        store.add_token(at(3), alice.id, &HashOfToken([2; 32]), at(500)).expect_err("nor a token");
+        let claimed = store.claim(at(3), &enrolment, &device(9), None).expect("an answer");
+        assert_eq!(claimed, None, "nor a new device");
         assert!(store.enable_user(at(4), alice.id, false).expect("that is so already").is_empty());
         store.enable_user(at(5), alice.id, true).expect("enabled");
         assert!(matches!(open(store, alice.id, 1), Opened::Open { .. }));
@@ -96,15 +96,15 @@ fn with_a_user_goes_all_that_was_the_users() {
         let alice = add_user_with(store, "alice", 1);
         store.add_group(at(0), &name("staff")).expect("a group");
         assert!(store.set_member(at(0), alice.id, &name("staff"), true).expect("a member"));
-        store.set_recovery(at(0), alice.id, &[HashOfToken([1; 32])]).expect("a code");
-        store.add_token(at(0), alice.id, &HashOfToken([2; 32]), at(500)).expect("a token");
+        store.set_recovery(at(0), alice.id, &[HashOfCode([1; 32])]).expect("a code");
+        begin(store, alice.id, 1);
         open(store, alice.id, 1);
         let removed = store.remove_user(at(1), alice.id).expect("she goes");
         assert_eq!((removed.sessions.len(), removed.devices), (1, vec![key(1)]));
         assert_eq!(store.device(&key(1)).expect("an answer"), None);
         assert_eq!(store.groups().expect("a list"), [(name("staff"), 0)]);
         assert!(store.sessions(None).expect("a list").is_empty());
-        assert!(!store.take_recovery(alice.id, &HashOfToken([1; 32])).expect("an answer"));
+        assert!(!store.take_recovery(alice.id, &HashOfCode([1; 32])).expect("an answer"));
         let successor = add_user(store, "alice");
         assert!(store.groups_of(successor.id).expect("a list").is_empty());
     });

@@ -28,6 +28,26 @@ pub enum GatewayCommand {
     },
     /// Show how the gateway is that runs: peers, sessions, addresses, its store and its log
     Status(Place),
+    /// Write a copy of the store to a file, while the gateway runs
+    Backup {
+        /// The file, which may not be there yet
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+
+        /// With which
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Put a copy of the store back, while no gateway runs: sessions, enrolments and recovery codes of then are void
+    Restore {
+        /// The copy
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+
+        /// With which
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 /// What a new gateway is like.

@@ -3,13 +3,15 @@ use super::super::check::Excerpt;
 use super::super::terminal::{Paint, Style};
 use super::super::{Outcome, progress};
 use super::Check;
-use crate::gateway::config::{Config, serves};
+use crate::gateway::config::{Config, is_ours};
 use crate::gateway::keys;
+use nix::net::if_::if_nametoindex;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use underpass_gateway::nat;
+use underpass_gateway::service::serves;
 use underpass_gateway::settings::{Finding, Settings, Severity};
 
 /// What is said for programs.
@@ -20,6 +22,8 @@ struct Report<'a> {
     findings: Vec<Found<'a>>,
     /// What is wrong around it: what the service does not do yet, and keys that cannot be read.
     problems: Vec<String>,
+    /// Interfaces of `masquerade` that are not there now.
+    missing_interfaces: Vec<String>,
     /// In seconds.
     worst_revocation_latency: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,18 +45,24 @@ struct Found<'a> {
 pub(super) fn run(asked: &Check) -> Outcome {
     let config = Config::read(&asked.config)?;
     let settings = config.read.settings.as_ref();
-    let problems = settings.map_or_else(Vec::new, problems);
+    let mut problems = settings.map_or_else(Vec::new, problems);
+    problems.extend(is_ours(&asked.config).err().map(|error| error.to_string()));
+    let missing = settings.map_or_else(Vec::new, missing);
     let valid = settings.is_some() && problems.is_empty();
     let nft = settings.filter(|_| asked.show_nft).map(nat::rules);
     let mut stdout = io::stdout().lock();
     if asked.json {
         let findings = config.read.findings.iter().map(found).collect();
         let worst_revocation_latency = settings.map(|settings| settings.session.offline_limit.as_secs());
-        let report = Report { valid, findings, problems, worst_revocation_latency, nft };
+        let report = Report { valid, findings, problems, missing_interfaces: missing, worst_revocation_latency, nft };
         writeln!(stdout, "{}", serde_json::to_string(&report)?)?;
     } else {
         let stderr = io::stderr();
-        let said = render(&config, &problems, Paint::on(&stderr));
+        let mut said = render(&config, &problems, Paint::on(&stderr));
+        for name in missing {
+            let _ =
+                writeln!(said, "{}: warning: `masquerade`: there is no interface {name} now", config.path.display());
+        }
         stderr.lock().write_all(said.as_bytes())?;
         stdout.write_all(nft.unwrap_or_default().as_bytes())?;
         progress(format_args!("{}", summary(&config, &problems)));
@@ -66,6 +76,12 @@ fn problems(settings: &Settings) -> Vec<String> {
     let private = keys::private_key(&settings.private_key_file).err().map(|error| error.to_string());
     let preshared = keys::preshared(settings).err().map(|error| error.to_string());
     [served, private, preshared].into_iter().flatten().collect()
+}
+
+/// Interfaces behind which nothing would be hidden. They may come later.
+fn missing(settings: &Settings) -> Vec<String> {
+    let is_there = |name: &String| if_nametoindex(name.as_str()).is_ok();
+    settings.nat.masquerade.iter().filter(|name| !is_there(name)).cloned().collect()
 }
 
 fn found(finding: &Finding) -> Found<'_> {

@@ -7,8 +7,10 @@
 //! | `check` | says what is wrong in a configuration, and what would be forwarded |
 //! | `run` | the gateway itself, in the foreground |
 //! | `status` | how a gateway is that runs |
+//! | `backup` | copies of the store, and their way back |
 //! | `office` | `user`, `group`, `session`, `rules` and `audit` |
 mod args;
+mod backup;
 mod check;
 mod init;
 mod office;
@@ -30,5 +32,7 @@ pub fn run(command: &GatewayCommand) -> Outcome {
         GatewayCommand::Check(asked) => check::run(asked),
         GatewayCommand::Run { config } => run::run(config),
         GatewayCommand::Status(place) => status::run(place),
+        GatewayCommand::Backup { to, place } => backup::copy(place, to),
+        GatewayCommand::Restore { from, place } => backup::restore(place, from),
     }
 }

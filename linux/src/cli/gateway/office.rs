@@ -1,8 +1,8 @@
 //! `underpass user`, `group`, `session`, `rules` and `audit`.
-use super::super::Outcome;
 use super::super::secret::Asked;
+use super::super::{Outcome, drawing};
 use super::{Place, Task};
-use crate::gateway::{config, local, places};
+use crate::gateway::{config, keys, local, places};
 use anyhow::anyhow;
 use nix::unistd::{Uid, User};
 use std::env;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use underpass_gateway::Time;
 use underpass_gateway::admin::Office;
 use underpass_gateway::audit::Text;
-use underpass_gateway::command::{CommandError, Desk};
+use underpass_gateway::command::{CommandError, Desk, Entrance};
 use underpass_gateway::password::Cost;
 
 /// Set by sudo(8): who became root.
@@ -34,6 +34,10 @@ pub(super) fn run(place: &Place, task: &Task) -> Outcome {
     let mut store = places::store(&settings)?;
     let mut asked = Asked::default();
     let mut stdout = io::stdout().lock();
+    let public_key = || {
+        let key = keys::private_key(&settings.private_key_file).map_err(io::Error::other)?;
+        Ok(key.public_key())
+    };
     let mut desk = Desk {
         office: Office {
             store: &mut *store,
@@ -47,6 +51,12 @@ pub(super) fn run(place: &Place, task: &Task) -> Outcome {
         settings: Some(&settings),
         seconds_ahead: local::seconds_ahead().unwrap_or_default(),
         cost: Cost::default(),
+        entrance: Entrance {
+            public_key: &public_key,
+            endpoint: settings.endpoint.clone(),
+            addresses: settings.addresses.clone(),
+            draw: &drawing::draw,
+        },
         ask: &mut |question| asked.ask(question),
         out: &mut stdout,
         json: place.json,

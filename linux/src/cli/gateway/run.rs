@@ -13,7 +13,7 @@ use crate::gateway::driver::{self, Driver};
 use crate::gateway::inbox::Inbox;
 use crate::gateway::status::Board;
 use crate::gateway::surroundings::{self, Surroundings, belongings, furnish};
-use crate::gateway::{config, keys, places};
+use crate::gateway::{config, keys, metrics, places};
 use crate::notify;
 use anyhow::anyhow;
 use std::path::Path;
@@ -24,7 +24,7 @@ use std::thread;
 use underpass_core::{PrivateKey, TunnelConfig};
 use underpass_gateway::Time;
 use underpass_gateway::password::{Cost, Workers};
-use underpass_gateway::service::{Parts, Service};
+use underpass_gateway::service::{Parts, Service, serves};
 use underpass_gateway::settings::Settings;
 
 /// Passwords that may wait to be looked at; a login that finds no room is to be tried again.
@@ -38,7 +38,8 @@ pub(super) fn run(path: &Path) -> Outcome {
     let environment = confined(Environment::read()?);
     let signals = signals::heard();
     let settings = config::settings(path)?;
-    config::serves(&settings).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    config::is_ours(path)?;
+    serves(&settings).map_err(|error| anyhow!("{}: {error}", path.display()))?;
     let log = give_up_and_log(&environment, Environment::start_log)?;
     let outcome = serve(&settings, &environment, &signals);
     if let Err(fault) = &outcome {
@@ -138,6 +139,11 @@ fn serve_engine(
         .map_err(|error| anyhow!("cannot keep a log: {error}"))?;
     let board = Board::new(surroundings::directory()?, settings, &key.public_key());
     let board = board.map_err(|error| anyhow!("cannot show how the gateway is: {error}"))?;
+    if let Some(address) = settings.log.metrics {
+        let died = ends.clone();
+        metrics::start(address, board.shared(), move |outcome| tell_of_death(&died, outcome))
+            .map_err(|error| anyhow!("cannot show metrics at {address}: {error}"))?;
+    }
     let died = ends.clone();
     let over = move |fault: driver::Fault| drop(died.send(End::Undecided(fault.into())));
     let driver = Driver::start(engine, inbox, service, board, over)

@@ -62,7 +62,7 @@ events! {
         change: u64,
         /// When it was made.
         made: Time,
-        /// What changed: `user`, `password`, `factor`, `token`, `group`, `member` or `device`.
+        /// What changed: `user`, `password`, `factor`, `enrolment`, `group`, `member` or `device`.
         what: Text,
         /// Which one: a name or a key.
         subject: Text,
@@ -155,8 +155,8 @@ events! {
         /// How many.
         count: u64,
     }
-    /// A token for the enrolment of a device was made; an older one is void.
-    TokenMade = "token.made", Minimal {
+    /// An enrolment of a device began; an older one is void.
+    EnrolmentBegun = "enrolment.begun", Minimal {
         /// Who did it.
         actor: Text,
         /// For whom.
@@ -242,7 +242,18 @@ events! {
         /// The pool.
         pool: Name,
     }
-    /// A device enrolled itself by a token.
+    /// A device was refused at an enrolment.
+    EnrolmentRefused = "enrolment.refused", Audit {
+        /// For whom the enrolment was.
+        user: Name,
+        /// The key that the device wanted to enrol.
+        device: Key,
+        /// Why: `claimed` by another device, `known` as a key or a name, `revoked`, or too many wrong `codes`.
+        reason: Text,
+        /// From which outer address.
+        src: SocketAddr,
+    }
+    /// A device enrolled itself.
     DeviceEnrolled = "device.enrolled", Audit {
         /// Whose device.
         user: Name,
@@ -250,6 +261,8 @@ events! {
         device: Key,
         /// Its name.
         name: Name,
+        /// Whether the user's one-time code began with it.
+        totp: bool,
         /// From which outer address.
         src: SocketAddr,
     }

@@ -57,27 +57,43 @@ impl Devices for Postgres {
 pub(super) fn add(change: &mut Writing<'_>, at: Time, owner: Owner, device: &NewDevice) -> Result<Device> {
     let (key, name) = (&device.key, &device.name);
     let bytes = key.as_bytes().as_slice();
-    if change.row("SELECT 1 FROM revoked WHERE key = $1", &[&bytes])?.is_some() {
-        return Err(StoreError::Revoked(*key));
-    }
-    if find(change, key)?.is_some() {
-        return Err(StoreError::exists("device", key));
-    }
     let user = match owner {
-        Owner::User(user) => Some(user.0),
+        Owner::User(user) => Some(user),
         Owner::Shared => None,
     };
-    if let Some(user) = user {
-        users::name_of(change, UserId(user))?;
-    }
-    let named = "SELECT 1 FROM devices WHERE person IS NOT DISTINCT FROM $1 AND name = $2";
-    if change.row(named, &[&user, &name.as_str()])?.is_some() {
-        return Err(StoreError::exists("device", name));
-    }
+    may_be_added(change, user, device)?;
+    let user = user.map(|user| user.0);
     let statement = "INSERT INTO devices (key, person, name, created) VALUES ($1, $2, $3, $4)";
     change.run(statement, &[&bytes, &user, &name.as_str(), &at.as_millis()])?;
     change.note(at, ChangeKind::Device, key)?;
     Ok(Device { key: *key, name: name.clone(), owner, created: at })
+}
+
+/// Finds out whether a device can be added to those of a user, or to the shared ones.
+pub(super) fn may_be_added(change: &mut Writing<'_>, user: Option<UserId>, device: &NewDevice) -> Result<()> {
+    must_be_new(change, &device.key)?;
+    if let Some(user) = user {
+        users::name_of(change, user)?;
+    }
+    let (user, name) = (user.map(|user| user.0), &device.name);
+    let named = "SELECT 1 FROM devices WHERE person IS NOT DISTINCT FROM $1 AND name = $2";
+    match change.row(named, &[&user, &name.as_str()])? {
+        Some(_) => Err(StoreError::exists("device", name)),
+        None => Ok(()),
+    }
+}
+
+/// Finds out whether a key is neither a device's, nor an enrolment's, nor revoked.
+pub(super) fn must_be_new(change: &mut Writing<'_>, key: &PublicKey) -> Result<()> {
+    let bytes = key.as_bytes().as_slice();
+    if change.row("SELECT 1 FROM revoked WHERE key = $1", &[&bytes])?.is_some() {
+        return Err(StoreError::Revoked(*key));
+    }
+    let is_enrolments = change.row("SELECT 1 FROM enrolments WHERE key = $1", &[&bytes])?.is_some();
+    if is_enrolments || find(change, key)?.is_some() {
+        return Err(StoreError::exists("device", key));
+    }
+    Ok(())
 }
 
 /// Removes a device whose session has ended. Its addresses are free once others have rested as long.

@@ -1,10 +1,7 @@
-//! One-time codes, recovery codes and enrolment tokens in PostgreSQL.
+//! One-time codes and recovery codes in PostgreSQL.
 use super::super::columns::signed;
-use super::super::{
-    ChangeKind, Code, CodeId, Device, Factors, HashOfToken, NewCode, NewDevice, Owner, Result, Rhythm, StoreError,
-    UserId,
-};
-use super::{Postgres, devices, users, values};
+use super::super::{ChangeKind, Code, CodeId, Factors, HashOfCode, NewCode, Result, Rhythm, StoreError, UserId};
+use super::{Postgres, users, values};
 use crate::time::Time;
 use ::postgres::Row;
 use zeroize::Zeroizing;
@@ -52,7 +49,7 @@ impl Factors for Postgres {
         })
     }
 
-    fn set_recovery(&mut self, at: Time, user: UserId, hashes: &[HashOfToken]) -> Result<()> {
+    fn set_recovery(&mut self, at: Time, user: UserId, hashes: &[HashOfCode]) -> Result<()> {
         self.write(|change| {
             let name = users::name_of(change, user)?;
             change.run("DELETE FROM recovery WHERE person = $1", &[&user.0])?;
@@ -64,7 +61,7 @@ impl Factors for Postgres {
         })
     }
 
-    fn take_recovery(&mut self, user: UserId, hash: &HashOfToken) -> Result<bool> {
+    fn take_recovery(&mut self, user: UserId, hash: &HashOfCode) -> Result<bool> {
         let statement = "DELETE FROM recovery WHERE person = $1 AND hash = $2";
         Ok(self.run(statement, &[&user.0, &hash.0.as_slice()])? == 1)
     }
@@ -72,32 +69,6 @@ impl Factors for Postgres {
     fn recovery_left(&mut self, user: UserId) -> Result<u64> {
         let found = self.row("SELECT count(*) FROM recovery WHERE person = $1", &[&user.0])?;
         found.map_or(Ok(0), |row| values::number(&row, 0))
-    }
-
-    fn add_token(&mut self, at: Time, user: UserId, hash: &HashOfToken, until: Time) -> Result<()> {
-        self.write(|change| {
-            let name = users::name_of(change, user)?;
-            if change.row("SELECT 1 FROM users WHERE id = $1 AND enabled", &[&user.0])?.is_none() {
-                return Err(StoreError::missing("enabled user", name));
-            }
-            change.run("DELETE FROM tokens WHERE person = $1 OR until < $2", &[&user.0, &at.as_millis()])?;
-            let statement = "INSERT INTO tokens (hash, person, until) VALUES ($1, $2, $3)";
-            change.run(statement, &[&hash.0.as_slice(), &user.0, &until.as_millis()])?;
-            change.note(at, ChangeKind::Token, name)
-        })
-    }
-
-    fn enrol(&mut self, at: Time, token: &HashOfToken, device: &NewDevice) -> Result<Option<Device>> {
-        self.write(|change| {
-            // A disabled user has no tokens; the condition holds all the same.
-            let taken = change.row(
-                "DELETE FROM tokens WHERE hash = $1 AND until > $2 AND person IN (SELECT id FROM users WHERE enabled)
-                 RETURNING person",
-                &[&token.0.as_slice(), &at.as_millis()],
-            )?;
-            let Some(taken) = taken else { return Ok(None) };
-            devices::add(change, at, Owner::User(values::user(&taken, 0)?), device).map(Some)
-        })
     }
 }
 

@@ -5,7 +5,7 @@ use ::postgres::Client;
 use std::path::PathBuf;
 
 /// What leads from each version to the next; the first from nothing to 1. What is here was released: steps are only added.
-const STEPS: &[&str] = &[include_str!("migrations/0001.sql")];
+const STEPS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// Does what is missing.
 pub(super) fn migrate(client: &mut Client) -> Result<()> {

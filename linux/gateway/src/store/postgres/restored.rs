@@ -14,7 +14,7 @@ impl Restored for Postgres {
             )?;
             Ok(Voided {
                 sessions,
-                enrolments: change.run("DELETE FROM tokens", &[])?,
+                enrolments: change.run("DELETE FROM enrolments", &[])?,
                 recovery_codes: change.run("DELETE FROM recovery", &[])?,
                 counters: change.run("DELETE FROM codes WHERE period IS NULL", &[])?,
             })

@@ -54,7 +54,7 @@ impl Users for Postgres {
             if enabled {
                 return Ok(Vec::new());
             }
-            change.run("DELETE FROM tokens WHERE person = $1", &[&user.0])?;
+            change.run("DELETE FROM enrolments WHERE person = $1", &[&user.0])?;
             sessions::end_of_user(change, at, user)
         })
     }
@@ -82,7 +82,7 @@ impl Users for Postgres {
             for key in &keys {
                 devices::remove(change, at, key)?;
             }
-            for table in ["members", "codes", "recovery", "tokens"] {
+            for table in ["members", "codes", "recovery", "enrolments"] {
                 change.run(&format!("DELETE FROM {table} WHERE person = $1"), &[&user.0])?;
             }
             change.run("DELETE FROM users WHERE id = $1", &[&user.0])?;

@@ -58,27 +58,37 @@ impl Devices for Sqlite {
 /// Adds a device whose key is neither known nor revoked.
 pub(super) fn add(change: &Writing<'_>, at: Time, owner: Owner, device: &NewDevice) -> Result<Device> {
     let (key, name) = (&device.key, &device.name);
-    if revoked(change, key)? {
-        return Err(StoreError::Revoked(*key));
-    }
-    if find(change, key)?.is_some() {
-        return Err(StoreError::exists("device", key));
-    }
     let user = match owner {
         Owner::User(user) => Some(user),
         Owner::Shared => None,
     };
-    if let Some(user) = user {
-        users::name_of(change, user)?;
-    }
-    let mut named = change.prepare_cached("SELECT 1 FROM devices WHERE user IS ?1 AND name = ?2")?;
-    if named.exists((user, name))? {
-        return Err(StoreError::exists("device", name));
-    }
+    may_be_added(change, user, device)?;
     let mut insert = change.prepare_cached("INSERT INTO devices (key, user, name, created) VALUES (?1, ?2, ?3, ?4)")?;
     insert.execute((Key(*key), user, name, at))?;
     change.note(at, ChangeKind::Device, key)?;
     Ok(Device { key: *key, name: name.clone(), owner, created: at })
+}
+
+/// Finds out whether a device can be added to those of a user, or to the shared ones.
+pub(super) fn may_be_added(change: &Writing<'_>, user: Option<UserId>, device: &NewDevice) -> Result<()> {
+    must_be_new(change, &device.key)?;
+    if let Some(user) = user {
+        users::name_of(change, user)?;
+    }
+    let mut named = change.prepare_cached("SELECT 1 FROM devices WHERE user IS ?1 AND name = ?2")?;
+    if named.exists((user, &device.name))? { Err(StoreError::exists("device", &device.name)) } else { Ok(()) }
+}
+
+/// Finds out whether a key is neither a device's, nor an enrolment's, nor revoked.
+pub(super) fn must_be_new(change: &Writing<'_>, key: &PublicKey) -> Result<()> {
+    if revoked(change, key)? {
+        return Err(StoreError::Revoked(*key));
+    }
+    let mut enrolment = change.prepare_cached("SELECT 1 FROM enrolments WHERE key = ?1")?;
+    if find(change, key)?.is_some() || enrolment.exists([Key(*key)])? {
+        return Err(StoreError::exists("device", key));
+    }
+    Ok(())
 }
 
 /// Removes a device whose session has ended. Its addresses are free once others have rested as long.

@@ -1,12 +1,9 @@
-//! One-time codes, recovery codes and enrolment tokens in SQLite.
+//! One-time codes and recovery codes in SQLite.
 use super::super::columns::signed;
-use super::super::{
-    ChangeKind, Code, CodeId, Device, Factors, HashOfToken, NewCode, NewDevice, Owner, Result, Rhythm, StoreError,
-    UserId,
-};
-use super::{Sqlite, devices, users};
+use super::super::{ChangeKind, Code, CodeId, Factors, HashOfCode, NewCode, Result, Rhythm, UserId};
+use super::{Sqlite, users};
 use crate::time::Time;
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::Row;
 use zeroize::Zeroizing;
 
 impl Factors for Sqlite {
@@ -54,7 +51,7 @@ impl Factors for Sqlite {
         })
     }
 
-    fn set_recovery(&mut self, at: Time, user: UserId, hashes: &[HashOfToken]) -> Result<()> {
+    fn set_recovery(&mut self, at: Time, user: UserId, hashes: &[HashOfCode]) -> Result<()> {
         self.write(|change| {
             let name = users::name_of(change, user)?;
             change.execute("DELETE FROM recovery WHERE user = ?1", [user])?;
@@ -68,7 +65,7 @@ impl Factors for Sqlite {
         })
     }
 
-    fn take_recovery(&mut self, user: UserId, hash: &HashOfToken) -> Result<bool> {
+    fn take_recovery(&mut self, user: UserId, hash: &HashOfCode) -> Result<bool> {
         let mut delete = self.connection.prepare_cached("DELETE FROM recovery WHERE user = ?1 AND hash = ?2")?;
         Ok(delete.execute((user, hash))? == 1)
     }
@@ -76,33 +73,6 @@ impl Factors for Sqlite {
     fn recovery_left(&mut self, user: UserId) -> Result<u64> {
         let mut select = self.connection.prepare_cached("SELECT count(*) FROM recovery WHERE user = ?1")?;
         Ok(select.query_row([user], |row| row.get(0))?)
-    }
-
-    fn add_token(&mut self, at: Time, user: UserId, hash: &HashOfToken, until: Time) -> Result<()> {
-        self.write(|change| {
-            let name = users::name_of(change, user)?;
-            let mut enabled = change.prepare_cached("SELECT enabled FROM users WHERE id = ?1")?;
-            if !enabled.query_row([user], |row| row.get::<_, bool>(0))? {
-                return Err(StoreError::missing("enabled user", name));
-            }
-            change.execute("DELETE FROM tokens WHERE user = ?1 OR until < ?2", (user, at))?;
-            change.execute("INSERT INTO tokens (hash, user, until) VALUES (?1, ?2, ?3)", (hash, user, until))?;
-            change.note(at, ChangeKind::Token, name)
-        })
-    }
-
-    fn enrol(&mut self, at: Time, token: &HashOfToken, device: &NewDevice) -> Result<Option<Device>> {
-        self.write(|change| {
-            // A disabled user has no tokens; the condition holds all the same.
-            let mut take = change.prepare_cached(
-                "DELETE FROM tokens WHERE hash = ?1 AND until > ?2 AND user IN (SELECT id FROM users WHERE enabled = 1)
-                 RETURNING user",
-            )?;
-            let Some(user) = take.query_row((token, at), |row| row.get::<_, UserId>(0)).optional()? else {
-                return Ok(None);
-            };
-            devices::add(change, at, Owner::User(user), device).map(Some)
-        })
     }
 }
 

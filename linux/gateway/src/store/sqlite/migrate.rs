@@ -8,7 +8,8 @@ const APPLICATION: i32 = 0x5550_4757;
 /// The tables of traces, see [`super::Keep`].
 pub(super) const TRACES: &str = include_str!("migrations/traces.sql");
 /// What leads from each version to the next; the first from nothing to 1. What is here was released: steps are only added.
-pub(super) const STEPS: &[&[&str]] = &[&[include_str!("migrations/0001.sql"), TRACES]];
+pub(super) const STEPS: &[&[&str]] =
+    &[&[include_str!("migrations/0001.sql"), TRACES], &[include_str!("migrations/0002.sql")]];
 
 /// Does what is missing of `steps`.
 pub(super) fn migrate(connection: &mut Connection, path: &Path, steps: &[&[&str]]) -> Result<()> {

@@ -8,6 +8,7 @@
 mod attempts;
 mod changes;
 mod devices;
+mod enrolments;
 mod factors;
 mod leases;
 mod migrate;

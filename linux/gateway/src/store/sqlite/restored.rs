@@ -21,7 +21,7 @@ impl Restored for Sqlite {
             )?;
             Ok(Voided {
                 sessions,
-                enrolments: change.execute("DELETE FROM tokens", [])? as u64,
+                enrolments: change.execute("DELETE FROM enrolments", [])? as u64,
                 recovery_codes: change.execute("DELETE FROM recovery", [])? as u64,
                 counters: change.execute("DELETE FROM codes WHERE period IS NULL", [])? as u64,
             })

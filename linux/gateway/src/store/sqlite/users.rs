@@ -54,7 +54,7 @@ impl Users for Sqlite {
             if enabled {
                 return Ok(Vec::new());
             }
-            change.execute("DELETE FROM tokens WHERE user = ?1", [user])?;
+            change.execute("DELETE FROM enrolments WHERE user = ?1", [user])?;
             sessions::end_of_user(change, at, user)
         })
     }
@@ -83,7 +83,7 @@ impl Users for Sqlite {
             for key in &keys {
                 devices::remove(change, at, key)?;
             }
-            for table in ["members", "codes", "recovery", "tokens"] {
+            for table in ["members", "codes", "recovery", "enrolments"] {
                 change.execute(&format!("DELETE FROM {table} WHERE user = ?1"), [user])?;
             }
             change.execute("DELETE FROM users WHERE id = ?1", [user])?;

@@ -1,5 +1,5 @@
 //! Our types as columns, and errors of SQLite as ours.
-use super::super::{CodeId, HashOfToken, StoreError, UserId};
+use super::super::{CodeId, HashOfCode, StoreError, UserId};
 use crate::name::Name;
 use crate::time::Time;
 use rusqlite::ErrorCode;
@@ -49,7 +49,7 @@ impl ToSql for CodeId {
     }
 }
 
-impl ToSql for HashOfToken {
+impl ToSql for HashOfCode {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.0.as_slice().into())
     }
