@@ -48,6 +48,7 @@
 //! | `plan` | what the settings say, in the types of the core |
 //! | `ask` | requests of clients, and what they are answered |
 //! | `enrol` | devices that make themselves known with a one-time key |
+//! | `failures` | failures of logins, which outlive a restart |
 //! | `reply` | the words of the core in those of the channel |
 //! | `work` | what a login needs of the store and the workers |
 //! | `address` | leases: pools, store, allowed IPs |
@@ -57,9 +58,8 @@
 //! **Nothing fails open.** Peers that have to log in are added locked, and stay so until the store has written their session down.
 //! What the settings ask for and the service does not do yet is a [`StartError`]: rules above all.
 //!
-//! **What it does not do.** Of several one-time codes of a user, the newest counts. Failures are counted in memory: a restart forgets
-//! them, but no code that was used. A hash of another cost than today's is not made anew. Certificates, directories and browsers,
-//! rules, quotas and rates are not served.
+//! **What it does not do.** A hash of another cost than today's is not made anew. Certificates, directories and browsers, rules, quotas
+//! and rates are not served.
 //!
 //! **Rows are the truth.** The store is looked at twice a second: a session that is not there any more is closed, with its keypairs. While
 //! the store is away nobody logs in, and what is open stays open until the offline limit; the end of a session that could not be
@@ -67,6 +67,7 @@
 mod address;
 mod ask;
 mod enrol;
+mod failures;
 mod look;
 mod plan;
 mod record;
@@ -258,6 +259,7 @@ impl Service {
             self.sum_up(now);
             let forgotten = self.store.forget_enrolments(now.time());
             self.stored(now, forgotten);
+            self.forget_failures(now);
         }
         self.drain(now, peers);
     }
