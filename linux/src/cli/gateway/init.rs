@@ -147,7 +147,7 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
          # This one lets everybody reach all that is routed here, but not each other.\n\
          [[rule]]\nname = \"everybody\"\naction = \"allow\"\nto = {}\n\n\
          # What clients are told to set.\n\
-         [push]\nroutes = {}\n# dns = [\"10.1.0.53\"]\n# search = [\"example.org\"]\n\n\
+         [push]\nroutes = {}\n{}\n# dns = [\"10.1.0.53\"]\n# search = [\"example.org\"]\n\n\
          # Who did what. Checkpoints belong on another disk, or another machine's, than the log.\n\
          [log]\nlevel = \"audit\"            # full, audit, minimal, none\nfile = \"{}\"\ncheckpoints = \"{}\"\n# syslog = true\n\n\
          # Behind these interfaces, clients' addresses are hidden.\n\
@@ -155,6 +155,11 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
          [store]\nsqlite = \"{}\"\n",
         list(&routes),
         list(&routes),
+        if asked.route.is_empty() {
+            "# kill_switch = false     # let the rest of what clients send go its own way"
+        } else {
+            "kill_switch = false       # the rest of what clients send goes its own way"
+        },
         path(state.join("audit"))?,
         path(state.join("checkpoints.jsonl"))?,
         list(&behind),
