@@ -126,6 +126,9 @@ pub enum Command {
     /// List and revoke the sessions of a gateway
     #[cfg(feature = "gateway")]
     Session(gateway::Office<command::SessionCommand>),
+    /// Say which rule of a gateway decides what a user reaches
+    #[cfg(feature = "gateway")]
+    Rules(gateway::Office<command::RulesCommand>),
     /// Show, verify and export the audit log of a gateway
     #[cfg(feature = "gateway")]
     Audit(gateway::Office<command::AuditCommand>),

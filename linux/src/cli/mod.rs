@@ -116,6 +116,8 @@ fn dispatch(arguments: Arguments) -> Outcome {
         #[cfg(feature = "gateway")]
         (Some(Command::Session(office)), _) => office.run(|command| gateway::Task::Session { command }),
         #[cfg(feature = "gateway")]
+        (Some(Command::Rules(office)), _) => office.run(|command| gateway::Task::Rules { command }),
+        #[cfg(feature = "gateway")]
         (Some(Command::Audit(office)), _) => office.run(|command| gateway::Task::Audit { command }),
         (Some(Command::Demo), _) => demo::run(&mut io::stdout()).map(|()| ExitCode::SUCCESS),
         (Some(Command::Completions { shell }), _) => documents::completions(shell, &mut io::stdout()),

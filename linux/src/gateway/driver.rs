@@ -4,6 +4,7 @@
 //! tunnel, in order. If the tunnel does not take a change of a peer that it has, nobody knows what that peer may do: the driver
 //! gives up, and the gateway with it.
 use super::inbox::{Inbox, Told};
+use super::local;
 use super::status::Board;
 use crate::clock;
 use crate::engine::Engine;
@@ -80,6 +81,8 @@ pub fn now() -> Now {
 
 fn drive(engine: &Engine, inbox: &Inbox, mut service: Service, mut board: Board) -> Result<(), Refused> {
     let peers = OfEngine(engine);
+    let mut ahead = local::seconds_ahead().unwrap_or_default();
+    service.handle_local_time(ahead);
     loop {
         carry_out(engine, &mut service)?;
         board.show(&service, inbox.lost());
@@ -92,10 +95,28 @@ fn drive(engine: &Engine, inbox: &Inbox, mut service: Service, mut board: Board)
             }
             Told::Nothing => {}
         }
-        // However many messages come: what is due is done.
+        // However many messages come: what is due is done. Something is twice a second, and then what the tunnel tells of peers
+        // that are ruled is fetched, too.
         if service.poll_timeout() <= clock::now() {
             service.handle_timeout(now(), &peers);
+            tell(engine, &mut service, &peers);
+            if let Some(other) = local::seconds_ahead().filter(|other| *other != ahead) {
+                ahead = other;
+                service.handle_local_time(ahead);
+            }
         }
+    }
+}
+
+/// Tells the service what the tunnel has to tell of peers that are ruled.
+fn tell(engine: &Engine, service: &mut Service, peers: &OfEngine<'_>) {
+    loop {
+        let next = |tunnel: &mut Tunnel| std::iter::from_fn(|| tunnel.poll_filter_event()).take(BATCH).collect();
+        let events: Vec<_> = engine.with_tunnel(|tunnel, _| next(tunnel));
+        if events.is_empty() {
+            return;
+        }
+        events.iter().for_each(|event| service.handle_filter_event(now(), peers, event));
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config` | reads the configuration |
 //! | `keys` | reads private and preshared keys, if nobody else can |
+//! | `local` | local time, which hours of rules are in |
 //! | `places` | opens the store and the audit log that a configuration names |
 //! | `surroundings` | rules of the firewall, addresses, routes |
 //! | `forwarding` | has the machine forward packets, and remembers whether it did before |
@@ -16,6 +17,7 @@ pub mod driver;
 pub mod forwarding;
 pub mod inbox;
 pub mod keys;
+pub mod local;
 pub mod metrics;
 pub mod places;
 pub mod status;

@@ -8,7 +8,7 @@
 //! | `run` | the gateway itself, in the foreground |
 //! | `status` | how a gateway is that runs |
 //! | `backup` | copies of the store, and their way back |
-//! | `office` | `user`, `group`, `session` and `audit` |
+//! | `office` | `user`, `group`, `session`, `rules` and `audit` |
 mod args;
 mod backup;
 mod check;

@@ -1,8 +1,8 @@
-//! `underpass user`, `group`, `session` and `audit`.
+//! `underpass user`, `group`, `session`, `rules` and `audit`.
 use super::super::secret::Asked;
 use super::super::{Outcome, drawing};
 use super::{Place, Task};
-use crate::gateway::{config, keys, places};
+use crate::gateway::{config, keys, local, places};
 use anyhow::anyhow;
 use nix::unistd::{Uid, User};
 use std::env;
@@ -28,8 +28,9 @@ pub(super) fn run(place: &Place, task: &Task) -> Outcome {
     if is_about_audit && settings.log.file.is_none() {
         return Err(anyhow!("{}: [log] has no file, so there is no audit log", place.config.display()));
     }
-    // Who looks at the log does not write to it.
-    let mut recorder = if is_about_audit { places::no_recorder()? } else { places::recorder(&settings, at)? };
+    // Who looks at the log does not write to it, nor who asks about rules.
+    let only_looks = is_about_audit || matches!(task, Task::Rules { .. });
+    let mut recorder = if only_looks { places::no_recorder()? } else { places::recorder(&settings, at)? };
     let mut store = places::store(&settings)?;
     let mut asked = Asked::default();
     let mut stdout = io::stdout().lock();
@@ -47,6 +48,8 @@ pub(super) fn run(place: &Place, task: &Task) -> Outcome {
         },
         audit: settings.log.file.clone().unwrap_or_default(),
         checkpoints: if is_about_audit { places::checkpoints(&settings)? } else { None },
+        settings: Some(&settings),
+        seconds_ahead: local::seconds_ahead().unwrap_or_default(),
         cost: Cost::default(),
         entrance: Entrance {
             public_key: &public_key,
