@@ -66,7 +66,9 @@ fn the_command_logs_in_and_is_out_when_the_session_is_revoked() -> Result<()> {
     ensure!(running.stdout().contains(&format!("logged in as {ALICE}")), "{}{}", running.stdout(), running.stderr());
     ensure!(scene.has_office()? && scene.reaches_office(PATIENCE)?, "the office is reached");
     ensure!(scene.seen_by_office()? == OFFICE.0, "the client's address is hidden");
+    eventually("the status shows the session", PATIENCE, || Ok(scene.status()?["sessions"] == 1))?;
     scene.underpass(&["session", "revoke", ALICE])?;
+    eventually("the session is closed", PATIENCE, || Ok(scene.status()?["sessions"] == 0))?;
     eventually("the login notices by its traffic that nobody answers", PATIENCE, || {
         ensure!(!scene.reaches_office(scene::QUICKLY)?, "who is out reaches nothing");
         Ok(running.ended()?.is_some())
