@@ -62,7 +62,7 @@ impl Answers {
         // Before somebody sees that something is asked, and types.
         if !echo {
             // A terminal that is gone shows nothing anyway.
-            self.silence = Silence::of_letters().ok();
+            self.silence = Silence::begin().ok();
         }
         let mut stderr = io::stderr();
         let _ = write!(stderr, "{prompt}");

@@ -1,41 +1,22 @@
 //! A terminal that does not show what is typed.
-use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use std::io;
 
-/// What Ctrl-C types where it interrupts nothing.
-pub const INTERRUPT: u8 = 3;
-
-/// As long as it lasts, the terminal on standard input does not show what is typed.
+/// As long as it lasts, the terminal on standard input does not show what is typed, but for the end of the line. It is for programs
+/// that hear signals, so that the terminal is as before when they end.
 #[derive(Debug)]
 pub struct Silence(Termios);
 
 impl Silence {
-    /// Ctrl-C ends the line, so that the terminal is as before when the program ends.
+    /// Begins it.
     ///
     /// # Errors
     /// Standard input is no terminal.
-    pub fn of_all_keys() -> io::Result<Self> {
-        Self::with(|silent| {
-            silent.local_flags.remove(LocalFlags::ECHO | LocalFlags::ISIG);
-            silent.control_chars[SpecialCharacterIndices::VEOL as usize] = INTERRUPT;
-        })
-    }
-
-    /// For a program that hears signals, and restores the terminal. The end of the line is shown.
-    ///
-    /// # Errors
-    /// Standard input is no terminal.
-    pub fn of_letters() -> io::Result<Self> {
-        Self::with(|silent| {
-            silent.local_flags.remove(LocalFlags::ECHO);
-            silent.local_flags.insert(LocalFlags::ECHONL);
-        })
-    }
-
-    fn with(change: impl FnOnce(&mut Termios)) -> io::Result<Self> {
+    pub fn begin() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut silent = before.clone();
-        change(&mut silent);
+        silent.local_flags.remove(LocalFlags::ECHO);
+        silent.local_flags.insert(LocalFlags::ECHONL);
         tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &silent)?;
         Ok(Self(before))
     }
