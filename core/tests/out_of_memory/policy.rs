@@ -22,7 +22,7 @@ fn user() -> Box<User> {
         groups: vec![GroupId(2)],
         requires: Alternatives::new(&[&[Factor::Password, Factor::Code]]).expect("one"),
         password: Some(SecretText::new("hash".to_owned())),
-        code: Some(CodeFactor { id: FactorId(3), code: code(), last: None }),
+        codes: vec![CodeFactor { id: FactorId(3), code: code(), last: None }],
         lifetime: None,
         idle: None,
         not_after: None,

@@ -48,6 +48,12 @@ impl Time {
     pub fn before(self, duration: Duration) -> Self {
         Self::from_millis(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
+
+    /// The time from `earlier` to this; none where that is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
+    }
 }
 
 impl From<UnixTime> for Time {
@@ -93,5 +99,7 @@ mod tests {
         assert_eq!(Time::NEVER.after(Duration::MAX), Time::NEVER);
         assert_eq!(Time::from_secs(5).before(Duration::MAX), Time::ZERO);
         assert_eq!(Time::from_secs(5).after(Duration::from_secs(2)), Time::from_secs(7));
+        assert_eq!(Time::from_secs(7).since(Time::from_secs(5)), Duration::from_secs(2));
+        assert_eq!(Time::from_secs(5).since(Time::from_secs(7)), Duration::ZERO);
     }
 }

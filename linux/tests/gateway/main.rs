@@ -3,6 +3,7 @@
 //! Root is needed: machines are network namespaces. Without it every test here fails.
 mod phone;
 mod scene;
+mod stock;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;

@@ -30,11 +30,11 @@ pub const OFFICE: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(10, 1, 0, 1), Ipv4Addr::
 
 pub struct Scene {
     pub hq: Machine,
-    outside: Machine,
-    office: Machine,
+    pub outside: Machine,
+    pub office: Machine,
     folder: TempDir,
     /// The phone's key.
-    key: PrivateKey,
+    pub key: PrivateKey,
     authenticator: OneTimeCode,
 }
 
@@ -59,8 +59,9 @@ impl Scene {
         let options = [&["gateway", "init", "--dir", &etc, "--state-dir", &state], &options[..]].concat();
         let said = hq.run(UNDERPASS, &options)?;
         ensure!(said.contains("The gateway's public key: "), "{said}");
+        let rule = "[[rule]]\nname = \"office\"\naction = \"allow\"\nto = [\"10.1.0.0/16\"]\n";
         let mut scene = Self { hq, outside, office, folder, key, authenticator: authenticator("")? };
-        scene.append("\n[[rule]]\nname = \"office\"\naction = \"allow\"\nto = [\"10.1.0.0/16\"]\n")?;
+        scene.append(rule)?;
         scene.underpass(&["gateway", "check"])?;
         scene.underpass(&["user", "add", ALICE])?;
         let config = scene.config();
@@ -128,7 +129,8 @@ impl Scene {
         Phone::start(&self.outside, &self.key, &self.gateways_key()?, SocketAddr::from(([192, 0, 2, 1], PORT)))
     }
 
-    fn gateways_key(&self) -> Result<PublicKey> {
+    /// The gateway's public key, while it runs.
+    pub fn gateways_key(&self) -> Result<PublicKey> {
         let status = self.status()?;
         Ok(PublicKey::from_base64(status["public_key"].as_str().context("a key")?)?)
     }
@@ -147,22 +149,8 @@ impl Scene {
         self.visit(PATIENCE)
     }
 
-    /// The phone says something to a host of the office, and hears it again; from where it seems to come.
     fn visit(&self, patience: Duration) -> Result<IpAddr> {
-        let listener = self.office.inside(|| TcpListener::bind((OFFICE.1, 0)))?;
-        let there = listener.local_addr()?;
-        let mut phone = self.outside.inside(|| TcpStream::connect_timeout(&there, patience))?;
-        let (mut host, from) = listener.accept()?;
-        for stream in [&phone, &host] {
-            stream.set_read_timeout(Some(PATIENCE))?;
-        }
-        let mut said = [0; 5];
-        phone.write_all(b"hello")?;
-        host.read_exact(&mut said)?;
-        host.write_all(&said)?;
-        phone.read_exact(&mut said)?;
-        ensure!(&said == b"hello", "{said:?}");
-        Ok(from.ip())
+        visit(&self.outside, &self.office, OFFICE.1, patience)
     }
 
     /// Neither rules nor an interface, nor forwarding, nor anything in the runtime directory but locks.
@@ -190,6 +178,24 @@ impl Scene {
         let mut file = OpenOptions::new().append(true).open(self.config())?;
         Ok(file.write_all(line.as_bytes())?)
     }
+}
+
+/// A machine says something to another at `address`, and hears it again; from where it seems to come.
+pub fn visit(from: &Machine, to: &Machine, address: Ipv4Addr, patience: Duration) -> Result<IpAddr> {
+    let listener = to.inside(|| TcpListener::bind((address, 0)))?;
+    let there = listener.local_addr()?;
+    let mut guest = from.inside(|| TcpStream::connect_timeout(&there, patience))?;
+    let (mut host, from) = listener.accept()?;
+    for stream in [&guest, &host] {
+        stream.set_read_timeout(Some(PATIENCE))?;
+    }
+    let mut said = [0; 5];
+    guest.write_all(b"hello")?;
+    host.read_exact(&mut said)?;
+    host.write_all(&said)?;
+    guest.read_exact(&mut said)?;
+    ensure!(&said == b"hello", "{said:?}");
+    Ok(from.ip())
 }
 
 fn authenticator(secret: &str) -> Result<OneTimeCode> {

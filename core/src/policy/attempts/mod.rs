@@ -26,6 +26,7 @@ pub use users::USERS;
 use crate::cookie::bucket::{Bucket, Rate};
 use crate::crypto::PublicKey;
 use crate::crypto::hash::mac;
+use crate::memory::NoMemory;
 use crate::time::Instant;
 use core::fmt;
 use core::time::Duration;
@@ -117,6 +118,33 @@ impl Attempts {
     pub fn failed(&mut self, now: Instant, name: NameTag, peer: &mut PeerAttempts) -> Option<Duration> {
         peer.failed(now, name);
         peer.wait(now, name)
+    }
+
+    /// Takes up failures that somebody kept, of a name at all peers together: `count`, the last of them at `last`. The limit is
+    /// met no later than it would have been; it may be sooner, for all count as late as the last.
+    ///
+    /// # Errors
+    /// [`NoMemory`]: they are not counted.
+    pub(in crate::policy) fn recall(
+        &mut self,
+        now: Instant,
+        name: NameTag,
+        count: u8,
+        last: Instant,
+    ) -> Result<(), NoMemory> {
+        self.users.recall(now, name, count, last)
+    }
+
+    /// The same at one peer. Without a name: of names that are not known any more.
+    pub(in crate::policy) fn recall_at(
+        &self,
+        now: Instant,
+        name: Option<NameTag>,
+        peer: &mut PeerAttempts,
+        count: u8,
+        last: Instant,
+    ) {
+        peer.recall(now, name, count, last);
     }
 
     /// A login has ended well: the name's failures at this peer are forgotten. Those at others stay.

@@ -62,12 +62,26 @@ impl PeerAttempts {
 
     /// Counts a failure.
     pub(super) fn failed(&mut self, now: Instant, name: NameTag) {
+        self.count(now, name, |failures| failures.and_one_more(now));
+    }
+
+    /// Takes up failures of before: of a name, or of names that have no place of their own.
+    pub(super) fn recall(&mut self, now: Instant, name: Option<NameTag>, count: u8, last: Instant) {
+        let past = Failures { count, last };
+        match name {
+            Some(name) => self.count(now, name, |failures| failures.or(past, now)),
+            None => self.others = self.others.or(past, now),
+        }
+    }
+
+    /// Counts for a name, which has a place afterwards.
+    fn count(&mut self, now: Instant, name: NameTag, count: impl Fn(Failures) -> Failures) {
         if let Some((_, failures)) = self.names.iter_mut().flatten().find(|(known, _)| *known == name) {
-            *failures = failures.and_one_more(now);
+            *failures = count(*failures);
             return;
         }
         let count_at = |entry: &Option<(NameTag, Failures)>| entry.map_or(0, |(_, failures)| failures.count_at(now));
-        let own = self.others.and_one_more(now);
+        let own = count(self.others);
         let Some(least) = self.names.iter_mut().min_by_key(|entry| count_at(entry)) else { return };
         if let Some((_, forgotten)) = least.replace((name, own)) {
             self.others = self.others.or(forgotten, now);

@@ -221,3 +221,41 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_recalled_waits_as_long_as_it_would_have() {
+    let now = at(100_000);
+    for count in 0..=20_u8 {
+        let (attempts, mut before, mut after) = (attempts(), PeerAttempts::default(), PeerAttempts::default());
+        let tag = attempts.tag("ada");
+        (0..count).for_each(|_| before.failed(now, tag));
+        attempts.recall_at(now + SECOND, Some(tag), &mut after, count, now);
+        for later in [1, 2, 5, 60, 900, 86_399, 86_400] {
+            let later = now + Duration::from_secs(later);
+            assert_eq!(after.wait(later, tag), before.wait(later, tag), "{count}");
+        }
+        let other = attempts.tag("bob");
+        assert_eq!(after.wait(now + SECOND, other), None);
+        attempts.recall_at(now + SECOND, None, &mut after, count, now);
+        assert_eq!(after.wait(now + SECOND, other), before.wait(now + SECOND, tag), "a name that nobody knows");
+        // Fewer than there are, and earlier, change nothing.
+        attempts.recall_at(now + SECOND, Some(tag), &mut after, 0, at(1));
+        assert_eq!(after.wait(now + SECOND, tag), before.wait(now + SECOND, tag));
+    }
+}
+
+#[test]
+fn what_is_recalled_of_a_name_counts_for_an_hour() {
+    for count in 0..=40_u8 {
+        let mut attempts = attempts();
+        let tag = attempts.tag("ada");
+        let (now, then) = (at(10_000), at(8000));
+        attempts.recall(now, tag, count, then).expect("memory");
+        attempts.recall(now, tag, count / 2, at(1)).expect("memory");
+        let left = (0..).take_while(|_| attempts.charge(now, tag, &PeerAttempts::default()).is_ok()).count();
+        assert_eq!(left, USER_FAILURES.saturating_sub(count.into()), "{count}");
+        let wait = attempts.charge(now, tag, &PeerAttempts::default()).expect_err("too many");
+        let oldest = if count > 0 { then } else { now };
+        assert_eq!(wait, USER_WINDOW.saturating_sub(now.since(oldest)), "{count}");
+    }
+}

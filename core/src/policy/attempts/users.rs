@@ -87,6 +87,17 @@ impl UserFailures {
         self.failures.get_mut(at).map_or(Err(WITHOUT_MEMORY), |failures| failures.charge(now))
     }
 
+    /// Takes up failures of before: so many, and none of them earlier than the last.
+    pub(super) fn recall(&mut self, now: Instant, name: NameTag, count: u8, last: Instant) -> Result<(), NoMemory> {
+        let at = match self.place_of(name) {
+            Some(at) => at,
+            None => self.admit(now, name)?,
+        };
+        let failures = self.failures.get_mut(at).ok_or(NoMemory)?;
+        failures.absorb(&Failures { at: [last; USER_FAILURES], len: usize::from(count).min(USER_FAILURES) });
+        Ok(())
+    }
+
     /// Takes the latest failure of a name back.
     pub(super) fn refund(&mut self, name: NameTag) {
         if let Some(failures) = self.place_of(name).and_then(|at| self.failures.get_mut(at)) {

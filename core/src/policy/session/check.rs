@@ -7,6 +7,7 @@ use super::request::Request;
 use super::settings::RETRY;
 use super::shared::Shared;
 use super::text::SecretText;
+use super::user::{CODES, CodeFactor, FactorId};
 use crate::memory::NoMemory;
 use crate::policy::code::{Moving, RecoveryCode, RecoveryHash, hotp, totp};
 use crate::time::UnixTime;
@@ -54,23 +55,31 @@ impl Shared {
         }
     }
 
-    /// Compares a code; the store is asked to accept its number only if all that was shown before was right too. `None`:
+    /// Compares a code with those of all factors; the store is asked to accept its number only if all that was shown before was right too. `None`:
     /// nobody knows what time it is.
     fn code_request(&self, peer: &mut Peer, wall: Option<UnixTime>, entered: SecretText) -> Option<(Work, Request)> {
         let login = peer.login.as_mut()?;
-        let own = login.user().and_then(|user| user.code.as_ref());
-        let (code, last) = own.map_or((&self.nobodys_code, None), |own| (&own.code, own.last));
-        let found = match code.moving {
-            Moving::Time { .. } => totp::verify(code, wall?, last, entered.as_str()),
-            Moving::Counter => hotp::verify(code, last, entered.as_str()).or_else(|| {
-                let before = login.code_before.as_ref()?;
-                hotp::resync(code, last, before.as_str(), entered.as_str())
-            }),
-        };
-        let found = found.filter(|_| login.is_sound);
-        let factor = own.map(|own| own.id).filter(|_| found.is_some());
+        let own = login.user().map_or(&[][..], |user| user.codes.as_slice());
+        let counts = |own: &CodeFactor| matches!(own.code.moving, Moving::Counter);
+        if wall.is_none() && !own.iter().take(CODES).any(counts) {
+            return None;
+        }
+        let mut found: Option<(Option<FactorId>, u64)> = None;
+        // As many are compared for everybody, and all of them, whichever it is.
+        for place in 0..CODES {
+            let own = own.get(place);
+            let (code, last) = own.map_or((&self.nobodys_code, None), |own| (&own.code, own.last));
+            let number = match code.moving {
+                Moving::Time { .. } => wall.and_then(|wall| totp::verify(code, wall, last, entered.as_str())),
+                Moving::Counter => hotp::verify(code, last, entered.as_str()).or_else(|| {
+                    let before = login.code_before.as_ref()?;
+                    hotp::resync(code, last, before.as_str(), entered.as_str())
+                }),
+            };
+            found = found.or(number.map(|number| (own.map(|own| own.id), number)));
+        }
+        let (factor, number) = found.filter(|_| login.is_sound).unwrap_or_default();
         login.code_before = Some(entered);
-        let number = found.unwrap_or_default();
         Some((Work::Code { real: factor.is_some() }, Request::AcceptCode { factor, number }))
     }
 

@@ -53,6 +53,7 @@ impl Shared {
     /// The client is about to be told that something was wrong: that counts. The charge stays.
     fn count_failure(&mut self, peer: &mut Peer) {
         let now = self.now();
+        self.note(peer, FactEvent::Failed);
         let Some(login) = peer.login.as_mut() else { return };
         let tag = login.tag;
         login.is_charged = false;

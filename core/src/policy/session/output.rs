@@ -168,6 +168,8 @@ pub enum FactEvent {
     FactorRight(Factor),
     /// A factor was wrong.
     FactorWrong(Factor),
+    /// A failure was counted. Whoever keeps it can have it [taken up](super::Sessions::recall_failures) after a restart.
+    Failed,
     /// A recovery code was used up.
     RecoveryUsed,
     /// The login was rejected.

@@ -19,6 +19,9 @@ number!(/** The number of a compiled set of rules. */ RulesId);
 number!(/** The store's number of a session, never given twice. */ SessionId);
 number!(/** The store's number of a factor of a user. */ FactorId);
 
+/// One-time codes of a user that count.
+pub const CODES: usize = 4;
+
 /// What a login needs to know of a user. One who is disabled is not found.
 #[derive(Debug)]
 pub struct User {
@@ -34,8 +37,8 @@ pub struct User {
     pub requires: Alternatives,
     /// The hash of his password, as a PHC string. `None`: he has no password, and none is right.
     pub password: Option<SecretText>,
-    /// His one-time code.
-    pub code: Option<CodeFactor>,
+    /// His one-time codes. The first [`CODES`] count; a code of any of them is right.
+    pub codes: Vec<CodeFactor>,
     /// How long he stays logged in, where it is not as in the settings.
     pub lifetime: Option<Duration>,
     /// How long his session stays open without a packet, where it is not as in the settings.

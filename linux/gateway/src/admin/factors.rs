@@ -5,6 +5,7 @@ use crate::name::Name;
 use crate::store::{NewCode, Rhythm};
 use serde::{Serialize, Serializer};
 use std::fmt;
+use underpass_core::policy::session::CODES as MOST_CODES;
 use zeroize::Zeroizing;
 
 /// How many recovery codes a user gets.
@@ -42,6 +43,9 @@ impl Office<'_> {
     /// [`AdminError`].
     pub fn add_code(&mut self, name: &Name) -> Result<CodeShown, AdminError> {
         let (user, gateway) = (self.user(name)?, self.gateway.clone());
+        if self.store.codes(user.id)?.len() >= MOST_CODES {
+            return Err(AdminError::Codes);
+        }
         let secret = secrets::secret()?;
         let base32 = secrets::base32(&secret);
         let uri = secrets::otpauth(gateway.as_str(), name.as_str(), &base32);

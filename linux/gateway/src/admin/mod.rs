@@ -25,6 +25,7 @@ use crate::name::Name;
 use crate::password::{BadPassword, HashError};
 use crate::store::{Change, ChangeKind, Store, StoreError, User};
 use crate::time::Time;
+use underpass_core::policy::session::CODES;
 
 /// So many changes are told at a time.
 const BATCH: u32 = 100;
@@ -61,6 +62,9 @@ pub enum AdminError {
     /// It was not done: the password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// It was not done: more codes than a login looks at would be there.
+    #[error("a user has {CODES} one-time codes at most; `user totp --remove` removes them")]
+    Codes,
     /// It was not done: the system has no randomness.
     #[error("no randomness for a secret")]
     Randomness,

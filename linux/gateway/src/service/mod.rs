@@ -50,6 +50,7 @@
 //! | `plan` | what the settings say, in the types of the core |
 //! | `ask` | requests of clients, and what they are answered |
 //! | `enrol` | devices that make themselves known with a one-time key |
+//! | `failures` | failures of logins, which outlive a restart |
 //! | `reply` | the words of the core in those of the channel |
 //! | `work` | what a login needs of the store and the workers |
 //! | `address` | leases: pools, store, allowed IPs |
@@ -65,9 +66,8 @@
 //! rule names may begin what rules allow it, and is reached by the gateway's own side; one that no rule names is as open as its
 //! networks. Rules follow a user's groups within half a second, hours and days at the next packet.
 //!
-//! **What it does not do.** Of several one-time codes of a user, the newest counts. Failures are counted in memory: a restart forgets
-//! them, but no code that was used. A hash of another cost than today's is not made anew. Certificates, directories and browsers are
-//! not served. Rules for devices other than sites are refused.
+//! **What it does not do.** A hash of another cost than today's is not made anew. Certificates, directories and browsers are not served.
+//! Rules for devices other than sites are refused.
 //!
 //! **Rows are the truth.** The store is looked at twice a second: a session that is not there any more is closed, with its keypairs. While
 //! the store is away nobody logs in, and what is open stays open until the offline limit; the end of a session that could not be
@@ -75,6 +75,7 @@
 mod address;
 mod ask;
 mod enrol;
+mod failures;
 mod look;
 mod plan;
 mod record;
@@ -281,6 +282,7 @@ impl Service {
             self.sum_up(now);
             let forgotten = self.store.forget_enrolments(now.time());
             self.stored(now, forgotten);
+            self.forget_failures(now);
         }
         self.drain(now, peers);
     }

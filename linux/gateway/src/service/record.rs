@@ -5,7 +5,7 @@ use crate::time::Time;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use underpass_core::PublicKey;
-use underpass_core::policy::session::{Fact, FactEvent, Factor, FactorSet, Reason, SessionId};
+use underpass_core::policy::session::{Fact, FactEvent, Factor, FactorSet, Reason, SessionId, UserId};
 
 /// The source of a peer that the host knows nothing of any more.
 const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -26,6 +26,10 @@ impl Service {
                 let (method, reason) = (Text::new(word(factor)), Text::new("wrong"));
                 Some(Event::FactorFailed { claimed, device, method, reason, src })
             }
+            FactEvent::Failed => {
+                self.keep_failure(now, user, peer);
+                None
+            }
             FactEvent::Rejected => {
                 self.failures = self.failures.saturating_add(1);
                 None
@@ -36,18 +40,17 @@ impl Service {
                 until.map(|until| Event::LoginLimited { claimed, device, until })
             }
             FactEvent::RecoveryUsed => {
-                let left = user.map(|user| self.store.recovery_left(super::work::row_of(user)));
-                let left = left.and_then(|left| self.stored(now, left)).unwrap_or_default();
+                let left = self.recovery_left(now, user);
                 name.map(|user| Event::RecoveryUsed { user, device, left })
             }
             FactEvent::Opened => {
+                self.clear_failures(now, user, peer);
                 let (methods, until) = (self.begun(peers, &peer), self.end_of(now, &peer));
                 name.map(|user| Event::SessionOpened { user, device, session: number, methods, src, until })
             }
             FactEvent::Extended => {
-                if let Some(state) = self.peers.get_mut(&peer) {
-                    state.since = None;
-                }
+                self.clear_failures(now, user, peer);
+                self.peers.entry(peer).and_modify(|state| state.since = None);
                 let until = self.end_of(now, &peer);
                 name.map(|user| Event::SessionExtended { user, device, session: number, until })
             }
@@ -67,6 +70,12 @@ impl Service {
         if let Some(event) = event {
             self.emit(now, event);
         }
+    }
+
+    /// How many recovery codes a user has left.
+    fn recovery_left(&mut self, now: Now, user: Option<UserId>) -> u64 {
+        let left = user.map(|user| self.store.recovery_left(super::work::row_of(user)));
+        left.and_then(|left| self.stored(now, left)).unwrap_or_default()
     }
 
     /// A session begins: what is carried from here on is its own. By which factors it was opened.

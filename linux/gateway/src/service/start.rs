@@ -9,11 +9,9 @@ use crate::name::Name;
 use crate::password::{Cost, HashError, Password, Workers, hash};
 use crate::settings::Settings;
 use crate::store::{Owner, Store, StoreError};
-use crate::time::Time;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 use underpass_core::control::{Fault, Server, ServerLimits};
 use underpass_core::policy::lease::{AddressRange, Holder, LeaseConfig, LeaseConfigError, Leases, ReservedFor};
 use underpass_core::policy::session::{
@@ -159,6 +157,7 @@ impl Service {
         service.read_again(now, &Nobody)?;
         service.resume(now)?;
         service.restore(now)?;
+        service.recall_failures(now)?;
         service.sync();
         Ok(service)
     }
@@ -204,7 +203,7 @@ impl Service {
                 user,
                 rules: RULES,
                 groups: Vec::new(),
-                left: span(now.time(), open.until),
+                left: open.until.since(now.time()),
                 idle: self.plan.idle,
                 not_after: None,
             };
@@ -242,7 +241,7 @@ impl Service {
                     _ => None,
                 };
                 let user = self.sessions.view(&device).and_then(|view| view.user);
-                let left = user.map(|_| span(now.time(), lease.until)).filter(|left| !left.is_zero());
+                let left = user.map(|_| lease.until.since(now.time())).filter(|left| !left.is_zero());
                 let holder = Holder { user: user.or(owner), device };
                 let is_held = self.leases.restore(now.at, holder, lease.address, left).is_ok() && left.is_some();
                 if is_held {
@@ -259,11 +258,6 @@ impl Service {
         }
         Ok(())
     }
-}
-
-/// The time from one to another; none, if it has come.
-fn span(from: Time, to: Time) -> Duration {
-    Duration::from_millis(u64::try_from(to.as_millis().saturating_sub(from.as_millis())).unwrap_or_default())
 }
 
 /// The hash of a password that nobody knows.

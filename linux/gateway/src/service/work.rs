@@ -7,7 +7,8 @@ use std::time::Duration;
 use underpass_core::PublicKey;
 use underpass_core::policy::code::{Algorithm, Digits, Moving, OneTimeCode, OtpSecret};
 use underpass_core::policy::session::{
-    CodeFactor, FactorId, FactorSet, Reply, Request, RequestId, RulesId, SecretText, SessionId, Stale, User, UserId,
+    CODES, CodeFactor, FactorId, FactorSet, Reply, Request, RequestId, RulesId, SecretText, SessionId, Stale, User,
+    UserId,
 };
 use zeroize::Zeroizing;
 
@@ -86,7 +87,7 @@ impl Service {
         let id = user.as_ref().map_or(NOBODY, |user| user.id);
         let groups = self.store.groups_of(id)?;
         let password = self.store.password(id)?;
-        let newest = self.store.codes(id)?.into_iter().max_by_key(|code| code.id);
+        let codes = self.store.codes(id)?;
         let Some(user) = user else { return Ok(None) };
         let requires = self.plan.requires(&user.name, &groups);
         let id = UserId(user.id.0 as u64);
@@ -97,7 +98,8 @@ impl Service {
             groups: Vec::new(),
             requires,
             password: password.map(|mut phc| SecretText::new(std::mem::take(&mut *phc))),
-            code: newest.map(factor_of).transpose()?,
+            // The newest first: an older one may be forgotten somewhere.
+            codes: codes.into_iter().rev().take(CODES).map(factor_of).collect::<store::Result<_>>()?,
             lifetime: None,
             idle: None,
             not_after: None,

@@ -9,7 +9,7 @@ use underpass_core::PublicKey;
 pub enum Subject {
     /// A user, whatever the device.
     User(UserId),
-    /// A device, whatever the user.
+    /// A device, with names that there are not.
     Device(PublicKey),
     /// A user with one device.
     Both(UserId, PublicKey),
@@ -28,7 +28,7 @@ pub struct Failures {
 
 /// Failed attempts.
 pub trait Attempts {
-    /// Counts a failure. When the first one is longer ago than `window`, the count begins again. Each of several callers at
+    /// Counts a failure. When the last one is longer ago than `window`, the count begins again. Each of several callers at
     /// once gets a number of its own.
     ///
     /// # Errors
@@ -40,6 +40,12 @@ pub trait Attempts {
     /// # Errors
     /// The store's own.
     fn failures(&mut self, subject: &Subject) -> Result<Option<Failures>>;
+
+    /// At most `limit` subjects and what is known of their failures, in the order in which the store has them, those behind `after`.
+    ///
+    /// # Errors
+    /// The store's own.
+    fn every_failure(&mut self, after: Option<&Subject>, limit: u32) -> Result<Vec<(Subject, Failures)>>;
 
     /// Forgets a subject's failures, as after a success.
     ///

@@ -1,6 +1,7 @@
 //! What every database has in common: how our types become columns, and ranges of addresses.
 use super::{Pool, StoreError, Subject, UserId};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use underpass_core::PublicKey;
 
 /// The subject of failures, as bytes: a letter, then a number or a key.
 pub(super) fn subject(subject: &Subject) -> Vec<u8> {
@@ -10,6 +11,21 @@ pub(super) fn subject(subject: &Subject) -> Vec<u8> {
         Subject::Device(key) => [b"d".as_slice(), key.as_bytes()].concat(),
         Subject::Both(id, key) => [b"b".as_slice(), &user(id), key.as_bytes()].concat(),
     }
+}
+
+/// The subject that such bytes are of.
+pub(super) fn subject_of(bytes: &[u8]) -> Result<Subject, StoreError> {
+    let user = |bytes: &[u8]| bytes.try_into().ok().map(i64::from_be_bytes).map(UserId);
+    let key = |bytes: &[u8]| bytes.try_into().ok().map(PublicKey::from_bytes);
+    let subject = match bytes.split_first() {
+        Some((b'u', rest)) => user(rest).map(Subject::User),
+        Some((b'd', rest)) => key(rest).map(Subject::Device),
+        Some((b'b', rest)) => {
+            rest.split_at_checked(8).and_then(|(id, rest)| Some(Subject::Both(user(id)?, key(rest)?)))
+        }
+        _ => None,
+    };
+    subject.ok_or_else(|| StoreError::Senseless("failures of nobody".into()))
 }
 
 /// A number as databases have it.

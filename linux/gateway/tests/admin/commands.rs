@@ -107,7 +107,10 @@ fn factors_are_shown_once_and_work() {
     assert_eq!(data_encoding::BASE32_NOPAD.encode(&kept[0].code.secret), secret);
     assert!(store.take_recovery(alice.id, &hash_of_recovery(alice.id, codes[3])).expect("an answer"));
     assert!(place.run("user show alice").contains("one-time codes: 1, recovery codes: 9"));
-    assert_eq!(place.run("user totp alice --remove"), "one-time codes removed: 1\n");
+    (0..3).for_each(|_| drop(place.run("user totp alice")));
+    let many = place.try_run("user totp alice", &[]).expect_err("a login looks at four");
+    assert!(many.to_string().starts_with("a user has 4 one-time codes at most"), "{many}");
+    assert_eq!(place.run("user totp alice --remove"), "one-time codes removed: 4\n");
     assert_eq!(store.recovery_left(alice.id).expect("a number"), 0);
 }
 

@@ -91,6 +91,7 @@ fragile! {
     Attempts {
         fn record_failure(at: Time, subject: &Subject, window: Duration) -> Failures;
         fn failures(subject: &Subject) -> Option<Failures>;
+        fn every_failure(after: Option<&Subject>, limit: u32) -> Vec<(Subject, Failures)>;
         fn clear_failures(subject: &Subject) -> ();
         fn forget_failures(before: Time) -> u64;
     }

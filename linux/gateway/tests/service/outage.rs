@@ -7,7 +7,9 @@ use std::time::Duration;
 use underpass_core::control::Event;
 use underpass_core::control::message::{LeaseRequest, Outcome, Reply, Request, SessionState};
 use underpass_core::{Access, DropReason};
-use underpass_gateway::store::{Changes as _, Devices as _, NewDevice, Owner, Sessions as _};
+use underpass_gateway::store::{
+    Attempts as _, Changes as _, Devices as _, NewDevice, Owner, Sessions as _, Subject, Users as _,
+};
 
 #[test]
 fn without_the_store_nobody_gets_in_and_who_is_in_stays_until_the_offline_limit() {
@@ -159,4 +161,54 @@ fn whoever_missed_changes_reads_all_records_again() {
     let added = world.gateway.peer_by_key(&key(7)).and_then(|peer| world.gateway.peer(peer)).expect("the kiosk");
     assert_eq!(added.access(), Access::Locked);
     assert_eq!(world.goes_in(SITE, [10, 20, 0, 5]), Ok(60), "sites are not the store's");
+}
+
+/// Is wrong; for how many seconds the gateway says to wait then.
+fn is_wrong(world: &mut World, user: &str) -> u64 {
+    match world.log_in(0, user, "a guess", "000000")[..] {
+        [.., Outcome::Rejected { retry_after: Some(seconds) }] => seconds.into(),
+        _ => 0,
+    }
+}
+
+/// Is wrong until the wait is longer than a minute.
+fn is_wrong_often(world: &mut World, user: &str) {
+    loop {
+        match is_wrong(world, user) {
+            wait @ 0..60 => world.run(Duration::from_secs(wait.max(1))),
+            _ => return,
+        }
+    }
+}
+
+#[test]
+fn a_restart_gives_nobody_more_tries() {
+    let mut world = World::new();
+    is_wrong_often(&mut world, "alice");
+    world.restart();
+    assert!(is_wrong(&mut world, "alice") > 30, "what it takes to connect again is over");
+    // Also where nobody has the name.
+    world.run(Duration::from_secs(900));
+    is_wrong_often(&mut world, "nobody");
+    world.restart();
+    for name in ["nobody", "nobody-else"] {
+        assert!(is_wrong(&mut world, name) > 30, "{name}");
+    }
+    // At his own device Bert is let in.
+    world.enter(1, "bert");
+}
+
+#[test]
+fn after_a_login_that_ended_well_failures_are_forgotten_in_the_store_too() {
+    let mut world = World::new();
+    let alice = world.store().user(&name("alice")).expect("an answer").expect("alice").id;
+    let known = |world: &World, subject| world.store().failures(&subject).expect("an answer").map(|known| known.count);
+    let (at_device, of_user) = (Subject::Both(alice, key(0)), Subject::User(alice));
+    world.log_in(0, "alice", "a guess", "000000");
+    assert_eq!((known(&world, at_device), known(&world, of_user)), (Some(1), Some(1)));
+    assert_eq!(known(&world, Subject::Device(key(0))), None, "she is known");
+    world.enter(0, "alice");
+    assert_eq!((known(&world, at_device), known(&world, of_user)), (None, Some(1)), "those of her at all devices stay");
+    world.run(Duration::from_secs(86_400 + 120));
+    assert_eq!(known(&world, of_user), None, "a day later nothing is left");
 }

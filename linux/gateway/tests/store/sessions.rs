@@ -52,16 +52,23 @@ fn sessions_end_in_time_and_by_user() {
 }
 
 #[test]
-fn failures_are_counted_within_a_window() {
+fn failures_are_counted_until_a_window_without_one() {
     for_each(|store| {
         let window = Duration::from_secs(60);
         let subjects = [Subject::User(UserId(1)), Subject::Device(key(1)), Subject::Both(UserId(1), key(1))];
         for subject in &subjects {
-            for (secs, count, first) in [(0, 1, 0), (30, 2, 0), (60, 3, 0), (61, 1, 61), (62, 2, 61)] {
+            for (secs, count, first) in [(0, 1, 0), (30, 2, 0), (90, 3, 0), (151, 1, 151), (152, 2, 151)] {
                 let failures = store.record_failure(at(secs), subject, window).expect("counted");
                 assert_eq!(failures, Failures { count, first: at(first), last: at(secs) });
             }
             assert_eq!(store.failures(subject).expect("an answer").map(|failures| failures.count), Some(2));
+        }
+        let mut every = store.every_failure(None, 2).expect("a list");
+        every.extend(store.every_failure(every.last().map(|(subject, _)| subject), 9).expect("a list"));
+        assert_eq!(every.len(), 3, "page by page");
+        for subject in &subjects {
+            let known = every.iter().find(|(known, _)| known == subject).map(|(_, failures)| *failures);
+            assert_eq!(known, store.failures(subject).expect("an answer"), "{subject:?}");
         }
         store.clear_failures(&subjects[0]).expect("cleared");
         assert_eq!(store.failures(&subjects[0]).expect("an answer"), None);

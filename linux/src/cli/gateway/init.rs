@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -72,12 +73,17 @@ fn say(asked: &Init, key: &PublicKey, written: [&PathBuf; 4]) -> Outcome {
     writeln!(stdout, "\nThe gateway's public key: {}\nIts port: {}/udp", key.to_base64(), asked.listen)?;
     writeln!(stdout, "\nHave a look at {}, then:", config.display())?;
     writeln!(stdout, "  underpass gateway check{option}")?;
-    writeln!(
-        stdout,
-        "  underpass user{option} add NAME && underpass user{option} passwd NAME && underpass user{option} totp NAME"
-    )?;
-    writeln!(stdout, "  underpass user{option} device add NAME DEVICE PUBLIC-KEY")?;
     writeln!(stdout, "  systemctl enable --now {}     # or: underpass gateway run{option}", unit.display())?;
+    writeln!(stdout, "  underpass user{option} add NAME && underpass user{option} passwd NAME")?;
+    match asked.endpoint {
+        Some(_) => {
+            writeln!(stdout, "  underpass user{option} enroll NAME     # shows what NAME's device is to be given")?
+        }
+        None => writeln!(
+            stdout,
+            "  underpass user{option} totp NAME && underpass user{option} device add NAME DEVICE PUBLIC-KEY"
+        )?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -113,13 +119,17 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
     let name = asked.name.clone().unwrap_or_else(machines_name);
     let mut text = format!(
         "# The gateway {name}. `underpass gateway check` says what is wrong in this file, and where.\n\n\
-         [gateway]\nname = \"{name}\"\ninterface = \"{}\"\nlisten = {}\nprivate_key_file = \"{}\"\naddresses = {}\n\
+         [gateway]\nname = \"{name}\"\ninterface = \"{}\"\nlisten = {}\nprivate_key_file = \"{}\"\naddresses = {}\n{}\n\
          # mtu = 1420\n\n\
          # Addresses for those who log in.\n",
         asked.interface,
         asked.listen,
         path(key_file.to_owned())?,
-        list(&own)
+        list(&own),
+        match &asked.endpoint {
+            Some(endpoint) => format!("endpoint = {:?}", with_port(endpoint, asked.listen)),
+            None => "# endpoint = \"vpn.example.org:51820\"   # where clients find it: enrolments need it".into(),
+        }
     );
     for network in &networks {
         let _ = writeln!(text, "[[pool]]\nnetwork = \"{network}\"");
@@ -153,6 +163,15 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
     match read(&text).findings.iter().find(|finding| finding.severity == Severity::Error) {
         Some(error) => bail!("that makes no gateway: {}", error.text),
         None => Ok(text),
+    }
+}
+
+/// `host:port`, of which the port may be missing.
+fn with_port(endpoint: &str, port: u16) -> String {
+    match endpoint.parse::<IpAddr>() {
+        Ok(address) => SocketAddr::new(address, port).to_string(),
+        Err(_) if endpoint.contains(':') => endpoint.to_owned(),
+        Err(_) => format!("{endpoint}:{port}"),
     }
 }
 
@@ -297,6 +316,24 @@ mod tests {
             assert!(run(&asked(&line)).is_err(), "{options}");
             assert!(!folder.exists(), "{options}");
         }
+    }
+
+    #[test]
+    fn the_port_of_an_endpoint_may_be_missing() {
+        for (given, endpoint) in [
+            ("vpn.example.org", "vpn.example.org:443"),
+            ("vpn.example.org:51820", "vpn.example.org:51820"),
+            ("192.0.2.1", "192.0.2.1:443"),
+            ("2001:db8::1", "[2001:db8::1]:443"),
+            ("[2001:db8::1]:51820", "[2001:db8::1]:51820"),
+        ] {
+            assert_eq!(with_port(given, 443), endpoint);
+            let asked = asked(&format!("--endpoint {given} --listen 443"));
+            let text = configuration(&asked, Path::new("/etc/key"), Path::new("/var/lib/state")).expect("a gateway");
+            assert_eq!(read(&text).settings.expect("settings").endpoint.as_deref(), Some(endpoint));
+        }
+        let asked = asked("--endpoint vpn\"example");
+        assert!(configuration(&asked, Path::new("/etc/key"), Path::new("/var/lib/state")).is_err());
     }
 
     #[test]

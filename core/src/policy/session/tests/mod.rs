@@ -195,7 +195,7 @@ impl Host {
 
     fn user(&self, name: &str) -> Option<Box<User>> {
         let account = self.accounts.get(name)?;
-        let code = account.code().map(|code| {
+        let codes = account.code().into_iter().map(|code| {
             let last = self.last.get(&account.id).copied();
             CodeFactor { id: FactorId(account.id), code, last }
         });
@@ -206,7 +206,7 @@ impl Host {
             groups: [GroupId(account.id)].to_vec(),
             requires: account.requires,
             password: account.password.map(|password| SecretText::new(format!("hash of {password}"))),
-            code,
+            codes: codes.collect(),
             lifetime: account.lifetime,
             idle: account.idle,
             not_after: account.not_after,

@@ -388,3 +388,35 @@ fn nothing_secret_shows() {
     }
     assert!(shown.contains("SecretText(redacted)") && shown.contains("OtpSecret(redacted)"), "{shown}");
 }
+
+#[test]
+fn failures_of_before_a_restart_are_waited_for() {
+    let mut host = Host::new();
+    let now = host.now();
+    let unknown = host.sessions.recall_failures(now, FailuresOf::OthersAt(&peer(99)), 9, secs(0));
+    assert_eq!(unknown, Err(SessionError::UnknownPeer));
+    host.pass(secs(1000));
+    let now = host.now();
+    // Sixteen seconds after the ninth failure, of which ten are over.
+    host.sessions.recall_failures(now, FailuresOf::NameAt("Ada", &peer(1)), 9, secs(6)).expect("memory");
+    host.sessions.recall_failures(now, FailuresOf::OthersAt(&peer(2)), 9, secs(6)).expect("memory");
+    for (n, name) in [(1, "ada"), (2, "ada"), (2, "nobody")] {
+        assert_eq!(
+            host.start(n, name, Credential::Password("secret")),
+            Some(Answer::RetryAfter(secs(10))),
+            "{n} {name}"
+        );
+    }
+    let has_to_wait = |answer| matches!(answer, Some(Answer::RetryAfter(_)));
+    assert!(!has_to_wait(host.start(1, "bob", Credential::Password("secret"))), "another name");
+    assert!(!has_to_wait(host.start(3, "ada", Credential::Password("secret"))), "another peer");
+    host.pass(secs(10));
+    assert!(is_done(&Some(host.login(1, "ada"))));
+    let now = host.now();
+    host.sessions.recall_failures(now, FailuresOf::Name("ada"), 40, secs(600)).expect("memory");
+    assert_eq!(host.start(3, "ada", Credential::Password("secret")), Some(Answer::RetryAfter(secs(3000))));
+    // What counts no more is not taken up, however young the host's clock is.
+    host.sessions.recall_failures(now, FailuresOf::Name("bob"), 40, secs(3600)).expect("nothing to do");
+    host.sessions.recall_failures(now, FailuresOf::NameAt("bob", &peer(3)), 40, secs(86_400)).expect("nothing to do");
+    assert!(!has_to_wait(host.start(3, "bob", Credential::Password("secret"))));
+}

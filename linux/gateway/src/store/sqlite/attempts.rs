@@ -1,5 +1,5 @@
 //! Failed attempts in SQLite.
-use super::super::columns::subject as bytes_of;
+use super::super::columns::{subject as bytes_of, subject_of};
 use super::super::{Attempts, Failures, Result, Subject};
 use super::Sqlite;
 use crate::time::Time;
@@ -11,8 +11,8 @@ impl Attempts for Sqlite {
         let mut count = self.connection.prepare_cached(
             "INSERT INTO attempts (subject, count, first, last) VALUES (?1, 1, ?2, ?2)
              ON CONFLICT DO UPDATE SET
-                 count = CASE WHEN first < ?3 THEN 1 ELSE count + 1 END,
-                 first = CASE WHEN first < ?3 THEN ?2 ELSE first END,
+                 count = CASE WHEN last < ?3 THEN 1 ELSE count + 1 END,
+                 first = CASE WHEN last < ?3 THEN ?2 ELSE first END,
                  last = ?2
              RETURNING count, first, last",
         )?;
@@ -23,6 +23,17 @@ impl Attempts for Sqlite {
         let mut select =
             self.connection.prepare_cached("SELECT count, first, last FROM attempts WHERE subject = ?1")?;
         Ok(select.query_row([bytes_of(subject)], failures_of).optional()?)
+    }
+
+    fn every_failure(&mut self, after: Option<&Subject>, limit: u32) -> Result<Vec<(Subject, Failures)>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT count, first, last, subject FROM attempts WHERE subject > ?1 ORDER BY subject LIMIT ?2",
+        )?;
+        // No subject is below the empty one.
+        let after = after.map(bytes_of).unwrap_or_default();
+        let rows = select.query_map((after, limit), |row| Ok((row.get::<_, Vec<u8>>(3)?, failures_of(row)?)))?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        rows.into_iter().map(|(subject, failures)| Ok((subject_of(&subject)?, failures))).collect()
     }
 
     fn clear_failures(&mut self, subject: &Subject) -> Result<()> {
