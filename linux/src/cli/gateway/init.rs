@@ -143,9 +143,9 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
          # idle = \"1h\"            # a session ends after so much silence\n\n\
          # What a login takes. The first entry that fits a user counts; each alternative is a list of factors, all of them needed.\n\
          [[method]]\nfactors = [[\"password\", \"totp\"]]\n\n\
-         # Who reaches what. The first rule that fits decides, and what none fits is denied; `underpass rules explain` says which.\n\
-         # This one lets everybody reach all that is routed here, but not each other.\n\
-         [[rule]]\nname = \"everybody\"\naction = \"allow\"\nto = {}\n\n\
+         # Who reaches what. The first rule that fits decides, and what none fits is denied: without a rule, nobody reaches anything.\n\
+         # `underpass rules explain` says which decides. This one would let everybody who is logged in reach all that is routed here.\n\
+         # [[rule]]\n# name = \"everybody\"\n# action = \"allow\"\n# to = {}\n\n\
          # What clients are told to set.\n\
          [push]\nroutes = {}\n{}\n# dns = [\"10.1.0.53\"]\n# search = [\"example.org\"]\n\n\
          # Who did what. Checkpoints belong on another disk, or another machine's, than the log.\n\
@@ -280,7 +280,15 @@ mod tests {
         run(&asked(&line)).expect("written");
         let path = folder.join("gateway.toml");
         let read = config::Config::read(&path).expect("read");
-        assert!(read.read.findings.is_empty(), "{:?}", read.read.findings);
+        // Whom to let in where is the operator's to say.
+        let findings: Vec<_> = read.read.findings.iter().map(|finding| finding.text.as_str()).collect();
+        assert_eq!(findings, ["no [[rule]] allows anything: who logs in reaches nothing"]);
+        let text = fs::read_to_string(&path).expect("read");
+        let ruled = text.replace("# [[rule]]", "[[rule]]").replace("# name = \"e", "name = \"e");
+        let ruled = ruled.replace("# action", "action").replace("# to = ", "to = ");
+        let (_, uncommented) = ruled.split_once("[[rule]]").expect("the example");
+        assert!(uncommented.starts_with("\nname = \"everybody\"\naction = \"allow\"\nto = "), "{uncommented}");
+        assert!(underpass_gateway::settings::read(&ruled).findings.is_empty(), "the example holds");
         let settings = config::settings(&path).expect("settings");
         assert_eq!((settings.name.as_str(), settings.listen), ("hq", 443));
         assert_eq!(list(&settings.addresses), r#"["10.9.0.1/24", "fd09::1/64"]"#);

@@ -13,7 +13,7 @@ use crate::gateway::driver::{self, Driver};
 use crate::gateway::inbox::Inbox;
 use crate::gateway::status::Board;
 use crate::gateway::surroundings::{self, Surroundings, belongings, furnish};
-use crate::gateway::{config, keys, metrics, places};
+use crate::gateway::{config, keys, local, metrics, places};
 use crate::notify;
 use anyhow::anyhow;
 use std::path::Path;
@@ -94,7 +94,9 @@ fn service(settings: &Settings, inbox: &Inbox) -> anyhow::Result<Service> {
         preshared: keys::preshared(settings)?,
         rng: [Box::new(SystemRng), Box::new(SystemRng)],
     };
-    Ok(Service::new(settings, parts, now)?)
+    let mut service = Service::new(settings, parts, now)?;
+    service.handle_local_time(local::seconds_ahead().unwrap_or_default());
+    Ok(service)
 }
 
 /// The interface, with the peers that the service knows, and addresses and routes.
