@@ -102,7 +102,7 @@ rooms=underpass-core/control,underpass-core/filter,underpass-core/policy
 
 quick() {
     step fmt cargo fmt --all --check
-    step clippy cargo clippy --workspace --all-targets --features $rooms,underpass-gateway/postgres -- -D warnings
+    step clippy cargo clippy --workspace --all-targets --features $rooms,underpass-linux/postgres -- -D warnings
     step clippy-no-os cargo clippy -p underpass-c --lib --no-default-features --features portable,provoke --config 'profile.dev.panic="abort"' -- -D warnings
     step core cargo test -p underpass-core --features $rooms
     step sim-house cargo test -p underpass-sim -p underpass-house --no-fail-fast

@@ -130,7 +130,7 @@ fn main() {
     let mut filter = Filter::new(config, &mut random, now, wall).expect("randomness");
     let begun = nanos();
     for peer in 0..PEERS {
-        let session = SessionConfig { rules: rules(&mut random), ..SessionConfig::default() };
+        let session = SessionConfig { rules: rules(&mut random).into(), ..SessionConfig::default() };
         filter.open(now, peer, session).expect("rules that make sense");
     }
     println!(
@@ -235,7 +235,7 @@ fn first_packets(random: &mut Seeded, wall: UnixTime) {
     let now = Instant::ZERO;
     let config = FilterConfig { flows: 100_000, flows_per_peer: 100_000, ..FilterConfig::default() };
     let mut filter = Filter::new(config, random, now, wall).expect("randomness");
-    filter.open(now, 0, SessionConfig { rules: rules(random), ..SessionConfig::default() }).expect("rules");
+    filter.open(now, 0, SessionConfig { rules: rules(random).into(), ..SessionConfig::default() }).expect("rules");
     let mut firsts: Vec<Passing> = (0..100_000)
         .map(|_| {
             (

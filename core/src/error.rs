@@ -38,10 +38,13 @@ pub enum ConfigReason {
     LimitOutOfRange,
     /// Padding goes to a multiple that is no power of two from 32 to 32768.
     PaddingOutOfRange,
-    /// A tunnel cannot begin without randomness.
+    /// A tunnel cannot begin without randomness, nor can the first peer be ruled.
     NoRandomness,
     /// There is no memory for what the change needs.
     NoMemory,
+    /// Rules make no sense, or are too many: [`Rules::check`](crate::filter::Rules::check) says which.
+    #[cfg(feature = "filter")]
+    BadRules,
 }
 
 /// A source of randomness gave none.
@@ -100,6 +103,8 @@ impl fmt::Display for ConfigReason {
             Self::PaddingOutOfRange => "padding is not a power of two from 32 to 32768",
             Self::NoRandomness => "the source of randomness gives none",
             Self::NoMemory => "there is no memory for it",
+            #[cfg(feature = "filter")]
+            Self::BadRules => "rules that make no sense, or too many",
         })
     }
 }

@@ -82,6 +82,18 @@ drop_reasons! {
     /// A locked peer sent control messages faster than 20 per second.
     #[cfg(feature = "control")]
     ControlFlood = "control_flood",
+    /// Rules do not allow it: see [`Access::Ruled`](crate::Access::Ruled).
+    #[cfg(feature = "filter")]
+    Denied = "denied",
+    /// It belongs to no flow that rules allow, and none may begin with it.
+    #[cfg(feature = "filter")]
+    NoFlow = "no_flow",
+    /// Faster than the peer's rate.
+    #[cfg(feature = "filter")]
+    RateLimited = "rate_limited",
+    /// The peer's quota is used up.
+    #[cfg(feature = "filter")]
+    QuotaExceeded = "quota_exceeded",
 }
 
 macro_rules! send_errors {
@@ -215,6 +227,12 @@ mod tests {
         {
             let brought = [DropReason::Locked, DropReason::NotControl, DropReason::ControlFlood];
             assert_eq!(brought.map(|reason| reason as u8), [25, 26, 27]);
+        }
+        #[cfg(feature = "filter")]
+        {
+            let (first, last) = (DropReason::Denied, DropReason::QuotaExceeded);
+            assert_eq!((first as u8, DropReason::NoFlow as u8), (28, 29));
+            assert_eq!((DropReason::RateLimited as u8, last as u8), (30, 31));
         }
         for (number, reason) in DropReason::ALL.iter().enumerate() {
             assert_eq!(*reason as usize, number);

@@ -107,6 +107,8 @@ impl From<ConfigError> for Status {
             ConfigReason::PaddingOutOfRange => Self::Argument,
             ConfigReason::NoRandomness => Self::Random,
             ConfigReason::NoMemory => Self::Memory,
+            #[cfg(feature = "filter")]
+            ConfigReason::BadRules => Self::Argument,
         }
     }
 }

@@ -16,6 +16,9 @@ mod locked;
 #[cfg(feature = "policy")]
 #[path = "out_of_memory/policy.rs"]
 mod policy;
+#[cfg(feature = "filter")]
+#[path = "out_of_memory/ruled.rs"]
+mod ruled;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -370,6 +373,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("sessions of a filter", filter::sessions),
     #[cfg(feature = "filter")]
     ("flows of a filter", filter::flows),
+    #[cfg(feature = "filter")]
+    ("peers that become ruled", ruled::changes),
+    #[cfg(feature = "filter")]
+    ("packets of ruled peers", ruled::packets),
     ("text", |first, count| {
         let (parsed, calls) = fail(first, count, || config::parse(TEXT));
         assert_eq!(parsed.out_of_memory, calls > first);

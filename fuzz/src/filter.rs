@@ -50,7 +50,7 @@ pub fn filter(data: &[u8]) {
             0..=3 => carry(&mut filter, now, peer, what, &mut script),
             4 => now = now + Duration::from_millis(u64::from(script.byte()).pow(3)),
             5 => {
-                let _ = filter.set_rules(now, peer, rules(&mut script));
+                let _ = filter.set_rules(now, peer, rules(&mut script).into());
             }
             6 => filter.flush(peer),
             7 => {
@@ -80,7 +80,8 @@ fn open(filter: &mut Filter, now: Instant, peer: u32, script: &mut Script<'_>) {
     let bits = script.byte();
     let rate = Rate { bytes_per_second: 100, burst: 3000 };
     let config = SessionConfig {
-        rules: rules(script),
+        rules: rules(script).into(),
+        user: peer.into(),
         unmatched: if bits & 1 == 0 { Action::Reject } else { Action::Deny },
         log_unmatched: bits & 2 == 0,
         outer: (bits & 4 == 0).then(|| [10, 0, 0, 1].into()),

@@ -10,7 +10,10 @@ pub mod demo;
 pub mod dns;
 pub mod engine;
 pub mod error;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod guard;
+pub mod login;
 pub mod notify;
 pub mod own_directory;
 pub mod quick;
@@ -19,5 +22,5 @@ pub mod watched;
 
 pub use underpass_carry::{clock, udp};
 
-pub use engine::{Ended, Engine, EngineConfig, HostEvent, Workers};
+pub use engine::{Ended, Engine, EngineConfig, HostEvent, Messages, Workers};
 pub use error::HostError;

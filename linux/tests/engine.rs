@@ -8,12 +8,13 @@ use scene::{PATIENCE, Pair, pair, pair_with, stage, transfer};
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::num::NonZeroUsize;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 use underpass_carry::Fault;
 use underpass_core::tunnel::Event;
-use underpass_core::{Change, DropReason, PeerChange};
+use underpass_core::{Change, ControlRole, DropReason, PeerChange};
 use underpass_linux::demo::stage::eventually;
-use underpass_linux::{Ended, Engine, EngineConfig, HostError, HostEvent, Workers};
+use underpass_linux::{Ended, Engine, EngineConfig, HostError, HostEvent, Messages, Workers};
 
 #[test]
 fn pings_and_streams_pass_in_both_directions() -> Result<()> {
@@ -429,5 +430,29 @@ fn names_of_endpoints_are_resolved() -> Result<()> {
     if !events.try_iter().any(asked) {
         bail!("the tunnel did not ask");
     }
+    Ok(())
+}
+
+#[test]
+fn messages_of_the_control_channel_are_heard_with_their_sender() -> Result<()> {
+    let (tell, heard) = channel();
+    let messages = Messages::new(move |from, message| _ = tell.send((from, message.to_vec())));
+    let pair = pair_with(&EngineConfig { control: Some(messages), ..EngineConfig::new("tun0") })?;
+    let (client, gateway) = (&pair.engines.0, &pair.engines.1);
+    let key_of = |engine: &Engine| engine.with_tunnel(|tunnel, _| tunnel.peers().next().map(|peer| *peer.public_key()));
+    let (of_gateway, of_client) = (key_of(client).context("a peer")?, key_of(gateway).context("a peer")?);
+    for (engine, role) in [(client, ControlRole::Client { gateway: of_gateway }), (gateway, ControlRole::Gateway)] {
+        engine.with_tunnel(|tunnel, now| tunnel.configure(now, &[Change::Control(role)]))?;
+    }
+    client.with_tunnel(|tunnel, now| {
+        let peer = tunnel.peer_by_key(&of_gateway).context("a peer")?;
+        Ok::<_, anyhow::Error>(tunnel.send_control_waking(now, peer, b"hello")?)
+    })?;
+    assert_eq!(heard.recv_timeout(PATIENCE)?, (of_client, b"hello".to_vec()));
+    gateway.with_tunnel(|tunnel, now| {
+        let peer = tunnel.peer_by_key(&of_client).context("a peer")?;
+        Ok::<_, anyhow::Error>(tunnel.send_control(now, peer, b"welcome")?)
+    })?;
+    assert_eq!(heard.recv_timeout(PATIENCE)?, (of_gateway, b"welcome".to_vec()));
     Ok(())
 }

@@ -3,6 +3,8 @@
 use crate::config::access::{Access, ControlRole};
 use crate::config::layout::Padding;
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey};
+#[cfg(feature = "filter")]
+use crate::filter::FilterConfig;
 use crate::limits::{DEFAULT_MTU, Limits};
 use crate::memory::{NoMemory, copy_text, list};
 use crate::noise::Tai64N;
@@ -156,10 +158,14 @@ pub enum Change {
     /// Sets which side of the control channel we are. A tunnel that becomes a gateway locks all of its peers.
     #[cfg(feature = "control")]
     Control(ControlRole),
+    /// Sets the bounds of flows and events of peers that are [ruled](Access::Ruled), the MTU to which their segments are lowered, and
+    /// how far local time is ahead of UTC. Bounds hold for what begins from here on.
+    #[cfg(feature = "filter")]
+    Filter(FilterConfig),
 }
 
 /// What happens to the peer a [`PeerChange`] names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PeerAction {
     /// It is added if absent, then changed.
     #[default]
@@ -176,11 +182,13 @@ pub enum PeerAction {
 impl PeerAction {
     /// What happens to the peer, without what it may do.
     #[inline(always)]
-    pub(crate) const fn plain(self) -> Self {
+    pub(crate) const fn plain(&self) -> Self {
         match self {
+            Self::Set => Self::Set,
             #[cfg(feature = "control")]
             Self::Admit(_) => Self::Set,
-            plain => plain,
+            Self::Update => Self::Update,
+            Self::Remove => Self::Remove,
         }
     }
 }

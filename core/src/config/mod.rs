@@ -29,6 +29,8 @@ pub(crate) mod value;
 mod writer;
 
 #[cfg(feature = "control")]
+pub(crate) use access::Gate;
+#[cfg(feature = "control")]
 pub use access::{Access, ControlRole};
 pub use change::{AllowedIp, Change, Endpoint, NewPeer, PeerAction, PeerChange, TunnelConfig};
 pub use diagnostic::{Diagnostic, Section, Severity};

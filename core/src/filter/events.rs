@@ -53,6 +53,8 @@ pub enum Event {
     Denied {
         /// The peer whose rules decided.
         peer: u32,
+        /// The caller's number of its session.
+        user: u64,
         /// The number of the rule; `None`: no rule applied.
         rule: Option<u32>,
         /// The first of them.
@@ -64,6 +66,8 @@ pub enum Event {
     FlowStart {
         /// The peer whose rule allowed it.
         peer: u32,
+        /// The caller's number of its session.
+        user: u64,
         /// The number of the rule.
         rule: u32,
         /// What it is.
@@ -73,6 +77,8 @@ pub enum Event {
     FlowEnd {
         /// The peer whose rule allowed it.
         peer: u32,
+        /// The caller's number of its session.
+        user: u64,
         /// The number of the rule.
         rule: u32,
         /// What it was.
@@ -90,11 +96,15 @@ pub enum Event {
     QuotaWarning {
         /// The peer.
         peer: u32,
+        /// The caller's number of its session.
+        user: u64,
     },
     /// A peer's quota is used up.
     QuotaExceeded {
         /// The peer.
         peer: u32,
+        /// The caller's number of its session.
+        user: u64,
     },
     /// Events were lost: nobody polled them in time, or there was no memory.
     Lost {
@@ -107,6 +117,7 @@ pub enum Event {
 #[derive(Debug)]
 struct Denial {
     peer: u32,
+    user: u64,
     rule: Option<u32>,
     first: Contact,
     packets: u64,
@@ -138,12 +149,14 @@ impl Events {
     }
 
     /// Adds a denied packet.
-    pub(super) fn denied(&mut self, peer: u32, rule: Option<u32>, first: Contact, now: Instant) {
-        if let Some(known) = self.denials.iter_mut().find(|denial| denial.peer == peer && denial.rule == rule) {
+    pub(super) fn denied(&mut self, (peer, user): (u32, u64), rule: Option<u32>, first: Contact, now: Instant) {
+        if let Some(known) =
+            self.denials.iter_mut().find(|denial| (denial.peer, denial.user, denial.rule) == (peer, user, rule))
+        {
             known.packets = known.packets.saturating_add(1);
             return;
         }
-        let denial = Denial { peer, rule, first, packets: 1, due: now + ADDED_UP };
+        let denial = Denial { peer, user, rule, first, packets: 1, due: now + ADDED_UP };
         if self.denials.len() >= DENIALS || memory::push(&mut self.denials, denial).is_err() {
             self.lost = self.lost.saturating_add(1);
         }
@@ -156,14 +169,32 @@ impl Events {
 
     /// Tells the denials that are due.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        let due = self.denials.partition_point(|denial| denial.due <= now);
-        let mut told = core::mem::take(&mut self.denials);
-        for Denial { peer, rule, first, packets, .. } in told.drain(..due) {
-            self.tell(Event::Denied { peer, rule, first, packets });
+        self.tell_denials(|denial| denial.due <= now);
+    }
+
+    /// Tells those of a peer whose session ends.
+    pub(super) fn forget(&mut self, peer: u32) {
+        self.tell_denials(|denial| denial.peer == peer);
+    }
+
+    fn tell_denials(&mut self, is_due: impl Fn(&Denial) -> bool) {
+        let mut denials = core::mem::take(&mut self.denials);
+        denials.retain(|denial| {
+            let is_due = is_due(denial);
+            if is_due {
+                let Denial { peer, user, rule, first, packets, .. } = *denial;
+                self.tell(Event::Denied { peer, user, rule, first, packets });
+            }
+            !is_due
+        });
+        if !denials.is_empty() {
+            self.denials = denials;
         }
-        if !told.is_empty() {
-            self.denials = told;
-        }
+    }
+
+    /// Keeps at most so many from here on.
+    pub(super) fn set_most(&mut self, most: usize) {
+        self.most = most;
     }
 
     /// The next event.

@@ -23,7 +23,7 @@
 //! let (now, wall) = (Instant::ZERO, UnixTime::from_secs(1_700_000_000));
 //! let mut filter = Filter::new(FilterConfig::default(), &mut Host, now, wall)?;
 //! let office = "10.1.0.0/16".parse().expect("a network");
-//! let session = SessionConfig { rules: vec![Rule::allow(1, vec![office])], ..SessionConfig::default() };
+//! let session = SessionConfig { rules: vec![Rule::allow(1, vec![office])].into(), ..SessionConfig::default() };
 //! filter.open(now, 7, session).expect("rules that make sense");
 //!
 //! // A UDP datagram of peer 7 from 10.9.0.7 to 10.1.0.1, and the answer.
@@ -37,6 +37,7 @@
 mod events;
 mod explain;
 mod flows;
+mod lists;
 pub mod mss;
 mod rate;
 mod reject;
@@ -50,19 +51,20 @@ pub use explain::{Explanation, Question};
 pub use flows::Traffic;
 pub use rate::Rate;
 pub use reject::Reject;
-pub use rules::{Action, Hours, Protocol, Rule, RuleFault, RulesError, Way};
+pub use rules::{Action, Hours, Protocol, Rule, RuleFault, Rules, RulesError, Way};
 pub use ruling::{Ahead, Passage, Reason, Ruling};
 pub use session::{Account, SessionConfig};
 
 use crate::crypto::Rng;
 use crate::error::NoRandomness;
-use crate::memory::Boxed;
+use crate::memory::{Boxed, NoMemory};
 use crate::time::{Instant, UnixTime};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use events::Events;
 use flows::Flows;
 use flows::fragments::Fragments;
+use lists::{AGAIN, List, Lists, NONE, asks_where};
 use rate::Bucket;
 use rules::hours::Wall;
 use session::Session;
@@ -108,6 +110,14 @@ pub struct FilterFootprint {
     pub events: usize,
 }
 
+/// A session that is to be opened, and all the memory that it needs.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    session: Boxed<Session>,
+    /// Its list of rules; `None`: a session has it already.
+    list: Option<Boxed<List>>,
+}
+
 /// Rules and flows of all peers that have a session. See the [module](self).
 #[derive(Debug)]
 pub struct Filter {
@@ -116,6 +126,7 @@ pub struct Filter {
     /// Counts the readings of the wall clock.
     revision: u32,
     sessions: Vec<Option<Boxed<Session>>>,
+    lists: Lists,
     flows: Flows,
     fragments: Fragments,
     events: Events,
@@ -142,6 +153,7 @@ impl Filter {
             wall: Wall { read_at: now, unix: wall, ahead: config.seconds_ahead },
             revision: 0,
             sessions: Vec::new(),
+            lists: Lists::default(),
             flows: Flows::new(secrets.into()),
             fragments: Fragments::default(),
             events: Events::new(config.events as usize),
@@ -158,34 +170,97 @@ impl Filter {
         if peer > MAX_PEER {
             return Err(RulesError::PeerOutOfRange);
         }
-        let session = Boxed::new(Session::new(config, &self.wall.at(now), self.revision, now)?)?;
+        let prepared = self.prepare(now, config)?;
+        self.make_room((peer as usize).saturating_add(1), 1)?;
+        self.forget(peer);
+        self.install(peer, prepared);
+        self.lists.shrink();
+        Ok(())
+    }
+
+    /// Makes a session with all the memory that it needs, but for [room](Self::make_room) in the lists of all.
+    pub(crate) fn prepare(&self, now: Instant, config: SessionConfig) -> Result<Prepared, RulesError> {
+        let list = match self.lists.find(&config.rules, config.outer) {
+            Some(_) => None,
+            None => Some(List::new(&config.rules, config.outer, &self.wall.at(now), self.revision)?),
+        };
+        Ok(Prepared { session: Boxed::new(Session::new(config, now))?, list })
+    }
+
+    /// Makes room for the sessions of so many peers, and for so many lists of rules more.
+    pub(crate) fn make_room(&mut self, peers: usize, lists: usize) -> Result<(), NoMemory> {
+        self.sessions.try_reserve(peers.saturating_sub(self.sessions.len()))?;
+        self.lists.make_room(lists)
+    }
+
+    /// Opens a session for which [room was made](Self::make_room). One that the peer has goes on as this one: its flows are asked
+    /// about at their next packets, and what was used stays so.
+    pub(crate) fn install(&mut self, peer: u32, Prepared { mut session, list }: Prepared) {
+        // Another may have brought the list meanwhile, or taken it along: then it is compiled at the next packet.
+        let shared = self.lists.find(&session.config.rules, session.config.outer);
+        session.list = shared.or_else(|| list.map(|list| self.lists.add(list))).unwrap_or(NONE);
+        self.lists.join(session.list);
         let places = (peer as usize).saturating_add(1);
         if self.sessions.len() < places {
-            let more = places.saturating_sub(self.sessions.len());
-            self.sessions.try_reserve(more).map_err(|_| RulesError::NoMemory)?;
             self.sessions.resize_with(places, || None);
         }
-        self.flush(peer);
-        if let Some(place) = self.sessions.get_mut(peer as usize) {
-            *place = Some(session);
+        let Some(place) = self.sessions.get_mut(peer as usize) else { return };
+        if let Some(before) = place {
+            session.follow(before);
+            self.lists.leave(before.list);
         }
-        Ok(())
+        *place = Some(session);
     }
 
     /// Gives a session other rules. Its flows go on if these allow them: each is asked about at its next packet.
     ///
     /// # Errors
     /// What is wrong with the rules, or that there is no session. Nothing was changed then.
-    pub fn set_rules(&mut self, now: Instant, peer: u32, rules: Vec<Rule>) -> Result<(), RulesError> {
-        let (wall, revision) = (self.wall.at(now), self.revision);
-        self.session_mut(peer).ok_or(RulesError::NoSession)?.set_rules(rules, &wall, revision)
+    pub fn set_rules(&mut self, now: Instant, peer: u32, rules: Rules) -> Result<(), RulesError> {
+        let outer = self.session(peer).ok_or(RulesError::NoSession)?.config.outer;
+        let list = self.list_of(now, &rules, outer)?;
+        self.lists.join(list);
+        if let Some(session) = self.session_mut(peer) {
+            session.config.rules = rules;
+            let before = core::mem::replace(&mut session.list, list);
+            self.lists.leave(before);
+        }
+        Ok(())
     }
 
     /// Says from which address a peer sends now, for [`Rule::outer`].
     pub fn handle_roaming(&mut self, now: Instant, peer: u32, outer: IpAddr) {
-        let (wall, revision) = (self.wall.at(now), self.revision);
+        let Some(session) = self.session_mut(peer) else { return };
+        if session.config.outer.replace(outer) == Some(outer) || !asks_where(&session.config.rules) {
+            return;
+        }
+        let before = core::mem::replace(&mut session.list, NONE);
+        session.again = now;
+        self.lists.leave(before);
+        self.list_again(peer, now);
+    }
+
+    /// The list of these rules, compiled if no session has it.
+    fn list_of(&mut self, now: Instant, rules: &Rules, outer: Option<IpAddr>) -> Result<u32, RulesError> {
+        if let Some(at) = self.lists.find(rules, outer) {
+            return Ok(at);
+        }
+        let list = List::new(rules, outer, &self.wall.at(now), self.revision)?;
+        self.lists.make_room(1)?;
+        Ok(self.lists.add(list))
+    }
+
+    /// Asks for the list of a session that has none. Without memory for it nothing is allowed, and it is tried again.
+    #[cold]
+    fn list_again(&mut self, peer: u32, now: Instant) {
+        let Some(session) = self.session(peer).filter(|session| session.again <= now) else { return };
+        let (rules, outer) = (session.config.rules.clone(), session.config.outer);
+        let list = self.list_of(now, &rules, outer);
+        if let Ok(list) = list {
+            self.lists.join(list);
+        }
         if let Some(session) = self.session_mut(peer) {
-            session.set_outer(outer, &wall, revision);
+            (session.list, session.again) = (list.unwrap_or(NONE), now + AGAIN);
         }
     }
 
@@ -199,14 +274,40 @@ impl Filter {
 
     /// Closes the session of a peer, at its logout: its flows end, and nothing passes. Returns what it has used.
     pub fn close(&mut self, peer: u32) -> Option<Account> {
+        let account = self.forget(peer)?;
+        self.give_back();
+        Some(account)
+    }
+
+    /// The same, with the memory kept that others may need.
+    pub(crate) fn forget(&mut self, peer: u32) -> Option<Account> {
+        self.session(peer)?;
         self.flush(peer);
+        self.events.forget(peer);
         let session = self.sessions.get_mut(peer as usize)?.take()?.into_inner();
+        self.lists.leave(session.list);
+        Some(session.account)
+    }
+
+    /// Gives memory back that nobody needs.
+    pub(crate) fn give_back(&mut self) {
         let used = self.sessions.iter().rposition(Option::is_some).map_or(0, |last| last.saturating_add(1));
         self.sessions.truncate(used);
         if used == 0 {
             self.sessions = Vec::new();
         }
-        Some(session.account)
+        self.lists.shrink();
+    }
+
+    /// Sets bounds, which hold for flows and events that begin from here on, and the rest of what `new` was told.
+    pub fn configure(&mut self, now: Instant, config: FilterConfig) {
+        self.config =
+            FilterConfig { flows_per_peer: config.flows_per_peer.max(1), flows: config.flows.max(1), ..config };
+        self.events.set_most(config.events as usize);
+        if config.seconds_ahead != self.wall.ahead {
+            let unix = self.wall.at(now).unix;
+            self.handle_wall_clock(now, unix, config.seconds_ahead);
+        }
     }
 
     /// Takes a reading of the wall clock, and how many seconds local time is ahead of UTC. Rules with hours follow at their
@@ -238,7 +339,13 @@ impl Filter {
     pub fn explain(&self, peer: u32, wall: UnixTime, question: &Question) -> Option<Explanation> {
         let session = self.session(peer)?;
         let wall = Wall { unix: wall, ..self.wall };
-        Some(explain::explain(session.rules(), &wall, session.outer(), session.unmatched(), question))
+        Some(explain::explain(&session.config.rules, &wall, session.config.outer, session.unmatched(), question))
+    }
+
+    /// What a session was opened with, and where its peer is now.
+    #[must_use]
+    pub fn session_config(&self, peer: u32) -> Option<&SessionConfig> {
+        self.session(peer).map(|session| &session.config)
     }
 
     /// What a session has used so far.
@@ -263,10 +370,10 @@ impl Filter {
     #[must_use]
     pub fn footprint(&self) -> FilterFootprint {
         let places = self.sessions.capacity().saturating_mul(size_of::<Option<Boxed<Session>>>());
-        let sessions = self.sessions.iter().flatten().map(|session| session.heap_bytes());
+        let sessions = self.sessions.iter().flatten().count().saturating_mul(size_of::<Session>());
         FilterFootprint {
             flows: self.flows.heap_bytes().saturating_add(self.fragments.heap_bytes()),
-            sessions: sessions.fold(places, usize::saturating_add),
+            sessions: places.saturating_add(sessions).saturating_add(self.lists.heap_bytes()),
             events: self.events.heap_bytes(),
         }
     }
@@ -284,9 +391,12 @@ impl Filter {
     /// Brings the rules of a session up to the time. Returns their generation; `None`: there is no session.
     #[inline]
     fn renew(&mut self, peer: u32, now: Instant) -> Option<u32> {
-        let session = self.sessions.get_mut(peer as usize)?.as_deref_mut()?;
-        session.renew(&self.wall, self.revision, now);
-        Some(session.generation)
+        let mut list = self.session(peer)?.list;
+        if list == NONE {
+            self.list_again(peer, now);
+            list = self.session(peer)?.list;
+        }
+        Some(self.lists.renew(list, &self.wall, self.revision, now))
     }
 }
 

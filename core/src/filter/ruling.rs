@@ -10,6 +10,7 @@ use super::sight::{Sight, look};
 use super::{Filter, HOST, mss};
 use crate::packet::inner::{self, Inner};
 use crate::packet::tcp::{Flags, TCP};
+use crate::stats::DropReason;
 use crate::time::Instant;
 
 macro_rules! reasons {
@@ -59,6 +60,19 @@ reasons! {
     NoMemory = "no_memory",
 }
 
+impl From<Reason> for DropReason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Malformed | Reason::ExtensionChain | Reason::SourceRoute => Self::MalformedPacket,
+            Reason::NoSession | Reason::Denied => Self::Denied,
+            Reason::NoFlow | Reason::Fragment | Reason::UnknownError | Reason::NotTracked => Self::NoFlow,
+            Reason::RateLimited => Self::RateLimited,
+            Reason::QuotaExceeded => Self::QuotaExceeded,
+            Reason::NoMemory => Self::NoMemory,
+        }
+    }
+}
+
 /// What is to be done with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ruling {
@@ -102,6 +116,14 @@ pub struct Ahead(u32);
 impl Ahead {
     /// Nothing was read ahead.
     pub const NONE: Self = Self(u32::MAX);
+}
+
+/// The rule by which a flow passes.
+struct Allowed {
+    /// What the caller calls it.
+    rule: u32,
+    /// Whether events tell of the flow.
+    log: bool,
 }
 
 /// A packet that does not pass.
@@ -267,9 +289,9 @@ impl Filter {
         let Some((owner, tuple)) = self.flows.at(at).map(|flow| (flow.owner, flow.tuple())) else { return Ok(()) };
         let way = if tuple.source.peer == owner { Way::FromPeer } else { Way::ToPeer };
         match self.decide(owner, way, &tuple, now) {
-            Ok(place) => {
+            Ok(allowed) => {
                 if let Some(flow) = self.flows.at_mut(at) {
-                    (flow.rule, flow.generation) = (place, generation);
+                    (flow.rule, flow.generation) = (allowed.rule, generation);
                 }
                 Ok(())
             }
@@ -280,19 +302,20 @@ impl Filter {
         }
     }
 
-    /// The place of the rule that allows a flow, or the refusal.
-    fn decide(&mut self, peer: u32, way: Way, tuple: &Tuple, now: Instant) -> Result<u32, Refusal> {
+    /// The rule that allows a flow, or the refusal.
+    fn decide(&mut self, peer: u32, way: Way, tuple: &Tuple, now: Instant) -> Result<Allowed, Refusal> {
         let other = match way {
             Way::FromPeer => tuple.destination,
             Way::ToPeer => tuple.source,
         };
         let session = self.session(peer).ok_or(Reason::NoSession)?;
-        let verdict = session.verdict(way, (other.address, other.is_peer()), tuple.protocol, tuple.destination.port);
-        if let (Action::Allow, Some(place)) = (verdict.action, verdict.place) {
-            return Ok(place);
+        let (compiled, end) = (self.lists.compiled(session.list), (other.address, other.is_peer()));
+        let verdict = session.verdict(compiled, way, end, tuple.protocol, tuple.destination.port);
+        if let (Action::Allow, Some(rule)) = (verdict.action, verdict.number) {
+            return Ok(Allowed { rule, log: verdict.log });
         }
         if verdict.log {
-            self.events.denied(peer, verdict.number, contact(way, tuple), now);
+            self.events.denied((peer, session.config.user), verdict.number, contact(way, tuple), now);
         }
         let reject = match verdict.action {
             Action::Reject if tuple.protocol == TCP => Some(Reject::Reset),
@@ -304,18 +327,18 @@ impl Filter {
 
     /// Begins a flow with its first packet.
     fn begin(&mut self, passage: &Passage, tuple: &Tuple, bytes: usize, now: Instant) -> Result<u32, Refusal> {
-        let place = self.decide(passage.peer, passage.way, tuple, now)?;
+        let Allowed { rule, log } = self.decide(passage.peer, passage.way, tuple, now)?;
         self.may_use(passage, bytes, now)?;
         self.make_way(passage.peer, now)?;
+        let generation = self.renew(passage.peer, now).ok_or(Reason::NoSession)?;
         let session = self.sessions.get_mut(passage.peer as usize).and_then(Option::as_mut).ok_or(Reason::NoSession)?;
         let at = self.flows.add(tuple, (passage.peer, &mut session.share), now);
-        let is_told = session.rules().get(place as usize).is_some_and(|rule| rule.log);
         if let Some(flow) = self.flows.at_mut(at) {
-            (flow.rule, flow.generation, flow.is_told) = (place, session.generation, is_told);
+            (flow.rule, flow.generation, flow.is_told) = (rule, generation, log);
         }
-        if is_told {
-            let (peer, rule) = (passage.peer, session.rule_number(place));
-            self.events.tell(Event::FlowStart { peer, rule, contact: contact(passage.way, tuple) });
+        if log {
+            let (peer, user, contact) = (passage.peer, session.config.user, contact(passage.way, tuple));
+            self.events.tell(Event::FlowStart { peer, user, rule, contact });
         }
         if let Some(other) = passage.owner {
             self.note_guest(at, other);
@@ -352,8 +375,7 @@ impl Filter {
         let Some(session) = self.sessions.get_mut(owner as usize).and_then(Option::as_mut) else { return };
         let Some(flow) = self.flows.remove(at, &mut session.share) else { return };
         if flow.is_told {
-            let rule = session.rule_number(flow.rule);
-            self.events.tell(ended(&flow, rule, why));
+            self.events.tell(ended(&flow, session.config.user, why));
         }
     }
 
@@ -412,12 +434,13 @@ impl Filter {
     }
 }
 
-fn ended(flow: &Flow, rule: u32, why: FlowEnd) -> Event {
+fn ended(flow: &Flow, user: u64, why: FlowEnd) -> Event {
     let tuple = flow.tuple();
     let way = if tuple.source.peer == flow.owner { Way::FromPeer } else { Way::ToPeer };
     let [sent, received] = flow.traffic;
     let lasted = flow.used.since(flow.began);
-    Event::FlowEnd { peer: flow.owner, rule, contact: contact(way, &tuple), sent, received, lasted, why }
+    let (peer, rule, contact) = (flow.owner, flow.rule, contact(way, &tuple));
+    Event::FlowEnd { peer, user, rule, contact, sent, received, lasted, why }
 }
 
 fn contact(way: Way, tuple: &Tuple) -> Contact {

@@ -11,7 +11,7 @@ pub(crate) mod table;
 pub(crate) mod timers;
 
 #[cfg(feature = "control")]
-use crate::config::Access;
+use crate::config::Gate;
 use crate::cookie::{MacKeys, Stamp};
 use crate::crypto::{PresharedKey, PrivateKey, PublicKey, SharedSecret, dh};
 use crate::limits::REKEY_TIMEOUT;
@@ -133,7 +133,7 @@ pub(crate) struct Peer {
     pub(crate) reported_health: Health,
     /// What it may do.
     #[cfg(feature = "control")]
-    pub(crate) access: Access,
+    pub(crate) access: Gate,
     /// The bound that the tunnel's queue of deadlines holds for this peer; `Instant::MAX`: none.
     pub(crate) bound: Instant,
     pub(crate) id: PeerId,
@@ -207,7 +207,7 @@ impl Peer {
             stats: PeerStats::default(),
             troubles: None,
             #[cfg(feature = "control")]
-            access: Access::Open,
+            access: Gate::Open,
         }
     }
 

@@ -37,6 +37,8 @@ impl Shared {
     fn clock_leapt(&mut self) {
         self.wall.stay();
         self.events.clock_leapt = true;
+        #[cfg(feature = "filter")]
+        self.tell_filter_time(self.clock.now());
     }
 }
 

@@ -3,12 +3,13 @@
 //! The addresses of the channel are nobody's allowed IPs. Which two a peer may use follows from its key and our role; a packet
 //! with any other is not looked at further. Locked peers have this channel and nothing else.
 use super::call::Call;
+use super::check::Means;
 use super::inbound::admit;
 use super::outbound::seal_there;
 use super::shared::Shared;
 use super::transmit::Step;
 use super::{DatagramSlot, Inbound, Span, Tunnel};
-use crate::config::{Access, ControlRole};
+use crate::config::{Access, ControlRole, Gate};
 use crate::control::address::{GATEWAY, interface_of, is_link_local, with_interface};
 use crate::control::frame::{self, Ends, HEADERS};
 use crate::crypto::{PublicKey, TAG_LEN};
@@ -128,8 +129,8 @@ impl Control {
     }
 
     /// What a peer may do that is added and of which nothing else is said.
-    pub(super) fn access_of_newcomers(&self) -> Access {
-        if self.role == ControlRole::Gateway { Access::Locked } else { Access::Open }
+    pub(super) fn access_of_newcomers(&self) -> Gate {
+        if self.role == ControlRole::Gateway { Gate::Locked } else { Gate::Open }
     }
 
     /// The addresses of what we send to the peer, whose address as a client is `interface`; `None`: there is no channel with it.
@@ -158,29 +159,41 @@ impl Call<'_> {
     pub(super) fn set_control_role(&mut self, role: ControlRole) {
         let before = core::mem::replace(&mut self.shared.control.role, role);
         if role == ControlRole::Gateway && before != role {
-            self.with_each(|peer, shared| shared.set_access(peer, Access::Locked));
+            self.with_each(|peer, shared| shared.set_gate(peer, Gate::Locked));
         }
     }
 
     /// Sets what the peer with this key may do, if it is there.
-    pub(super) fn set_access(&mut self, peer: &PublicKey, access: Access) {
+    pub(super) fn set_access(&mut self, peer: &PublicKey, access: &Access, means: Option<Means>) {
         if let Some(slot) = self.peers.slot_of(peer) {
-            self.with(slot, |peer, shared| shared.set_access(peer, access));
+            self.with(slot, |peer, shared| shared.set_access(peer, access, means));
         }
     }
 }
 
 impl Shared {
-    /// Sets what the peer may do. What waits for a peer that is locked goes.
-    pub(super) fn set_access(&mut self, peer: &mut Peer, access: Access) {
-        peer.access = access;
-        if access == Access::Locked {
+    /// Sets what the peer may do.
+    pub(super) fn set_access(&mut self, peer: &mut Peer, access: &Access, means: Option<Means>) {
+        #[cfg(feature = "filter")]
+        if let Access::Ruled(_) = access {
+            return self.rule(peer, means.and_then(|means| means.session));
+        }
+        drop(means);
+        self.set_gate(peer, access.gate());
+    }
+
+    /// The same without rules. What waits for a peer that is locked goes.
+    pub(super) fn set_gate(&mut self, peer: &mut Peer, gate: Gate) {
+        peer.access = gate;
+        if gate == Gate::Locked {
             let lost = peer.drop_staged(&mut self.staged);
             self.count_drops(Some(peer), DropReason::Locked, lost);
         }
+        #[cfg(feature = "filter")]
+        self.end_ruling(peer.id.slot);
     }
 
-    /// What an authentic packet comes to whose sender is locked or which has a link-local address; the packet lies in the datagram of
+    /// What an authentic packet comes to whose sender is locked or ruled or which has a link-local address; the packet lies in the datagram of
     /// `slot`. `Err`: it goes no further.
     #[cold]
     #[inline(never)]
@@ -202,16 +215,21 @@ impl Shared {
             let message = Span { start: (HEADROOM + HEADERS) as u32, len };
             return Ok(Inbound::Control { peer: peer.id, user: peer.user, message });
         }
-        if peer.access == Access::Locked {
+        if peer.access == Gate::Locked {
             return Err(DropReason::Locked);
         }
         let len = admit(&self.routes, peer, slot.ecn, text, source, len)?;
+        #[cfg(feature = "filter")]
+        if peer.access == Gate::Ruled {
+            let packet = text.get_mut(..len as usize).ok_or(DropReason::MalformedPacket)?;
+            self.rule_inbound(peer, now, slot.path.remote.ip(), packet)?;
+        }
         Ok(Inbound::Packet { peer: peer.id, user: peer.user, packet: Span { start: HEADROOM as u32, len } })
     }
 
     /// Bytes of the control message in `packet`, whose addresses must be those of the peer and of us.
     fn read_control(&self, peer: &mut Peer, now: Instant, source: Address, packet: &[u8]) -> Result<u32, DropReason> {
-        let (public_key, locked) = (peer.public_key, peer.access == Access::Locked);
+        let (public_key, locked) = (peer.public_key, peer.access == Gate::Locked);
         let foreign = if locked { DropReason::Locked } else { DropReason::SourceNotAllowed };
         // Who has no part in the channel costs no memory.
         self.control.ends(&public_key, 0).ok_or(foreign)?;

@@ -1,8 +1,12 @@
 //! Whether a list of changes can be applied, asked before the first of them is, and all the memory that it needs.
 use super::shared::Shared;
+#[cfg(feature = "filter")]
+use crate::config::Access;
 use crate::config::{Change, Endpoint, PeerAction, PeerChange};
 use crate::crypto::PublicKey;
 use crate::error::{ConfigError, ConfigReason};
+#[cfg(feature = "filter")]
+use crate::filter::SessionConfig;
 use crate::limits::{Limits, MAX_PEERS, MIN_MTU};
 use crate::memory::{Boxed, NoMemory, list, make_room, put};
 use crate::noise::Tai64N;
@@ -32,12 +36,42 @@ pub(super) struct Means {
     pub(super) peer: Option<Boxed<Peer>>,
     /// The endpoint that it sets.
     pub(super) endpoint: Option<Boxed<Endpoint>>,
+    /// The session of the peer that is ruled by it.
+    #[cfg(feature = "filter")]
+    pub(super) session: Option<crate::filter::Prepared>,
+}
+
+impl Means {
+    const fn of(change: usize) -> Self {
+        Self {
+            change,
+            peer: None,
+            endpoint: None,
+            #[cfg(feature = "filter")]
+            session: None,
+        }
+    }
+
+    /// Whether the change needs nothing.
+    const fn is_empty(&self) -> bool {
+        #[cfg(feature = "filter")]
+        if self.session.is_some() {
+            return false;
+        }
+        self.peer.is_none() && self.endpoint.is_none()
+    }
 }
 
 /// Whether every change can be applied, in this order. Then there is memory for all of them in `peers`, in the routes of
 /// `shared` and in what is returned; nothing else has changed.
 pub(super) fn prepare(peers: &mut PeerTable, shared: &mut Shared, changes: &[Change]) -> Result<Prepared, ConfigError> {
     let whole = |error: NoMemory| ConfigError { change: None, reason: error.into() };
+    #[cfg(feature = "filter")]
+    let ruled = changes.iter().filter(|change| is_ruling(change)).count();
+    #[cfg(feature = "filter")]
+    if ruled > 0 {
+        shared.make_filter().map_err(|reason| ConfigError { change: None, reason })?;
+    }
     let mut plan = Plan::new(peers, shared, changes).map_err(whole)?;
     for (number, change) in changes.iter().enumerate() {
         plan.add(number, change).map_err(|reason| ConfigError { change: Some(number), reason })?;
@@ -46,7 +80,24 @@ pub(super) fn prepare(peers: &mut PeerTable, shared: &mut Shared, changes: &[Cha
     peers.try_reserve(adds).map_err(whole)?;
     let owners = peers.slots().len().saturating_add(adds);
     shared.routes.try_reserve(&wanted, owners).map_err(whole)?;
+    #[cfg(feature = "filter")]
+    if let Some(filter) = shared.filter.as_deref_mut().filter(|_| ruled > 0) {
+        if owners > crate::filter::MAX_PEER as usize {
+            return Err(ConfigError { change: None, reason: ConfigReason::TooManyPeers });
+        }
+        filter.make_room(owners, ruled).map_err(whole)?;
+    }
     Ok(prepared)
+}
+
+/// Whether a change gives rules to a peer.
+#[cfg(feature = "filter")]
+fn is_ruling(change: &Change) -> bool {
+    let access = match change {
+        Change::Access { access, .. } | Change::Peer(PeerChange { action: PeerAction::Admit(access), .. }) => access,
+        _ => return false,
+    };
+    matches!(access, Access::Ruled(_))
 }
 
 /// Whether the limits let a tunnel work.
@@ -77,6 +128,8 @@ impl<'c> Plan<'c> {
         let of_peers =
             || changes.iter().filter_map(|change| if let Change::Peer(peer) = change { Some(peer) } else { None });
         let needy = of_peers().filter(|peer| peer.action.plain() == PeerAction::Set || peer.endpoint.is_some()).count();
+        #[cfg(feature = "filter")]
+        let needy = needy.saturating_add(changes.iter().filter(|change| is_ruling(change)).count());
         // What stands alone needs no memory of what stood before it.
         let mentions = if changes.len() > 1 { of_peers().count() } else { 0 };
         Ok(Self {
@@ -96,8 +149,15 @@ impl<'c> Plan<'c> {
             Change::Mtu(mtu) if *mtu < MIN_MTU => return Err(ConfigReason::MtuOutOfRange),
             Change::Padding(padding) if !padding.is_valid() => return Err(ConfigReason::PaddingOutOfRange),
             Change::Mtu(_) | Change::Padding(_) => {}
+            #[cfg(feature = "filter")]
+            Change::Access { peer, access: Access::Ruled(config) } if self.knows(peer) => {
+                let session = Some(self.session_of(peer, config)?);
+                self.prepared.means.push(Means { session, ..Means::of(number) });
+            }
             #[cfg(feature = "control")]
             Change::Access { .. } | Change::Control(_) => {}
+            #[cfg(feature = "filter")]
+            Change::Filter(_) => {}
             Change::PrivateKey(key) => {
                 // Nobody is to be added or known by it: then it does not matter which key it is.
                 if self.prepared.mentions.is_wanted() {
@@ -153,13 +213,32 @@ impl<'c> Plan<'c> {
             PeerAction::Admit(_) => {}
         }
         let endpoint = change.endpoint.as_ref().map(|endpoint| Boxed::new(endpoint.copy()?)).transpose()?;
-        if peer.is_some() || endpoint.is_some() {
-            self.prepared.means.push(Means { change: number, peer, endpoint });
+        let means = Means { peer, endpoint, ..Means::of(number) };
+        #[cfg(feature = "filter")]
+        let means = match &change.action {
+            PeerAction::Admit(Access::Ruled(config)) => {
+                Means { session: Some(self.session_of(&key, config)?), ..means }
+            }
+            _ => means,
+        };
+        if !means.is_empty() {
+            self.prepared.means.push(means);
         }
         for allowed in change.allowed_ips.iter().filter(|allowed| !allowed.remove) {
             self.shared.routes.count(allowed.network, &mut self.wanted);
         }
         Ok(())
+    }
+
+    /// The session of a peer that is ruled, with all the memory that it needs.
+    #[cfg(feature = "filter")]
+    fn session_of(&self, key: &PublicKey, config: &SessionConfig) -> Result<crate::filter::Prepared, ConfigReason> {
+        let filter = self.shared.filter.as_deref().ok_or(ConfigReason::NoMemory)?;
+        let mut config = config.clone();
+        let peer = self.peers.slot_of(key).and_then(|slot| self.peers.at(slot));
+        let heard = peer.filter(|peer| peer.last_heard < crate::time::Instant::MAX);
+        config.outer = heard.and_then(|peer| peer.endpoint.path()).map_or(config.outer, |path| Some(path.remote.ip()));
+        Ok(filter.prepare(self.shared.clock.now(), config)?)
     }
 
     /// A peer that is known goes.

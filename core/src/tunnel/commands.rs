@@ -72,7 +72,13 @@ impl Tunnel {
     }
 
     fn view<'t>(&'t self, peer: &'t Peer) -> PeerView<'t> {
-        PeerView { peer, routes: &self.shared.routes, clock: self.shared.clock }
+        PeerView {
+            peer,
+            routes: &self.shared.routes,
+            clock: self.shared.clock,
+            #[cfg(feature = "filter")]
+            filter: self.shared.filter.as_deref(),
+        }
     }
 
     /// Our private key, clamped.
@@ -126,6 +132,8 @@ impl Tunnel {
             control_messages: self.shared.control.waiting.messages,
             #[cfg(feature = "control")]
             control_bytes: self.shared.control.waiting.bytes,
+            #[cfg(feature = "filter")]
+            flows: self.shared.filter.as_deref().map_or(0, crate::filter::Filter::flows),
         }
     }
 }

@@ -32,6 +32,10 @@ impl Tunnel {
             call.apply(change, means, &mut mentions);
         }
         call.shared.routes.give_back();
+        #[cfg(feature = "filter")]
+        if let Some(filter) = call.shared.filter.as_deref_mut() {
+            filter.give_back();
+        }
         Ok(())
     }
 
@@ -66,9 +70,11 @@ impl Call<'_> {
             Change::Limits(limits) => self.set_limits(limits),
             Change::Peer(change) => self.change_peer(change, means, floors),
             #[cfg(feature = "control")]
-            Change::Access { peer, access } => self.set_access(peer, *access),
+            Change::Access { peer, access } => self.set_access(peer, access, means),
             #[cfg(feature = "control")]
             Change::Control(role) => self.set_control_role(*role),
+            #[cfg(feature = "filter")]
+            Change::Filter(config) => self.shared.set_filter(self.now, *config),
         }
     }
 
@@ -121,13 +127,15 @@ impl Call<'_> {
         shared.events.forget(&peer, self.peers);
         shared.transmits.peers.forget(peer.queued, self.peers);
         shared.questions.forget(peer.id);
+        #[cfg(feature = "filter")]
+        shared.end_ruling(slot);
     }
 
-    fn change_peer(&mut self, change: &PeerChange, means: Option<Means>, floors: &mut Mentions) {
+    fn change_peer(&mut self, change: &PeerChange, mut means: Option<Means>, floors: &mut Mentions) {
         let now = self.now;
-        let (peer, endpoint) = means.map_or((None, None), |means| (means.peer, means.endpoint));
+        let peer = means.as_mut().and_then(|means| means.peer.take());
         if let Some(slot) = self.slot_for(change, peer, floors) {
-            self.with(slot, |peer, shared| shared.change_peer(peer, now, change, endpoint));
+            self.with(slot, |peer, shared| shared.change_peer(peer, now, change, means));
         }
     }
 
@@ -195,7 +203,8 @@ impl Shared {
         }
     }
 
-    fn change_peer(&mut self, peer: &mut Peer, now: Instant, change: &PeerChange, endpoint: Option<Boxed<Endpoint>>) {
+    fn change_peer(&mut self, peer: &mut Peer, now: Instant, change: &PeerChange, mut means: Option<Means>) {
+        let endpoint = means.as_mut().and_then(|means| means.endpoint.take());
         if let Some(key) = &change.preshared_key {
             peer.preshared_key = key.clone();
         }
@@ -206,8 +215,8 @@ impl Shared {
             peer.timestamp_received = peer.timestamp_received.max(floor);
         }
         #[cfg(feature = "control")]
-        if let PeerAction::Admit(access) = change.action {
-            self.set_access(peer, access);
+        if let PeerAction::Admit(access) = &change.action {
+            self.set_access(peer, access, means);
         }
         if let Some(pinned) = change.pin_endpoint {
             peer.endpoint.pinned = pinned;

@@ -6,7 +6,7 @@ use super::job;
 use super::shared::Shared;
 use super::{DatagramSlot, Inbound, Span, Tunnel};
 #[cfg(feature = "control")]
-use crate::config::Access;
+use crate::config::Gate;
 use crate::crypto::TAG_LEN;
 use crate::limits::{AHEAD, HEADROOM};
 use crate::packet::ecn::{self, Ecn};
@@ -121,7 +121,7 @@ impl Shared {
         owners: &[Option<u32>],
     ) -> usize {
         #[cfg(feature = "control")]
-        if peer.access != Access::Open {
+        if peer.access != Gate::Open {
             return 0;
         }
         let mut arrivals = Arrivals::default();
@@ -168,7 +168,7 @@ impl Shared {
         self.confirm(peer, now, header.receiver);
         let mut arrivals = Arrivals::default();
         #[cfg(feature = "control")]
-        if peer.access != Access::Open {
+        if peer.access != Gate::Open {
             if self.is_packet(peer, now, &mut arrivals, slot) {
                 self.settle_aside(peer, now, &mut arrivals, slot);
             }

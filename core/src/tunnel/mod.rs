@@ -33,6 +33,8 @@ mod network;
 mod outbound;
 mod own;
 mod refuse;
+#[cfg(feature = "filter")]
+mod ruled;
 mod shared;
 mod slots;
 mod snapshot;
@@ -126,6 +128,10 @@ impl Tunnel {
             timestamp_sent: config.timestamp_floor,
             #[cfg(feature = "control")]
             control: channel::Control::default(),
+            #[cfg(feature = "filter")]
+            filter: None,
+            #[cfg(feature = "filter")]
+            filter_config: crate::filter::FilterConfig::default(),
         };
         let mut tunnel = Self { peers: PeerTable::new(&keys), shared };
         tunnel.configure_first(now, config.private_key, config.peers)?;

@@ -62,6 +62,12 @@ impl Route {
     pub(super) fn slot(self) -> Option<u32> {
         (self.slot < FIRST).then_some(self.slot)
     }
+
+    /// Bytes of the packet.
+    #[cfg(feature = "filter")]
+    pub(super) fn len(self) -> usize {
+        self.len as usize
+    }
 }
 
 impl Tunnel {
@@ -163,6 +169,10 @@ impl Call<'_> {
         if self.peers.at(route.slot).is_none() {
             return self.shared.refuse(packet, route);
         }
+        #[cfg(feature = "filter")]
+        if let Some(verdict) = self.seal_ruled(packet, route, seal) {
+            return verdict;
+        }
         if self.others(route.slot, [&*packet]) == 0 {
             let dropped = self.with(route.slot, |peer, shared| shared.drop_of(peer, DropReason::Loop));
             return dropped.unwrap_or(Outbound::Dropped(DropReason::Loop));
@@ -199,13 +209,26 @@ impl Shared {
         peer: &mut Peer,
         now: Instant,
         packets: impl FnOnce(usize) -> Run,
+        crypt: impl FnMut(&Keypair, u64, &mut [u8]),
+        made: impl FnMut(Place, &Path, Ecn, Span),
+    ) -> usize {
+        #[cfg(feature = "control")]
+        if peer.access != crate::config::Gate::Open {
+            return 0;
+        }
+        self.seal_admitted(peer, now, packets, crypt, made)
+    }
+
+    /// The same, whatever the peer may do.
+    #[inline(always)]
+    pub(super) fn seal_admitted<'p, 'b: 'p, Place, Run: IntoIterator<Item = (&'p mut PacketBuf<'b>, Route, Place)>>(
+        &mut self,
+        peer: &mut Peer,
+        now: Instant,
+        packets: impl FnOnce(usize) -> Run,
         mut crypt: impl FnMut(&Keypair, u64, &mut [u8]),
         mut made: impl FnMut(Place, &Path, Ecn, Span),
     ) -> usize {
-        #[cfg(feature = "control")]
-        if peer.access != crate::config::Access::Open {
-            return 0;
-        }
         // In locals: the compiler must take it that the crypt step changes what stands in memory.
         let (id, layout) = (peer.id, self.layout);
         let (mut taken, mut bytes) = (0, 0);
@@ -258,7 +281,7 @@ impl Shared {
 
 /// Says where a datagram goes. The path is copied once, from the peer into the verdict: copies of copies are slow.
 #[inline(always)]
-fn transmit(peer: PeerId, user: u64, path: &Path, ecn: Ecn, datagram: Span) -> Transmit {
+pub(super) fn transmit(peer: PeerId, user: u64, path: &Path, ecn: Ecn, datagram: Span) -> Transmit {
     Transmit { peer, user, path: *path, len: datagram.len as usize, ecn }
 }
 

@@ -54,6 +54,11 @@ pub(super) struct Shared {
     pub(super) timestamp_sent: Tai64N,
     #[cfg(feature = "control")]
     pub(super) control: super::channel::Control,
+    /// Rules of peers that are ruled; `None`: there was none yet.
+    #[cfg(feature = "filter")]
+    pub(super) filter: Option<crate::memory::Boxed<crate::filter::Filter>>,
+    #[cfg(feature = "filter")]
+    pub(super) filter_config: crate::filter::FilterConfig,
 }
 
 /// Our own static key and what is derived from it.

@@ -67,7 +67,7 @@ impl Shared {
         len: usize,
     ) -> Option<Outbound<Span>> {
         #[cfg(feature = "control")]
-        if peer.access == crate::config::Access::Locked {
+        if peer.access == crate::config::Gate::Locked {
             return Some(self.drop_of(peer, DropReason::Locked));
         }
         let sealable = peer.staged.is_empty() && peer.endpoint.path().is_some() && peer.sessions.is_live(now);
@@ -92,7 +92,7 @@ impl Shared {
     }
 
     /// Keeps a copy until there is a session.
-    fn stage(&mut self, peer: &mut Peer, now: Instant, packet: Box<[u8]>) -> Outbound<Span> {
+    pub(super) fn stage(&mut self, peer: &mut Peer, now: Instant, packet: Box<[u8]>) -> Outbound<Span> {
         let pushed = peer.staged.push(now, packet, &self.limits, &mut self.staged);
         self.staged.list(peer.id, &mut peer.staged);
         self.count_drops(Some(peer), DropReason::StagedOverflow, pushed.unwrap_or(1));

@@ -5,6 +5,7 @@ use super::job::{Arrival, OpenJob, Opened, SealJob, Sealed};
 use super::{Begin, DatagramSlot, Inbound, Outbound, PacketBuf, Span, Tunnel};
 use crate::packet::ecn::Ecn;
 use crate::peer::Path;
+use crate::session::Keypair;
 use crate::stats::DropReason;
 use crate::time::Instant;
 use crate::wire::{Message, Transport as Header};
@@ -14,7 +15,18 @@ impl Tunnel {
     pub fn begin_seal(&mut self, now: Instant, mut packet: PacketBuf<'_>) -> Begin<SealJob, Outbound<Span>> {
         let mut call = self.enter(now);
         let mut begun = None;
-        match call.seal_one(&mut packet, |pair, counter, _| begun = Some((pair.raw_send.clone(), counter))) {
+        let mut note = |pair: &Keypair, counter: u64, _: &mut [u8]| begun = Some((pair.raw_send.clone(), counter));
+        let made = call.seal_one(&mut packet, &mut note);
+        #[cfg(feature = "filter")]
+        let made = match made {
+            Err(route) => match call.seal_ruled(&mut packet, route, &mut note) {
+                Some(Outbound::Datagram { transmit, datagram }) => Ok((transmit, datagram)),
+                Some(verdict) => return Begin::Done(verdict),
+                None => Err(route),
+            },
+            made => made,
+        };
+        match made {
             Ok((transmit, span)) => match begun {
                 Some((key, counter)) => Begin::Crypt(SealJob { key, counter, transmit, span }),
                 None => Begin::Done(call.shared.drop(DropReason::NoRoom)),
@@ -30,7 +42,7 @@ impl Tunnel {
         let Sealed { transmit, span, done, buf } = sealed;
         #[cfg(feature = "control")]
         if let Some(peer) = call.peers.find_mut(transmit.peer)
-            && peer.access == crate::config::Access::Locked
+            && peer.access == crate::config::Gate::Locked
         {
             return (call.shared.drop_of(peer, DropReason::Locked), buf);
         }

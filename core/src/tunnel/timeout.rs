@@ -26,6 +26,10 @@ impl Tunnel {
         let now = call.now;
         call.end_silence();
         call.serve_missed();
+        #[cfg(feature = "filter")]
+        if let Some(filter) = call.shared.filter.as_deref_mut() {
+            filter.handle_timeout(now);
+        }
         while let Some((slot, at)) = call.shared.deadlines.top() {
             if at > now {
                 break;
@@ -52,6 +56,8 @@ impl Tunnel {
     pub fn handle_wall_clock(&mut self, now: Instant, wall: UnixTime) {
         let call = self.enter(now);
         call.shared.wall = WallClock::new(call.now, wall);
+        #[cfg(feature = "filter")]
+        call.shared.tell_filter_time(call.now);
     }
 
     /// The machine's own addresses or routes changed: source addresses are forgotten, names are resolved again, live
@@ -81,7 +87,10 @@ impl Shared {
     pub(super) fn due(&self) -> Option<Instant> {
         let of_peers = self.deadlines.top().map(|(_, at)| at);
         let missed = self.has_missed().then_some(self.look_again);
-        of_peers.into_iter().chain(self.questions.due()).chain(missed).min()
+        let due = of_peers.into_iter().chain(self.questions.due()).chain(missed);
+        #[cfg(feature = "filter")]
+        let due = due.chain(self.filter.as_deref().and_then(crate::filter::Filter::poll_timeout));
+        due.min()
     }
 
     fn network_changed(&mut self, peer: &mut Peer, now: Instant) {

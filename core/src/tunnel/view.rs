@@ -16,6 +16,8 @@ pub struct PeerView<'a> {
     pub(super) peer: &'a Peer,
     pub(super) routes: &'a RoutingTable,
     pub(super) clock: Clock,
+    #[cfg(feature = "filter")]
+    pub(super) filter: Option<&'a crate::filter::Filter>,
 }
 
 impl<'a> PeerView<'a> {
@@ -65,7 +67,30 @@ impl<'a> PeerView<'a> {
     #[cfg(feature = "control")]
     #[must_use]
     pub fn access(&self) -> crate::config::Access {
-        self.peer.access
+        use crate::config::{Access, Gate};
+        match self.peer.access {
+            Gate::Open => Access::Open,
+            Gate::Locked => Access::Locked,
+            #[cfg(feature = "filter")]
+            Gate::Ruled => {
+                let config = self.filter.and_then(|filter| filter.session_config(self.peer.id.slot));
+                Access::Ruled(config.cloned().unwrap_or_default())
+            }
+        }
+    }
+
+    /// What it has used since it is ruled; `None`: it is not.
+    #[cfg(feature = "filter")]
+    #[must_use]
+    pub fn account(&self) -> Option<crate::filter::Account> {
+        self.filter?.account(self.peer.id.slot)
+    }
+
+    /// What would become of a first packet of its flows at `wall`, and which of its rules decides; `None`: it is not ruled.
+    #[cfg(feature = "filter")]
+    #[must_use]
+    pub fn explain(&self, wall: UnixTime, question: &crate::filter::Question) -> Option<crate::filter::Explanation> {
+        self.filter?.explain(self.peer.id.slot, wall, question)
     }
 
     /// Seconds between persistent keepalives, 0 for none.
@@ -179,4 +204,7 @@ pub struct Footprint {
     /// Their bytes.
     #[cfg(feature = "control")]
     pub control_bytes: usize,
+    /// Flows of ruled peers; among them may be some that are silent for too long.
+    #[cfg(feature = "filter")]
+    pub flows: usize,
 }

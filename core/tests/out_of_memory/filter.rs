@@ -25,7 +25,7 @@ fn rules() -> Vec<Rule> {
 }
 
 fn session() -> SessionConfig {
-    SessionConfig { rules: rules(), ..SessionConfig::default() }
+    SessionConfig { rules: rules().into(), ..SessionConfig::default() }
 }
 
 fn filter() -> Filter {
@@ -39,7 +39,7 @@ fn filter() -> Filter {
 pub fn sessions(first: usize, count: usize) -> usize {
     let mut filter = filter();
     let now = Instant::ZERO;
-    let (again, other, rules) = (session(), session(), rules());
+    let (again, other, rules) = (session(), session(), rules().into());
     let ((opened, another, changed), calls) = fail(first, count, || {
         (filter.open(now, 1, again), filter.open(now, 70, other), filter.set_rules(now, 1, rules))
     });

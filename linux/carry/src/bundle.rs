@@ -1,6 +1,8 @@
 //! Datagrams of one sender that came in one piece of memory, and are opened where they lie.
 use crate::recycle::recycle;
 use quinn_udp::RecvMeta;
+#[cfg(feature = "control")]
+use underpass_core::PeerId;
 use underpass_core::packet::ecn::Ecn;
 use underpass_core::tunnel::{Begin, DatagramSlot, Inbound, OpenJob, Opened, Path, Span};
 use underpass_core::{Instant, Tunnel};
@@ -136,6 +138,15 @@ impl Bundle {
     pub fn packets(&self) -> impl Iterator<Item = &[u8]> {
         self.verdicts.iter().enumerate().filter_map(|(number, verdict)| match *verdict {
             Inbound::Packet { packet, .. } => packet.of(&self.buf[number * self.stride()..]),
+            _ => None,
+        })
+    }
+
+    /// The messages of the control channel, with who sent them.
+    #[cfg(feature = "control")]
+    pub fn messages(&self) -> impl Iterator<Item = (PeerId, &[u8])> {
+        self.verdicts.iter().enumerate().filter_map(|(number, verdict)| match *verdict {
+            Inbound::Control { peer, message, .. } => Some((peer, message.of(&self.buf[number * self.stride()..])?)),
             _ => None,
         })
     }

@@ -1,9 +1,13 @@
 //! The command line.
+#[cfg(feature = "gateway")]
+use super::gateway;
 use super::reference;
 use super::show::fields::Field;
 use crate::guard::Wish;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+#[cfg(feature = "gateway")]
+use underpass_gateway::command;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -42,6 +46,27 @@ pub enum Command {
     Up(Up),
     /// Take a tunnel down that `up` or wg-quick brought up
     Down(Down),
+    /// Log in at a gateway: bring its tunnel up, with the addresses, routes and name servers that it grants, until the logout
+    ///
+    /// The configuration is that of a tunnel whose one peer is the gateway. It needs no Address and no DNS: those come from the
+    /// gateway, once it has let the user in. Its AllowedIPs say what the gateway may have routed at most. DNS, MTU and
+    /// PersistentKeepalive of the file count before what the gateway says.
+    ///
+    /// What is asked (name, password, one-time code, or what else the gateway wants to know) is typed on a terminal, or read from
+    /// standard input, an answer a line.
+    ///
+    /// The command stays, in the background with --background, renews what was granted and applies changes. SIGINT, SIGTERM or `underpass logout` log out: then
+    /// everything is as it was before. When the gateway ends the session, the tunnel is taken down, the exit status is 1, and
+    /// a kill switch stays until the next logout, or `underpass unlock`.
+    Login(Login),
+    /// Log out at a gateway, and take its tunnel down
+    ///
+    /// It ends the `underpass login` that has the tunnel, wherever that runs. If that was killed, it logs out in its place.
+    Logout {
+        /// The configuration: IFNAME for /etc/wireguard/IFNAME.conf, or a file named IFNAME.conf
+        #[arg(value_name = "FILE|IFNAME")]
+        config: String,
+    },
     /// Let nothing leave the machine but through a tunnel, before that is up and without it
     Lock(Lock),
     /// Remove the kill switch, of one tunnel or of all
@@ -85,6 +110,28 @@ pub enum Command {
     Pubkey,
     /// Write a new preshared key to standard output
     Genpsk,
+    /// Run a gateway, where people log in with passwords and one-time codes
+    #[cfg(feature = "gateway")]
+    Gateway {
+        /// What to do
+        #[command(subcommand)]
+        command: gateway::GatewayCommand,
+    },
+    /// Add, show, disable and remove the users of a gateway, and set what they log in with
+    #[cfg(feature = "gateway")]
+    User(gateway::Office<command::UserCommand>),
+    /// Add and remove groups of users, and who belongs to them
+    #[cfg(feature = "gateway")]
+    Group(gateway::Office<command::GroupCommand>),
+    /// List and revoke the sessions of a gateway
+    #[cfg(feature = "gateway")]
+    Session(gateway::Office<command::SessionCommand>),
+    /// Say which rule of a gateway decides what a user reaches
+    #[cfg(feature = "gateway")]
+    Rules(gateway::Office<command::RulesCommand>),
+    /// Show, verify and export the audit log of a gateway
+    #[cfg(feature = "gateway")]
+    Audit(gateway::Office<command::AuditCommand>),
     /// Show a tunnel at work: on machines made for the purpose as root, in one process otherwise
     Demo,
     /// Write a completion script for a shell to standard output
@@ -125,6 +172,30 @@ pub struct Up {
     /// Does not wait for peers
     #[arg(long, overrides_with = "wait")]
     pub no_wait: bool,
+}
+
+/// Where to log in.
+#[derive(Args, Debug)]
+pub struct Login {
+    /// The configuration: IFNAME for /etc/wireguard/IFNAME.conf, or a file named IFNAME.conf; its one peer is the gateway
+    #[arg(value_name = "FILE|IFNAME")]
+    pub config: String,
+
+    /// Who logs in; without it, the name is asked for, and a session that is open is taken up
+    #[arg(short, long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// Goes on without the terminal once the user is logged in; what is to be said then goes to the system's log
+    #[arg(short, long)]
+    pub background: bool,
+
+    /// This is the process that goes on
+    #[arg(long, hide = true, conflicts_with = "background")]
+    pub leaves_terminal: bool,
+
+    /// Lets nothing leave but through the tunnel; the default where everything is to go through it, or the gateway wants it
+    #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "on", require_equals = true)]
+    pub kill_switch: Option<Wish>,
 }
 
 /// What to lock.

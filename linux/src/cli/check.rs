@@ -98,7 +98,7 @@ fn subject(diagnostic: &Diagnostic) -> String {
 
 /// The line that is shown. It is made ready once, however much there is to say about it.
 #[derive(Default)]
-struct Excerpt {
+pub(super) struct Excerpt {
     number: u32,
     letters: Vec<char>,
 }
@@ -107,7 +107,7 @@ impl Excerpt {
     /// Letters around the place that are shown of a long line.
     const AROUND: usize = 60;
 
-    fn turn_to(&mut self, number: u32, line: &str) {
+    pub(super) fn turn_to(&mut self, number: u32, line: &str) {
         if self.number != number {
             self.number = number;
             let hidden = mask::line(line.trim_end());
@@ -116,7 +116,7 @@ impl Excerpt {
     }
 
     /// Writes the line, or what is around `column` (from 0) of a long one, and `mark` below it.
-    fn write(&self, output: &mut String, column: usize, mark: &str) {
+    pub(super) fn write(&self, output: &mut String, column: usize, mark: &str) {
         let len = self.letters.len();
         let (start, end) = match len <= 2 * Self::AROUND {
             true => (0, len),

@@ -27,12 +27,14 @@ use underpass_core::config::{QuickConfig, parse, write};
 /// What is read and written where the standard streams were.
 const NULL: &str = "/dev/null";
 
-/// Tells a process that it is the one in the background: [`PLAIN`], or [`CONFIGURED`].
+/// Tells a process that it is the one in the background: [`PLAIN`], [`CONFIGURED`] or [`LOGIN`].
 pub(super) const BACKGROUND_VARIABLE: &str = "UNDERPASS_BACKGROUND";
 /// The tunnel is configured through its control socket.
 const PLAIN: &str = "plain";
 /// A configuration comes through standard input.
 const CONFIGURED: &str = "configured";
+/// The same, and the control channel is offered to whoever logs in.
+const LOGIN: &str = "login";
 
 /// What the process in the background says when it is ready, followed by the name of its interface.
 const READY: &str = "ready ";
@@ -53,10 +55,10 @@ pub fn run(name: &str, foreground: bool) -> Outcome {
         return super::guard::keep(name, role);
     }
     match role.as_deref() {
-        Ok(role) => run_in_background(name, role == CONFIGURED, &environment),
+        Ok(role) => run_in_background(name, role, &environment),
         Err(_) if foreground || environment.foreground => run_in_foreground(name, &environment),
         Err(_) => {
-            start(name, None)?;
+            start(name, None, false)?;
             notify::ready();
             Ok(ExitCode::SUCCESS)
         }
@@ -84,12 +86,15 @@ impl Background {
     }
 }
 
-/// Starts a tunnel in the background, and waits until it is ready.
+/// Starts a tunnel in the background, and waits until it is ready. One that `logs_in` offers its control channel.
 ///
 /// # Errors
 /// It cannot start; then nothing is left of it.
-pub fn start(name: &str, config: Option<&QuickConfig>) -> anyhow::Result<Background> {
-    let (role, stdin) = if config.is_some() { (CONFIGURED, Stdio::piped()) } else { (PLAIN, Stdio::null()) };
+pub fn start(name: &str, config: Option<&QuickConfig>, logs_in: bool) -> anyhow::Result<Background> {
+    let (role, stdin) = match config {
+        Some(_) => (if logs_in { LOGIN } else { CONFIGURED }, Stdio::piped()),
+        None => (PLAIN, Stdio::null()),
+    };
     let mut process = Command::new(own_program())
         .arg0("underpass")
         .args(["-f", "--", name])
@@ -129,7 +134,7 @@ pub(super) fn own_program() -> PathBuf {
 fn run_in_foreground(name: &str, environment: &Environment) -> Outcome {
     let signals = signals::heard();
     let log = give_up_and_log(environment, Environment::start_log)?;
-    let outcome = serve::serve(environment.apply(EngineConfig::new(name)), None, &signals, |_| {
+    let outcome = serve::serve(environment.apply(EngineConfig::new(name)), None, false, &signals, |_| {
         notify::ready();
         Ok(())
     });
@@ -140,14 +145,17 @@ fn run_in_foreground(name: &str, environment: &Environment) -> Outcome {
     Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn run_in_background(name: &str, configured: bool, environment: &Environment) -> Outcome {
+fn run_in_background(name: &str, role: &str, environment: &Environment) -> Outcome {
     let mut is_ready = false;
     let mut log = None;
     let outcome = detach().and_then(|null| {
-        let (config, belongings) = if configured { read_config(name)? } else { (EngineConfig::new(name), None) };
+        let (config, belongings) = match role {
+            CONFIGURED | LOGIN => read_config(name)?,
+            _ => (EngineConfig::new(name), None),
+        };
         log = give_up_and_log(environment, Environment::start_log_in_background)?;
         // It has left the terminal, and with it what was ignored there.
-        serve::serve(environment.apply(config), belongings, &signals::ALL, |name| {
+        serve::serve(environment.apply(config), belongings, role == LOGIN, &signals::ALL, |name| {
             is_ready = true;
             notify::main_process();
             report_ready(name, &null, environment.keep_stderr)
@@ -167,7 +175,7 @@ fn run_in_background(name: &str, configured: bool, environment: &Environment) ->
 }
 
 /// Gives up what a tunnel does not need, before there are threads, and starts the log.
-fn give_up_and_log<L>(
+pub(super) fn give_up_and_log<L>(
     environment: &Environment,
     start: impl FnOnce(&Environment) -> anyhow::Result<L>,
 ) -> anyhow::Result<L> {

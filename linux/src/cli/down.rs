@@ -11,8 +11,15 @@ use crate::quick::reconcile::{self, Standing};
 use crate::quick::{Action, Facts, Kept, Plan, Record, Shelf, Step, take_down};
 use anyhow::{anyhow, bail};
 use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
 use underpass_core::config::QuickConfig;
 use underpass_core::limits::DEFAULT_MTU;
+
+/// How long a program that was killed takes to end, at most.
+const DEATH: Duration = Duration::from_secs(2);
+/// How often to look whether it has.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// Takes a tunnel down, or says how. What fails is told, and the rest done all the same.
 ///
@@ -70,7 +77,7 @@ fn after_kill(what: &str) -> anyhow::Result<bool> {
 pub fn take_down_tunnel(shelf: &Shelf, what: &str, name: &str, another_follows: bool) -> anyhow::Result<bool> {
     match remains::look(shelf, name)? {
         Standing::Up(kept) => match client::status(&socket::directory(), name) {
-            Err(fault @ AskError::NoAnswer { .. }) => Err(hangs(&fault)),
+            Err(fault @ AskError::NoAnswer { .. }) if !dies(&kept) => Err(hangs(&fault)),
             _ => by_record(kept, false, another_follows),
         },
         Standing::Remains(kept) => by_record(kept, false, another_follows),
@@ -90,6 +97,18 @@ pub fn by_record(mut kept: Kept, is_forced: bool, another_follows: bool) -> anyh
     let mut host = ThisMachine::new(&record.name, &record.file)?.ending(record.process, is_forced);
     let mut save = |record: &Record| if is_forced { Ok(()) } else { save::before_down(record) };
     reconcile::by_record(&mut kept, &mut host, another_follows, &mut save)
+}
+
+/// Whether the tunnel's program was killed just now: it answers no more, and ends in a moment.
+fn dies(kept: &Kept) -> bool {
+    let until = Instant::now() + DEATH;
+    while kept.record().process.is_some_and(|process| process.runs()) {
+        if Instant::now() > until {
+            return false;
+        }
+        thread::sleep(GLANCE);
+    }
+    true
 }
 
 /// Another interface has the name now. Of the one before, only its rules may be left.

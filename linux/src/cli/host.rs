@@ -2,6 +2,7 @@
 use super::daemon::{self, Background};
 use super::{guard, progress, signals};
 use crate::control::{client, socket};
+use crate::login::relay;
 use crate::quick::invocation::Invocation;
 use crate::quick::process::Process;
 use crate::quick::seen::index_of;
@@ -107,7 +108,8 @@ impl ThisMachine {
     }
 
     fn start(&mut self) -> anyhow::Result<()> {
-        self.background = Some(daemon::start(&self.name, self.config.as_ref())?);
+        let logs_in = self.kept.as_ref().is_some_and(|kept| kept.record().login.is_some());
+        self.background = Some(daemon::start(&self.name, self.config.as_ref(), logs_in)?);
         Ok(())
     }
 
@@ -138,6 +140,8 @@ impl ThisMachine {
             // It may just have gone by itself.
             let _ = fs::remove_file(&path);
         }
+        // There is one where somebody had logged in.
+        let _ = fs::remove_file(relay::path(&directory, &self.name));
         Ok(())
     }
 

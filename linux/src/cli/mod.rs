@@ -2,8 +2,10 @@
 //!
 //! Whatever fails says so in one sentence on standard error and makes the exit status 1; the command line itself being
 //! wrong makes it 2. Colour and progress appear on a terminal only.
+pub mod answers;
 pub mod args;
 pub mod check;
+pub mod converse;
 pub mod daemon;
 pub mod doctor;
 pub mod documents;
@@ -12,11 +14,15 @@ mod drawing;
 pub mod environment;
 pub mod floor;
 pub mod force;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod guard;
 pub mod host;
 pub mod import;
 pub mod keys;
 pub mod log;
+pub mod login;
+pub mod logout;
 mod lost;
 pub mod manual;
 pub mod probe;
@@ -26,6 +32,8 @@ pub mod reload;
 pub mod remains;
 pub mod restart;
 pub mod save;
+#[cfg(feature = "gateway")]
+mod secret;
 pub mod serve;
 pub mod set;
 pub mod show;
@@ -80,6 +88,8 @@ fn dispatch(arguments: Arguments) -> Outcome {
     match (arguments.command, arguments.interface) {
         (Some(Command::Up(up)), _) => up::run(&up),
         (Some(Command::Down(down)), _) => down::run(&down),
+        (Some(Command::Login(asked)), _) => login::run(&asked),
+        (Some(Command::Logout { config }), _) => logout::run(&config),
         (Some(Command::Lock(lock)), _) => guard::lock(&lock),
         (Some(Command::Unlock { interface }), _) => guard::unlock(interface.as_deref()),
         (Some(Command::Restart(tunnel)), _) => restart::run(&tunnel),
@@ -96,6 +106,18 @@ fn dispatch(arguments: Arguments) -> Outcome {
         (Some(Command::Genkey), _) => keys::genkey(),
         (Some(Command::Genpsk), _) => keys::genpsk(),
         (Some(Command::Pubkey), _) => keys::pubkey(),
+        #[cfg(feature = "gateway")]
+        (Some(Command::Gateway { command }), _) => gateway::run(&command),
+        #[cfg(feature = "gateway")]
+        (Some(Command::User(office)), _) => office.run(|command| gateway::Task::User { command }),
+        #[cfg(feature = "gateway")]
+        (Some(Command::Group(office)), _) => office.run(|command| gateway::Task::Group { command }),
+        #[cfg(feature = "gateway")]
+        (Some(Command::Session(office)), _) => office.run(|command| gateway::Task::Session { command }),
+        #[cfg(feature = "gateway")]
+        (Some(Command::Rules(office)), _) => office.run(|command| gateway::Task::Rules { command }),
+        #[cfg(feature = "gateway")]
+        (Some(Command::Audit(office)), _) => office.run(|command| gateway::Task::Audit { command }),
         (Some(Command::Demo), _) => demo::run(&mut io::stdout()).map(|()| ExitCode::SUCCESS),
         (Some(Command::Completions { shell }), _) => documents::completions(shell, &mut io::stdout()),
         (Some(Command::Man { page, output_dir }), _) => documents::man(page.as_deref(), output_dir.as_deref()),

@@ -75,6 +75,12 @@ const SECTIONS: [Section; 4] = [
                 "KillSwitch = on, lan or off: of tunnels for everything whose own file says nothing of it; LockAtBoot = NAME, \
                  ...: what `lock --boot` locks",
             ),
+            ("/etc/underpass/gateway.toml", "the configuration of a gateway"),
+            (
+                "/run/underpass/gateway.forwarding",
+                "whether this machine forwarded packets before there was a gateway; the last one that ends sets it so",
+            ),
+            ("/run/underpass/IFNAME.gateway-status", "how a gateway is that runs, for `gateway status`"),
             ("/run/underpass/IFNAME.guard", "a kill switch: `down` and `unlock` remove it"),
             ("/run/underpass/IFNAME.json", "what `up` did, for `down` to undo whatever the configuration says by then"),
             ("/var/run/wireguard/IFNAME.sock", "the control socket, for wg and `underpass show`"),

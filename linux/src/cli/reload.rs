@@ -12,6 +12,7 @@ use crate::quick::{Action, Facts, Host, Kept, Plan, Record, Shelf, Step};
 use anyhow::bail;
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::process::ExitCode;
 use underpass_core::config::{NewPeer, QuickConfig};
 
@@ -29,28 +30,40 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
         Standing::Up(kept) => kept,
         _ => bail!("interface `{}` is not up, or was not brought up by `underpass up`", file.name),
     };
-    let status = down::ask(&file.name)?;
-    let switch = Switch::find(kept.record(), &config)?;
-    let (old, new) = plans(kept.record(), &config, &status, &switch)?;
+    kept.record().refuse_login()?;
+    let all = lead(&mut kept, &file.path, &config)?;
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Leads the running tunnel of `kept` to `config`, whose commands are those of the file at `path`. `false`: part of that could not
+/// be done.
+///
+/// # Errors
+/// The tunnel refuses: then nothing has changed.
+pub fn lead(kept: &mut Kept, path: &Path, config: &QuickConfig) -> anyhow::Result<bool> {
+    let name = kept.record().name.clone();
+    let status = down::ask(&name)?;
+    let switch = Switch::find(kept.record(), config)?;
+    let (old, new) = plans(kept.record(), config, &status, &switch)?;
     let change = Change::between(&old, &new);
     // Whatever ends this half-way: all that may be there is named.
     let old_and_new = union(&kept.record().steps, &new);
     kept.change(|record| record.steps = old_and_new)?;
-    let request = change::request(&status, &config, new.mark, |host, port| places(&file.name, &switch, host, port));
+    let request = change::request(&status, config, new.mark, |host, port| places(&name, &switch, host, port));
     if !request.is_empty() {
         progress(format_args!("[#] # change the running tunnel"));
-        if let Err(fault) = client::change(&socket::directory(), &file.name, &request) {
+        if let Err(fault) = client::change(&socket::directory(), &name, &request) {
             let steps = old.into_iter().filter(Step::leaves_something).collect();
             kept.change(|record| record.steps = steps)?;
             return Err(fault.into());
         }
     }
-    let mut host = ThisMachine::new(&file.name, &file.path)?;
+    let mut host = ThisMachine::new(&name, path)?;
     let all = carry_out(&change, &new, &mut host);
-    super::guard::have_kept(&file.name)?;
-    super::guard::tell(switch.before.as_ref(), guard::lock_of(&file.name)?.as_ref());
-    finish(&mut kept, &config, &new, all)?;
-    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    super::guard::have_kept(&name)?;
+    super::guard::tell(switch.before.as_ref(), guard::lock_of(&name)?.as_ref());
+    finish(kept, config, &new, all)?;
+    Ok(all)
 }
 
 /// The kill switch as it is, and as it is to be.

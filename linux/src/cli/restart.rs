@@ -4,7 +4,7 @@ use super::host::exists;
 use super::up::{bring_up, read, require_root};
 use super::{Outcome, down, remains};
 use crate::guard::{self, Lock};
-use crate::quick::{Facts, Shelf};
+use crate::quick::{Facts, Record, Shelf};
 use anyhow::bail;
 use std::process::ExitCode;
 
@@ -20,6 +20,7 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
     let mut before = guard::lock_of(&file.name)?;
     // One that cannot be used is told of below.
     let record = shelf.read(&file.name).unwrap_or_default();
+    record.as_ref().map_or(Ok(()), Record::refuse_login)?;
     let mut switch = match record.as_ref().filter(|_| exists(&file.name)) {
         Some(record) => guard::steps::changed(&file.name, &record.config()?, &config)?,
         None => guard::steps::wanted(None, &file.name, &config)?,
@@ -47,7 +48,7 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
     let is_wanted = switch.is_some();
     let renewed = |lock: Lock| guard::steps::renewed(Some(lock.clone()), &file.name, &config, lock.lan);
     let switch = switch.map(|lock| Lock { stays: lock.stays, ..renewed(lock) });
-    bring_up(&shelf, &file, config, switch, left)?;
+    bring_up(&shelf, &file, config, switch, left, None)?;
     if !is_wanted {
         super::guard::open(&file.name)?;
     }

@@ -22,6 +22,7 @@ pub fn run(tunnel: &Tunnel) -> Outcome {
     let name = name_of(&tunnel.config)?;
     match remains::look(&Shelf::open()?, &name)? {
         Standing::Up(kept) => {
+            kept.record().refuse_login()?;
             let (path, config) = target(kept.record())?;
             write_back(&path, &config, &down::ask(&name)?)?;
         }

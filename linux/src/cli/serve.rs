@@ -3,12 +3,14 @@ use super::floor::Floor;
 use crate::control::device::EngineDevice;
 use crate::control::{ControlServer, ControlSocket, Over, socket};
 use crate::dns;
-use crate::engine::{Ended, Engine, EngineConfig, journal};
+use crate::engine::{Ended, Engine, EngineConfig, Messages, journal};
 use crate::guard::heal::{self, Belongings};
+use crate::login::relay::{Inbox, Relay};
 use crate::notify;
 use crate::watched::{self, Died};
 use anyhow::{anyhow, bail};
 use signal_hook::iterator::Signals;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use underpass_core::PeerId;
@@ -18,7 +20,7 @@ use underpass_core::tunnel::PeerView;
 const MOST_DIALLED: usize = 16;
 
 /// Why a tunnel ends.
-enum End {
+pub(super) enum End {
     /// Someone asked for it by this signal.
     Signal(i32),
     /// The control socket's file was removed.
@@ -29,17 +31,21 @@ enum End {
     Thread(Died),
     /// Signals are no longer heard.
     Deaf,
+    /// What decides for the tunnel has failed.
+    #[cfg(feature = "gateway")]
+    Undecided(anyhow::Error),
 }
 
 /// Starts a tunnel, whose interface gets `belongings` back when it was set down and up, and whose name servers those are again that
 /// programs ask, if it was brought up with any of these; calls `ready` with the name of its interface, and serves it until it ends: by one of `signals`, by the
-/// removal of its socket or its interface. Nothing is left behind.
+/// removal of its socket or its interface. Nothing is left behind. Where somebody `logs_in`, the control channel is offered.
 ///
 /// # Errors
 /// It cannot start, or broke down.
 pub fn serve(
     mut config: EngineConfig,
     belongings: Option<Belongings>,
+    logs_in: bool,
     signals: &[i32],
     ready: impl FnOnce(&str) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -50,6 +56,8 @@ pub fn serve(
     if let Some(floor) = &floor {
         config.tunnel.timestamp_floor = floor.load();
     }
+    let inbox = logs_in.then(Inbox::new).transpose().map_err(no_relay)?;
+    config.control = inbox.clone().map(|inbox| Messages::new(move |from, message| inbox.put(from, message)));
     let engine = Arc::new(Engine::start(config)?);
     if let Some(belongings) = belongings {
         look_after(engine.name(), belongings, &ends);
@@ -61,11 +69,13 @@ pub fn serve(
     let died = ends.clone();
     let keeper = floor.map(|floor| floor.keep(Arc::clone(&engine), move |died_of| tell_of_death(&died, died_of)));
     let outcome = start_control(&engine, ends.clone()).and_then(|control| {
+        let relay = inbox.map(|inbox| start_relay(&engine, inbox, ends.clone())).transpose()?;
         watch_engine(Arc::clone(&engine), ends)?;
         ready(engine.name())?;
         tracing::info!(interface = engine.name(), port = engine.listen_port(), "ready");
         let end = ended.recv().map_err(|_| anyhow!("nobody watches the tunnel"))?;
         notify::stopping();
+        drop(relay);
         control.stop();
         conclude(end)
     });
@@ -78,7 +88,7 @@ pub fn serve(
 }
 
 /// Sees to what belongs to the interface `name` around it.
-fn look_after(name: &str, belongings: Belongings, ends: &Sender<End>) {
+pub(super) fn look_after(name: &str, belongings: Belongings, ends: &Sender<End>) {
     let died = ends.clone();
     if let Err(error) = heal::start(name, belongings, move |outcome| tell_of_death(&died, outcome)) {
         tracing::warn!("routes will not come back when the interface is set down: {error}");
@@ -102,7 +112,7 @@ fn dial(engine: &Engine) {
     });
 }
 
-fn conclude(end: End) -> anyhow::Result<()> {
+pub(super) fn conclude(end: End) -> anyhow::Result<()> {
     match end {
         End::Signal(number) => tracing::info!(signal = number, "ending"),
         End::SocketRemoved => tracing::info!("ending: the control socket was removed"),
@@ -111,19 +121,21 @@ fn conclude(end: End) -> anyhow::Result<()> {
         End::Engine(Ended::Failed(fault)) => return Err(fault.into()),
         End::Thread(died) => return Err(died.into()),
         End::Deaf => bail!("signals are no longer heard"),
+        #[cfg(feature = "gateway")]
+        End::Undecided(fault) => return Err(fault),
     }
     Ok(())
 }
 
 /// Ends the tunnel if a thread of it died.
-fn tell_of_death(ends: &Sender<End>, outcome: Result<(), Died>) {
+pub(super) fn tell_of_death(ends: &Sender<End>, outcome: Result<(), Died>) {
     if let Err(died) = outcome {
         // When nobody listens, the tunnel is ending already.
         let _ = ends.send(End::Thread(died));
     }
 }
 
-fn start_control(engine: &Arc<Engine>, ends: Sender<End>) -> anyhow::Result<ControlServer> {
+pub(super) fn start_control(engine: &Arc<Engine>, ends: Sender<End>) -> anyhow::Result<ControlServer> {
     let socket = ControlSocket::bind(&socket::directory(), engine.name())?;
     let device = Arc::new(EngineDevice::new(Arc::clone(engine)));
     let over = move |outcome: Result<Over, Died>| match outcome {
@@ -134,7 +146,16 @@ fn start_control(engine: &Arc<Engine>, ends: Sender<End>) -> anyhow::Result<Cont
     ControlServer::start(socket, device, over).map_err(|error| anyhow!("cannot serve the control socket: {error}"))
 }
 
-fn watch_signals(signals: &[i32], ends: Sender<End>) -> anyhow::Result<()> {
+fn start_relay(engine: &Arc<Engine>, inbox: Inbox, ends: Sender<End>) -> anyhow::Result<Relay> {
+    let over = move |outcome| tell_of_death(&ends, outcome);
+    Relay::start(&socket::directory(), engine, inbox, over).map_err(no_relay)
+}
+
+fn no_relay(error: io::Error) -> anyhow::Error {
+    anyhow!("cannot offer the control channel: {error}")
+}
+
+pub(super) fn watch_signals(signals: &[i32], ends: Sender<End>) -> anyhow::Result<()> {
     let failed = |error| anyhow!("cannot watch for signals: {error}");
     let mut signals = Signals::new(signals).map_err(failed)?;
     let over = ends.clone();
@@ -149,7 +170,7 @@ fn watch_signals(signals: &[i32], ends: Sender<End>) -> anyhow::Result<()> {
     watched::start("signals", watch, over).map(drop).map_err(failed)
 }
 
-fn watch_engine(engine: Arc<Engine>, ends: Sender<End>) -> anyhow::Result<()> {
+pub(super) fn watch_engine(engine: Arc<Engine>, ends: Sender<End>) -> anyhow::Result<()> {
     let over = move |outcome: Result<Ended, Died>| drop(ends.send(outcome.map_or_else(End::Thread, End::Engine)));
     let failed = |error| anyhow!("cannot watch the tunnel: {error}");
     watched::start("watch", move || engine.wait(), over).map(drop).map_err(failed)

@@ -6,6 +6,7 @@ use super::{Outcome, check, remains};
 use crate::confine::capabilities;
 use crate::guard::{self, Lock};
 use crate::notify;
+use crate::quick::process::Process;
 use crate::quick::reconcile;
 use crate::quick::record::Stage;
 use crate::quick::{Action, ConfigFile, Facts, Kept, Plan, Record, Shelf, Step, carry_out, mask, take_down};
@@ -33,7 +34,7 @@ pub fn run(up: &Up) -> Outcome {
     let lock = shelf.lock(&file.name)?;
     let left = remains::clear(&shelf, &file.name)?;
     let wait = Wait::new(up, &config);
-    bring_up(&shelf, &file, config, switch, left)?;
+    bring_up(&shelf, &file, config, switch, left, None)?;
     notify::ready();
     drop(lock);
     wait.until_connected(&file.name);
@@ -41,7 +42,7 @@ pub fn run(up: &Up) -> Outcome {
 }
 
 /// Brings up the tunnel of `file`, of which nothing is there but what the steps `left` did, with the kill switch
-/// `lock`, and keeps a record of it on `shelf`.
+/// `lock`, and keeps a record of it on `shelf`. `login` is the process that logs in for it, if one does.
 ///
 /// # Errors
 /// A step failed; then everything is as it was before.
@@ -51,6 +52,7 @@ pub fn bring_up(
     config: QuickConfig,
     lock: Option<Lock>,
     left: Vec<Step>,
+    login: Option<Process>,
 ) -> anyhow::Result<()> {
     let facts = Facts::gather(&file.name, &config, lock)?;
     let mut warnings = guard::steps::warnings(&config, &facts);
@@ -59,7 +61,8 @@ pub fn bring_up(
         let _ = writeln!(io::stderr(), "underpass: warning: {warning}");
     }
     let plan = Plan::up(&file.name, &config, &facts);
-    let record = Record::new(&plan, file, &config)?;
+    let mut record = Record::new(&plan, file, &config)?;
+    record.login = login;
     let planned = record.steps.clone();
     let mut kept = Kept::new(shelf.clone(), record);
     kept.change(|record| record.steps = [&left[..], &planned[..]].concat())?;

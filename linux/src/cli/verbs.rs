@@ -12,14 +12,13 @@ use std::path::Path;
 const BY_WG_QUICK: &str = "WG_QUICK_USERSPACE_IMPLEMENTATION";
 
 /// Verbs of other programs, and what does the same here.
-const USUAL: [(&str, &str); 55] = [
+const USUAL: [(&str, &str); 53] = [
     ("start", "underpass up"),
     ("connect", "underpass up"),
     ("on", "underpass up"),
     ("enable", "underpass up"),
     ("open", "underpass up"),
     ("run", "underpass up"),
-    ("login", "underpass up"),
     ("bringup", "underpass up"),
     ("stop", "underpass down"),
     ("disconnect", "underpass down"),
@@ -29,7 +28,6 @@ const USUAL: [(&str, &str); 55] = [
     ("kill", "underpass down"),
     ("quit", "underpass down"),
     ("exit", "underpass down"),
-    ("logout", "underpass down"),
     ("end", "underpass down"),
     ("delete", "underpass down"),
     ("del", "underpass down"),

@@ -5,7 +5,7 @@ use nix::sys::stat::{Mode, fchmod};
 use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -84,7 +84,7 @@ impl ControlSocket {
         }
         // Made before there is a file, for from then on nothing is allocated until an abort would remove it.
         let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| create(error.into()))?;
-        let listener = listen_at(&path).map_err(create)?;
+        let listener = listen_at(&path, SockType::Stream).map_err(create)?.into();
         let identity = identity(&path).map_err(create)?;
         abort::remove_on_abort(name, identity).map_err(|error| create(error.into()))?;
         Ok(Self { listener, path, identity })
@@ -149,17 +149,17 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 ///
 /// The file has mode 0600 from its first moment: bind gives it the mode of the unbound socket. It gets its name when
 /// it listens already: `wg` takes a socket that refuses to connect for a dead one and removes it.
-fn listen_at(path: &Path) -> io::Result<UnixListener> {
+pub(crate) fn listen_at(path: &Path, kind: SockType) -> io::Result<OwnedFd> {
     let mut unnamed = path.as_os_str().to_owned();
     unnamed.push(".new");
     let _ = fs::remove_file(&unnamed);
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    let fd = socket(AddressFamily::Unix, kind, flags, None)?;
     fchmod(&fd, Mode::S_IRUSR | Mode::S_IWUSR)?;
     bind(fd.as_raw_fd(), &UnixAddr::new(Path::new(&unnamed))?)?;
     let named = listen(&fd, Backlog::new(64)?).map_err(io::Error::from).and_then(|()| fs::rename(&unnamed, path));
     named.inspect_err(|_| drop(fs::remove_file(&unnamed)))?;
-    Ok(fd.into())
+    Ok(fd)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! Incoming datagrams: received in bundles, opened in place, and written to the virtual interface in bundles again.
+use super::Messages;
 use super::crew::{Crew, Work};
 use super::shared::lock;
 use crate::error::errno;
@@ -104,6 +105,20 @@ impl Haul {
         for _ in 0..away {
             if let Some((number, Work::Open(bundle))) = crew.take_back() {
                 self.bundles[number] = Some(bundle);
+            }
+        }
+    }
+
+    /// Hands on what came over the control channel.
+    pub fn hand_on(&self, tunnel: &Mutex<Tunnel>, messages: &Messages) {
+        let mut came = self.filled().flat_map(Bundle::messages).peekable();
+        if came.peek().is_none() {
+            return;
+        }
+        let tunnel = lock(tunnel);
+        for (peer, message) in came {
+            if let Some(peer) = tunnel.peer(peer) {
+                messages.hear(*peer.public_key(), message);
             }
         }
     }

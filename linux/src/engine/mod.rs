@@ -6,11 +6,13 @@
 //! - `crew` are the threads that help to seal and open when there is much of it;
 //! - `recycle` is why none of this allocates per packet;
 //! - `alarm`, `network` and `resolve` are what else there is to wait for: clocks, the machine's network, names;
+//! - `messages` hands on what peers send over the control channel;
 //! - `namespace` is the interface where others have moved it;
 //! - `journal` says in the log what happens.
 mod crew;
 mod haul;
 pub mod journal;
+mod messages;
 mod namespace;
 mod network;
 mod resolve;
@@ -19,6 +21,7 @@ mod shared;
 mod yard;
 
 use self::crew::Crew;
+pub use self::messages::Messages;
 pub use self::resolve::Names;
 use self::run::Loop;
 use self::shared::{Order, Shared};
@@ -56,6 +59,9 @@ pub struct EngineConfig {
     /// Whether packets cross the virtual interface, and datagrams the sockets, in bundles (TSO, USO, GSO, GRO) where
     /// the kernel can.
     pub offload: bool,
+    /// Who hears messages of the control channel; `None`: nobody, and they are lost. Whether there is a channel is said by
+    /// [`Change::Control`](underpass_core::Change::Control).
+    pub control: Option<Messages>,
 }
 
 impl EngineConfig {
@@ -72,6 +78,7 @@ impl EngineConfig {
             names: Names::default(),
             crypt_workers: Workers::Auto,
             offload: true,
+            control: None,
         }
     }
 }
@@ -156,7 +163,7 @@ impl Engine {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|errno| system("making an event descriptor")(errno.into()))?;
         let name = device.name().to_owned();
-        let shared = Arc::new(Shared::new(tunnel, wake));
+        let shared = Arc::new(Shared::new(tunnel, wake, config.control));
         let of_crew = Arc::clone(&shared);
         let crew = Crew::new(config.crypt_workers, move |died| of_crew.order(Order::Fail(died)))?;
         let carrier = Loop::new(Arc::clone(&shared), device, sockets, crew, config.offload, config.names)?;
@@ -246,7 +253,8 @@ impl std::fmt::Debug for Engine {
 }
 
 /// Randomness of the kernel.
-struct SystemRng;
+#[derive(Clone, Copy, Debug)]
+pub struct SystemRng;
 
 impl Rng for SystemRng {
     fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {

@@ -194,6 +194,9 @@ impl Loop {
         match received {
             Ok(true) => {
                 self.haul.open(self.shared.mutex(), now, &mut self.crew);
+                if let Some(messages) = self.shared.messages() {
+                    self.haul.hand_on(self.shared.mutex(), messages);
+                }
                 self.haul.reply(&self.sockets);
                 self.haul.deliver(&self.device).map_err(|_| Ended::InterfaceDeleted)
             }

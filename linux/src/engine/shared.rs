@@ -1,5 +1,5 @@
 //! What the loop shares with everyone who holds the engine.
-use super::{Ended, HostEvent};
+use super::{Ended, HostEvent, Messages};
 use crate::clock;
 use crate::error::HostError;
 use crate::watched::Died;
@@ -30,6 +30,7 @@ pub enum Order {
 pub struct Shared {
     tunnel: Mutex<Tunnel>,
     wake: EventFd,
+    messages: Option<Messages>,
     /// `None`: the loop has ended and takes no more.
     orders: Mutex<Option<Vec<Order>>>,
     listeners: Mutex<Vec<SyncSender<HostEvent>>>,
@@ -50,12 +51,13 @@ enum End {
 }
 
 impl Shared {
-    /// Around `tunnel`; `wake` is what the loop wakes up by.
+    /// Around `tunnel`; `wake` is what the loop wakes up by, `messages` who hears the control channel.
     #[must_use]
-    pub fn new(tunnel: Tunnel, wake: EventFd) -> Self {
+    pub fn new(tunnel: Tunnel, wake: EventFd, messages: Option<Messages>) -> Self {
         Self {
             tunnel: tunnel.into(),
             wake,
+            messages,
             orders: Some(Vec::new()).into(),
             listeners: Mutex::default(),
             missed: 0.into(),
@@ -74,6 +76,11 @@ impl Shared {
     /// The tunnel, to be locked as often as needed.
     pub fn mutex(&self) -> &Mutex<Tunnel> {
         &self.tunnel
+    }
+
+    /// Who hears the control channel.
+    pub const fn messages(&self) -> Option<&Messages> {
+        self.messages.as_ref()
     }
 
     /// Runs `f` on the tunnel and wakes the loop.

@@ -105,6 +105,12 @@ impl Belongings {
         Self::of(name, config, |path| fs::read_to_string(path).unwrap_or_default())
     }
 
+    /// These addresses, and routes in the main table.
+    #[must_use]
+    pub fn of_main(addresses: Vec<IpNet>, routes: Vec<IpNet>) -> Self {
+        Self { addresses, routes: routes.into_iter().map(|network| (network, MAIN)).collect() }
+    }
+
     fn of(name: &str, config: &QuickConfig, read: impl Fn(&str) -> String) -> Self {
         // What `up` chose beside this is no matter of addresses and routes.
         let facts = Facts {

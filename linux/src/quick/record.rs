@@ -51,6 +51,9 @@ pub struct Record {
     pub process: Option<Process>,
     /// The number of the interface, from when it is ready.
     pub index: Option<u32>,
+    /// The program that logged in for it at its gateway, and keeps it logged in: `underpass login`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Process>,
     /// The mark of the tunnel's datagrams, 0 for none.
     pub mark: u32,
     /// The steps that leave something behind, in order.
@@ -76,6 +79,7 @@ impl Record {
             hooks_ended: 0,
             process: None,
             index: None,
+            login: None,
             mark: plan.mark,
             steps: Vec::new(),
             interface: String::new(),
@@ -95,7 +99,7 @@ impl Record {
     /// From here on, all that is there of the tunnel is what `left` did.
     pub fn leave(&mut self, left: Vec<Step>) {
         (self.stage, self.has_run_hooks, self.is_ending, self.hooks_ended) = (Stage::Starting, false, false, 0);
-        (self.process, self.index) = (None, None);
+        (self.process, self.index, self.login) = (None, None, None);
         self.steps = left;
     }
 
@@ -105,6 +109,20 @@ impl Record {
     /// The record does not hold what was written into it.
     pub fn config(&self) -> anyhow::Result<QuickConfig> {
         parse(&self.interface).config.ok_or_else(|| anyhow!("its configuration is not valid"))
+    }
+
+    /// Refuses what would make it another tunnel than the one that the gateway granted.
+    ///
+    /// # Errors
+    /// It was brought up by `underpass login`.
+    pub fn refuse_login(&self) -> anyhow::Result<()> {
+        match self.login {
+            Some(_) => bail!(
+                "interface `{0}` is logged in at its gateway, which says what it has: `underpass logout {0}` ends that",
+                self.name
+            ),
+            None => Ok(()),
+        }
     }
 
     /// Whether it is of this network namespace.
@@ -206,6 +224,20 @@ pub(crate) mod tests {
         let config = record.config().expect("valid");
         assert_eq!((config.post_up[0].as_str(), config.save_config), ("up \"%i\" \\\\ é", true));
         assert!(record.is_of_here().expect("here") && !record.is_of_earlier_boot().expect("here"));
+    }
+
+    #[test]
+    fn a_login_is_noted_and_refuses_to_become_another_tunnel() {
+        let mut record = record("wg0");
+        let text = record.to_text().expect("text");
+        assert!(!text.contains("login"), "a record as it always was: {text}");
+        record.refuse_login().expect("a tunnel of `up`");
+        record.login = Process::find(std::process::id());
+        assert_eq!(Record::parse("wg0", &record.to_text().expect("text")).expect("valid"), record);
+        let message = record.refuse_login().expect_err("it is logged in").to_string();
+        assert!(message.ends_with("`underpass logout wg0` ends that"), "{message}");
+        record.leave(Vec::new());
+        record.refuse_login().expect("nobody is logged in any more");
     }
 
     #[test]

@@ -54,9 +54,9 @@ pub(super) struct Flow {
     pub is_told: bool,
     /// The peer by whose rules it passes.
     pub owner: u32,
-    /// The session's generation of rules in which that was found.
+    /// The generation of rules in which that was found.
     pub generation: u32,
-    /// The place of the rule in the list of its owner's session.
+    /// What the caller calls the rule.
     pub rule: u32,
     /// When the last packet passed.
     pub used: Instant,

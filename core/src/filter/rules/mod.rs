@@ -11,10 +11,11 @@ use crate::packet::tcp::TCP;
 use crate::packet::udp::UDP;
 use crate::packet::{ICMP, ICMPV6};
 use crate::time::UnixTime;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
-use core::ops::RangeInclusive;
+use core::ops::{Deref, RangeInclusive};
 use ipnet::IpNet;
 
 /// What a rule does with a first packet that it applies to.
@@ -145,6 +146,46 @@ impl Rule {
             return Err(RuleFault::HoursOutOfRange);
         }
         Ok(())
+    }
+}
+
+/// Rules in order, of which the first that applies decides. Copies are the same list: sessions that are given copies share it, and
+/// it is compiled once for all of them. Two lists that only read the same are two.
+///
+/// To make one takes memory as Rust does: it ends the process where there is none. To copy one takes none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules(Option<Arc<Vec<Rule>>>);
+
+impl Rules {
+    /// Whether they make sense, each of them and all together: what [`Filter::open`](crate::filter::Filter::open) asks.
+    ///
+    /// # Errors
+    /// [`RulesError::Rule`] or [`RulesError::TooMany`].
+    pub fn check(&self) -> Result<(), RulesError> {
+        Compiled::check(self)
+    }
+
+    /// Whether one is a copy of the other.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl From<Vec<Rule>> for Rules {
+    fn from(rules: Vec<Rule>) -> Self {
+        Self(if rules.is_empty() { None } else { Some(Arc::new(rules)) })
+    }
+}
+
+impl Deref for Rules {
+    type Target = [Rule];
+
+    fn deref(&self) -> &[Rule] {
+        self.0.as_ref().map_or(&[], |rules| rules.as_slice())
     }
 }
 

@@ -11,7 +11,7 @@ fn alice(port: u16) -> SocketAddr {
 fn small(per_peer: u32, flows: u32) -> World {
     let config = FilterConfig { flows_per_peer: per_peer, flows, ..FilterConfig::default() };
     let rules = vec![Rule::allow(1, everything())];
-    World::with(config, SessionConfig { rules, ..SessionConfig::default() })
+    World::with(config, SessionConfig { rules: rules.into(), ..SessionConfig::default() })
 }
 
 fn is_alive(world: &mut World, client: SocketAddr) -> bool {
@@ -67,7 +67,7 @@ fn then_closing_ones_then_answered_ones_then_the_longest_unused() {
 #[test]
 fn when_all_are_too_many_the_peer_with_the_most_gives() {
     let mut world = small(1000, 40);
-    let rules = || SessionConfig { rules: vec![Rule::allow(1, everything())], ..SessionConfig::default() };
+    let rules = || SessionConfig { rules: vec![Rule::allow(1, everything())].into(), ..SessionConfig::default() };
     world.filter.open(world.now, BOB, rules()).unwrap();
     for port in 1..=5 {
         let mut syn = tcp(SocketAddr::new(at("10.9.0.2:1").ip(), port), at(SERVER), SYN);
@@ -100,7 +100,7 @@ fn memory_is_bounded_and_comes_back() {
     let limit = FilterConfig::default().flows as usize;
     let mut world = World::open();
     for peer in 1..=40_u32 {
-        let session = SessionConfig { rules: vec![Rule::allow(1, everything())], ..SessionConfig::default() };
+        let session = SessionConfig { rules: vec![Rule::allow(1, everything())].into(), ..SessionConfig::default() };
         world.filter.open(world.now, peer, session).unwrap();
         let client = core::net::Ipv4Addr::from(0x0a09_0000 + peer).into();
         for port in 1..=5000 {

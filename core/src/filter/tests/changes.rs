@@ -19,15 +19,15 @@ fn a_change_of_rules_ends_what_they_do_not_allow() {
     assert_eq!(world.send(udp(at(CLIENT), at(SERVER))), PASS);
     let mut rule = Rule::allow(9, vec![net("192.0.2.0/24")]);
     rule.protocol = Protocol::Tcp;
-    world.filter.set_rules(world.now, ALICE, vec![rule]).unwrap();
+    world.filter.set_rules(world.now, ALICE, vec![rule].into()).unwrap();
     assert_eq!(world.receive(tcp(at(SERVER), at(CLIENT), ACK)), PASS, "it goes on without a new handshake");
     assert_eq!(world.receive(udp(at(SERVER), at(CLIENT))), DENIED, "the answer finds it out as well");
     assert_eq!(world.filter.flows(), 1);
-    world.filter.set_rules(world.now, ALICE, Vec::new()).unwrap();
+    world.filter.set_rules(world.now, ALICE, Rules::default()).unwrap();
     assert_eq!(world.send(tcp(at(CLIENT), at(SERVER), ACK)), DENIED);
     assert_eq!(world.send(tcp(at(CLIENT), at(SERVER), ACK)), NO_FLOW);
     assert_eq!(world.filter.flows(), 0);
-    world.filter.set_rules(world.now, ALICE, vec![Rule::allow(1, everything())]).unwrap();
+    world.filter.set_rules(world.now, ALICE, vec![Rule::allow(1, everything())].into()).unwrap();
     assert_eq!(world.send(tcp(at(CLIENT), at(SERVER), ACK)), NO_FLOW, "a flow that ended does not come back");
 }
 
@@ -52,14 +52,14 @@ fn rules_that_make_no_sense_change_nothing() {
     ];
     for (rule, fault) in table {
         let rules = vec![Rule::allow(1, everything()), rule];
-        let found = world.filter.set_rules(world.now, ALICE, rules.clone());
+        let found = world.filter.set_rules(world.now, ALICE, rules.clone().into());
         assert_eq!(found, Err(RulesError::Rule(1, fault)));
-        let session = SessionConfig { rules, ..SessionConfig::default() };
+        let session = SessionConfig { rules: rules.into(), ..SessionConfig::default() };
         assert_eq!(world.filter.open(world.now, ALICE, session), Err(RulesError::Rule(1, fault)));
     }
     let many = Rule { ports: vec![1..=1; 1 << 10], ..Rule::allow(1, vec![net("10.0.0.0/8"); 1 << 10]) };
-    assert_eq!(world.filter.set_rules(world.now, ALICE, vec![many]), Err(RulesError::TooMany));
-    assert_eq!(world.filter.set_rules(world.now, BOB, Vec::new()), Err(RulesError::NoSession));
+    assert_eq!(world.filter.set_rules(world.now, ALICE, vec![many].into()), Err(RulesError::TooMany));
+    assert_eq!(world.filter.set_rules(world.now, BOB, Rules::default()), Err(RulesError::NoSession));
     assert_eq!(world.filter.open(world.now, u32::MAX, SessionConfig::default()), Err(RulesError::PeerOutOfRange));
     world.connect(at(CLIENT), at(SERVER));
 }
@@ -74,7 +74,7 @@ fn a_session_that_is_closed_leaves_nothing() {
     assert_eq!(world.send(tcp(at(CLIENT), at(SERVER), ACK)), Ruling::Drop(Reason::NoSession));
     assert_eq!(world.receive(tcp(at(SERVER), at(CLIENT), ACK)), Ruling::Drop(Reason::NoSession));
     assert_eq!(world.filter.footprint(), FilterFootprint::default());
-    let session = SessionConfig { rules: vec![Rule::allow(1, everything())], ..SessionConfig::default() };
+    let session = SessionConfig { rules: vec![Rule::allow(1, everything())].into(), ..SessionConfig::default() };
     world.filter.open(world.now, ALICE, session).unwrap();
     assert_eq!(world.send(tcp(at(CLIENT), at(SERVER), ACK)), NO_FLOW);
     assert_eq!(world.filter.account(ALICE).unwrap().from_peer, Traffic::default());

@@ -84,7 +84,7 @@ fn fragments_that_fit_no_packet_do_not_pass() {
 fn a_flood_of_first_fragments_leaves_others_theirs() {
     let (client, server) = (at(ENDS[0].0), at(ENDS[0].1));
     let mut world = World::open();
-    let session = SessionConfig { rules: vec![Rule::allow(1, everything())], ..SessionConfig::default() };
+    let session = SessionConfig { rules: vec![Rule::allow(1, everything())].into(), ..SessionConfig::default() };
     world.filter.open(world.now, BOB, session).unwrap();
     let bob = at("10.9.0.2:4000");
     let mut first = part(bob, server, 7, 0, true);
@@ -105,10 +105,10 @@ fn fragments_end_with_their_flow() {
     let (client, server) = (at(ENDS[0].0), at(ENDS[0].1));
     let mut world = World::open();
     assert_eq!(world.send(part(client, server, 1, 0, true)), PASS);
-    world.filter.set_rules(world.now, ALICE, Vec::new()).unwrap();
+    world.filter.set_rules(world.now, ALICE, Rules::default()).unwrap();
     assert_eq!(world.send(part(client, server, 1, 32, false)), DENIED);
     assert_eq!(world.send(part(client, server, 1, 64, false)), ALONE, "the flow is gone");
-    world.filter.set_rules(world.now, ALICE, vec![Rule::allow(1, everything())]).unwrap();
+    world.filter.set_rules(world.now, ALICE, vec![Rule::allow(1, everything())].into()).unwrap();
     // Another flow takes the place of that one in memory, and is not taken for it.
     assert_eq!(world.send(udp(at("10.9.0.1:9"), server)), PASS);
     assert_eq!(world.send(part(client, server, 1, 64, false)), ALONE);

@@ -63,7 +63,7 @@ struct World {
 impl World {
     /// One in which Alice has the session that `rules` make.
     fn new(rules: Vec<Rule>) -> Self {
-        Self::with(FilterConfig::default(), SessionConfig { rules, ..SessionConfig::default() })
+        Self::with(FilterConfig::default(), SessionConfig { rules: rules.into(), ..SessionConfig::default() })
     }
 
     fn with(config: FilterConfig, session: SessionConfig) -> Self {

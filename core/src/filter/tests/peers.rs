@@ -8,7 +8,7 @@ const B: &str = "10.9.0.2:443";
 /// A filter in which Bob has a session, too.
 fn both(alice: Vec<Rule>, bob: Vec<Rule>) -> World {
     let mut world = World::new(alice);
-    world.filter.open(world.now, BOB, SessionConfig { rules: bob, ..SessionConfig::default() }).unwrap();
+    world.filter.open(world.now, BOB, SessionConfig { rules: bob.into(), ..SessionConfig::default() }).unwrap();
     world
 }
 
@@ -115,7 +115,7 @@ fn the_other_end_begins_where_a_rule_says_so() {
     let mut syn = tcp(at("192.0.2.7:1"), alice, SYN);
     assert_eq!(world.filter.outbound(world.now, ALICE, Some(BOB), &mut syn), DENIED);
     rule.peers = true;
-    world.filter.set_rules(world.now, ALICE, vec![rule]).unwrap();
+    world.filter.set_rules(world.now, ALICE, vec![rule].into()).unwrap();
     assert_eq!(world.filter.outbound(world.now, ALICE, Some(BOB), &mut syn), PASS);
     assert_eq!(world.receive(tcp(admin, alice, ACK)), PASS);
 }

@@ -298,7 +298,7 @@ proptest! {
         stale: bool,
     ) {
         let mut world = World::new(first.clone());
-        world.filter.open(world.now, BOB, SessionConfig { rules: second.clone(), ..SessionConfig::default() }).unwrap();
+        world.filter.open(world.now, BOB, SessionConfig { rules: second.clone().into(), ..SessionConfig::default() }).unwrap();
         let mut naive = Naive { began: world.now, rules: [first, second], flows: BTreeMap::new() };
         let (mut rejected, mut before) = (0, Ahead::NONE);
         for step in steps {
@@ -322,7 +322,7 @@ proptest! {
                 }
                 Step::Time(millis) => world.pass_time(millis),
                 Step::Rules(peer, rules) => {
-                    world.filter.set_rules(world.now, peer, rules.clone()).unwrap();
+                    world.filter.set_rules(world.now, peer, rules.clone().into()).unwrap();
                     naive.rules[peer as usize - 1] = rules;
                 }
                 Step::Flush(peer) => {

@@ -181,7 +181,7 @@ fn a_filter_lowers_it_both_ways() {
     let (client, server) = (at(ENDS[0].0), at(ENDS[0].1));
     let config = FilterConfig { mtu: Some(1280), ..FilterConfig::default() };
     let rules = vec![Rule::allow(1, everything())];
-    let mut world = World::with(config, SessionConfig { rules, ..SessionConfig::default() });
+    let mut world = World::with(config, SessionConfig { rules: rules.into(), ..SessionConfig::default() });
     let (mut asked, mut answered) =
         (syn(client, server, SYN, &[2, 4, 5, 180]), syn(server, client, SYN | ACK, &[2, 4, 5, 180]));
     assert_eq!(world.filter.inbound(world.now, ALICE, None, &mut asked), PASS);

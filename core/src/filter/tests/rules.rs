@@ -152,7 +152,7 @@ proptest! {
                     let port = if matches!(protocol, 6 | 17) { port } else { 0 };
                     let question = Question { way, address, is_peer, protocol, port };
                     let wanted = world.filter.explain(ALICE, MONDAY, &question).unwrap();
-                    let found = session.verdict(way, (Address::from(address), is_peer), protocol, port);
+                    let found = session.verdict(world.filter.lists.compiled(session.list), way, (Address::from(address), is_peer), protocol, port);
                     prop_assert_eq!((found.action, found.number), (wanted.action, wanted.rule), "{:?}", question);
                 }
             }

@@ -13,7 +13,7 @@ fn events(world: &mut World) -> Vec<Event> {
 fn denials_are_added_up() {
     let deny = Rule { action: Action::Deny, log: true, ..Rule::allow(77, vec![net("192.0.2.0/24")]) };
     let quiet = Rule { log: false, ..Rule { number: 78, networks: vec![net("198.51.100.0/24")], ..deny.clone() } };
-    let session = SessionConfig { rules: vec![deny, quiet], log_unmatched: true, ..SessionConfig::default() };
+    let session = SessionConfig { rules: vec![deny, quiet].into(), log_unmatched: true, ..SessionConfig::default() };
     let mut world = World::with(FilterConfig::default(), session);
     let began = world.now;
     for port in 1..=500 {
@@ -37,7 +37,7 @@ fn denials_are_added_up() {
         source_port: 4000,
         destination_port: 1,
     };
-    assert_eq!(events(&mut world), [Event::Denied { peer: ALICE, rule: Some(77), first, packets: 500 }]);
+    assert_eq!(events(&mut world), [Event::Denied { peer: ALICE, user: 0, rule: Some(77), first, packets: 500 }]);
     assert_eq!(world.filter.poll_timeout(), Some(began + Duration::from_secs(13)));
     world.pass_time(3000);
     world.filter.handle_timeout(world.now);
@@ -56,20 +56,23 @@ fn flows_are_told_where_the_rule_asks() {
     world.pass_time(300_000);
     assert_eq!(world.send(udp(at(CLIENT), at(SERVER))), PASS, "another flow");
     let events = events(&mut world);
-    let [Event::FlowStart { peer: ALICE, rule: 5, contact }, end, Event::FlowStart { .. }] = events[..] else {
+    let [Event::FlowStart { peer: ALICE, user: 0, rule: 5, contact }, end, Event::FlowStart { .. }] = events[..] else {
         panic!("{events:?}");
     };
     assert_eq!((contact.destination, contact.destination_port), (at(SERVER).ip(), 53));
     let traffic = Traffic { bytes: 36, packets: 1 };
     let (lasted, why) = (Duration::from_secs(2), FlowEnd::Silent);
-    assert_eq!(end, Event::FlowEnd { peer: ALICE, rule: 5, contact, sent: traffic, received: traffic, lasted, why });
+    assert_eq!(
+        end,
+        Event::FlowEnd { peer: ALICE, user: 0, rule: 5, contact, sent: traffic, received: traffic, lasted, why }
+    );
 }
 
 #[test]
 fn events_are_bounded_and_say_what_was_lost() {
     let config = FilterConfig { events: 3, ..FilterConfig::default() };
     let rules = vec![Rule { log: true, ..Rule::allow(5, everything()) }];
-    let mut world = World::with(config, SessionConfig { rules, ..SessionConfig::default() });
+    let mut world = World::with(config, SessionConfig { rules: rules.into(), ..SessionConfig::default() });
     for port in 1..=10 {
         assert_eq!(world.send(udp(at(CLIENT), SocketAddr::new(at(SERVER).ip(), port))), PASS);
     }
@@ -77,8 +80,8 @@ fn events_are_bounded_and_say_what_was_lost() {
     assert_eq!((told.len(), told.last()), (4, Some(&Event::Lost { events: 7 })));
     // Denials of more than 256 rules and peers at a time are lost as well.
     let deny = |number| Rule { action: Action::Deny, log: true, ..Rule::allow(number, vec![net("192.0.2.1/32")]) };
-    let rules = (1..=400).map(|number| Rule { ports: vec![number..=number], ..deny(number.into()) }).collect();
-    world.filter.set_rules(world.now, ALICE, rules).unwrap();
+    let rules: Vec<_> = (1..=400).map(|number| Rule { ports: vec![number..=number], ..deny(number.into()) }).collect();
+    world.filter.set_rules(world.now, ALICE, rules.into()).unwrap();
     world.filter.flush(ALICE);
     events(&mut world);
     for port in 1..=400 {
@@ -100,7 +103,7 @@ fn events_are_bounded_and_say_what_was_lost() {
 fn a_quota_warns_and_then_closes() {
     let rules = vec![Rule::allow(1, everything())];
     // Packets here are 36 bytes.
-    let session = SessionConfig { rules, quota: Some(20 * 36), ..SessionConfig::default() };
+    let session = SessionConfig { rules: rules.into(), quota: Some(20 * 36), ..SessionConfig::default() };
     let mut world = World::with(FilterConfig::default(), session);
     let packets = |world: &mut World, count: u32| {
         for _ in 0..count {
@@ -110,14 +113,14 @@ fn a_quota_warns_and_then_closes() {
     packets(&mut world, 17);
     assert_eq!(events(&mut world), []);
     packets(&mut world, 1);
-    assert_eq!(events(&mut world), [Event::QuotaWarning { peer: ALICE }]);
+    assert_eq!(events(&mut world), [Event::QuotaWarning { peer: ALICE, user: 0 }]);
     packets(&mut world, 1);
     assert_eq!(world.receive(udp(at(SERVER), at(CLIENT))), PASS, "both directions count");
     for _ in 0..3 {
         assert_eq!(world.send(udp(at(CLIENT), at(SERVER))), Ruling::Drop(Reason::QuotaExceeded));
         assert_eq!(world.receive(udp(at(SERVER), at(CLIENT))), Ruling::Drop(Reason::QuotaExceeded));
     }
-    assert_eq!(events(&mut world), [Event::QuotaExceeded { peer: ALICE }], "once");
+    assert_eq!(events(&mut world), [Event::QuotaExceeded { peer: ALICE, user: 0 }], "once");
     let account = world.filter.account(ALICE).unwrap();
     assert_eq!((account.from_peer.bytes, account.to_peer.bytes, account.dropped), (19 * 36, 36, 6));
 }
@@ -126,7 +129,8 @@ fn a_quota_warns_and_then_closes() {
 fn each_direction_has_its_rate() {
     let rules = vec![Rule::allow(1, everything())];
     let rate = |packets: u64| Some(Rate { bytes_per_second: packets * 36, burst: packets * 36 });
-    let session = SessionConfig { rules, from_peer: rate(2), to_peer: rate(5), ..SessionConfig::default() };
+    let session =
+        SessionConfig { rules: rules.into(), from_peer: rate(2), to_peer: rate(5), ..SessionConfig::default() };
     let mut world = World::with(FilterConfig::default(), session);
     const SLOW: Ruling = Ruling::Drop(Reason::RateLimited);
     for _ in 0..3 {
@@ -139,7 +143,11 @@ fn each_direction_has_its_rate() {
     // A packet that the rate does not let through begins no flow.
     let mut world = World::with(
         FilterConfig::default(),
-        SessionConfig { rules: vec![Rule::allow(1, everything())], from_peer: rate(1), ..SessionConfig::default() },
+        SessionConfig {
+            rules: vec![Rule::allow(1, everything())].into(),
+            from_peer: rate(1),
+            ..SessionConfig::default()
+        },
     );
     assert_eq!(world.send(udp(at(CLIENT), at(SERVER))), PASS);
     assert_eq!(world.send(udp(at(CLIENT), at("192.0.2.2:53"))), SLOW);

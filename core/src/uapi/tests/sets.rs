@@ -21,6 +21,8 @@ fn shown(request: &SetRequest) -> String {
         Change::Peer(peer) => peer_shown(peer),
         #[cfg(feature = "control")]
         Change::Access { .. } | Change::Control(_) => "nothing that wg can say".to_string(),
+        #[cfg(feature = "filter")]
+        Change::Filter(_) => "nothing that wg can say".to_string(),
     }));
     without_keys(&words.join("; "))
 }

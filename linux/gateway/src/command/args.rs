@@ -1,7 +1,11 @@
 //! The commands and their arguments.
 use crate::name::Name;
+use crate::time::Time;
 use clap::Subcommand;
+use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use underpass_core::PublicKey;
 
 /// What administrators do.
@@ -24,6 +28,12 @@ pub enum Command {
         /// What to do
         #[command(subcommand)]
         command: SessionCommand,
+    },
+    /// Find out what the rules say
+    Rules {
+        /// What to do
+        #[command(subcommand)]
+        command: RulesCommand,
     },
     /// Show, verify and export the audit log
     Audit {
@@ -195,6 +205,85 @@ pub enum SessionCommand {
         /// The user
         user: Name,
     },
+}
+
+/// What is asked of rules.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Say which rule decides when a user begins something with a destination
+    Explain {
+        /// The user
+        #[arg(value_name = "USER")]
+        user: Name,
+        /// The address
+        #[arg(value_name = "DEST")]
+        to: IpAddr,
+        /// The port and the protocol, such as 443/tcp, or a protocol alone: icmp, or its number
+        #[arg(value_name = "PORT/PROTO", default_value = "icmp")]
+        what: Wanted,
+        /// The address that the user's device has in the internet, for rules that ask for it
+        #[arg(long, value_name = "ADDRESS")]
+        from: Option<IpAddr>,
+        /// The time, such as 2026-11-30T08:00:00Z; now, without it
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        at: Option<Time>,
+    },
+}
+
+/// A protocol, and a port where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its number.
+    pub protocol: u8,
+    /// The destination port; 0 where there is none.
+    pub port: u16,
+}
+
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+impl FromStr for Wanted {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "expected a port and a protocol, such as 443/tcp, or a protocol, such as icmp";
+        let (port, protocol) = match text.split_once('/') {
+            Some((port, protocol)) => (Some(port.parse::<u16>().map_err(|_| wrong)?), protocol),
+            None => (None, text),
+        };
+        let protocol = match protocol {
+            "tcp" => TCP,
+            "udp" => UDP,
+            "icmp" => ICMP,
+            number => number.parse().map_err(|_| wrong)?,
+        };
+        match (port, matches!(protocol, TCP | UDP)) {
+            (Some(port), true) if port > 0 => Ok(Self { protocol, port }),
+            (None, false) => Ok(Self { protocol, port: 0 }),
+            (None, true) => Err("a port is needed: 443/tcp"),
+            _ => Err(wrong),
+        }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.protocol {
+            TCP => write!(out, "{}/tcp", self.port),
+            UDP => write!(out, "{}/udp", self.port),
+            ICMP => out.write_str("icmp"),
+            number => write!(out, "protocol {number}"),
+        }
+    }
+}
+
+/// An instant as RFC 3339 writes it.
+fn time(text: &str) -> Result<Time, &'static str> {
+    let wrong = "expected a time such as 2026-11-30T08:00:00Z";
+    let at = humantime::parse_rfc3339(text).map_err(|_| wrong)?;
+    let since_1970 = at.duration_since(std::time::UNIX_EPOCH).map_err(|_| wrong)?;
+    Ok(Time::from_millis(i64::try_from(since_1970.as_millis()).map_err(|_| wrong)?))
 }
 
 /// What is done with the audit log.

@@ -1,23 +1,26 @@
-//! The command line of what administrators do: `user`, `group`, `session`, `audit`. A binary mounts [`Command`] among its own commands,
+//! The command line of what administrators do: `user`, `group`, `session`, `rules`, `audit`. A binary mounts [`Command`] among its own commands,
 //! makes the [`Desk`] from its configuration, and runs it.
 //!
 //! Answers go to one writer, as text or, with `--json`, as one JSON value a line. Secrets are in no argument: a password is asked for.
 mod args;
 mod audit;
 mod enroll;
+mod rules;
 mod show;
 
-pub use args::{AuditCommand, Command, DeviceCommand, GroupCommand, SessionCommand, UserCommand};
+pub use args::{AuditCommand, Command, DeviceCommand, GroupCommand, RulesCommand, SessionCommand, UserCommand, Wanted};
 pub use enroll::{Draw, Entrance};
 
 use crate::admin::{AdminError, Office};
 use crate::audit::AuditError;
 use crate::audit::checkpoint::PublicKey;
 use crate::password::{Cost, Password};
+use crate::settings::Settings;
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use underpass_core::filter::RulesError;
 use zeroize::Zeroizing;
 
 /// Asks whoever is there for a secret, without showing what is typed; the text says what for.
@@ -31,6 +34,10 @@ pub struct Desk<'a> {
     pub audit: PathBuf,
     /// The file of checkpoints and the key of them, when there are some.
     pub checkpoints: Option<(PathBuf, PublicKey)>,
+    /// The configuration, whose rules are explained.
+    pub settings: Option<&'a Settings>,
+    /// Seconds by which local time, which hours of rules are in, is ahead of UTC.
+    pub seconds_ahead: i32,
     /// What hashing a password costs.
     pub cost: Cost,
     /// What an enrolment shows.
@@ -61,6 +68,12 @@ pub enum CommandError {
     /// The two passwords that were typed differ.
     #[error("the passwords differ")]
     Differ,
+    /// There is no configuration whose rules could be explained.
+    #[error("there is no configuration, so there are no rules")]
+    NoSettings,
+    /// The rules are too many.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// The log is not as it was written.
     #[error("the log is not as it was written: {0} findings")]
     Tampered(usize),
@@ -79,6 +92,7 @@ impl Command {
             Self::User { command } => command.run(desk),
             Self::Group { command } => command.run(desk),
             Self::Session { command } => command.run(desk),
+            Self::Rules { command } => command.run(desk),
             Self::Audit { command } => command.run(desk),
         }
     }

@@ -17,9 +17,12 @@ impl Service {
     pub(super) fn look(&mut self, now: Now, peers: &dyn Peers) {
         if self.try_look(now, peers).is_err() {
             self.lose_store(now);
-        } else if self.is_away {
-            self.is_away = false;
-            self.sessions.handle_store(now.at, true);
+        } else {
+            if self.is_away {
+                self.is_away = false;
+                self.sessions.handle_store(now.at, true);
+            }
+            self.rule_again(now, false);
         }
     }
 
@@ -42,6 +45,7 @@ impl Service {
                 }
                 Seen::TooFarBehind { newest } => {
                     self.read_again(now, peers)?;
+                    self.rule_again(now, true);
                     self.seen = newest;
                 }
             }
@@ -76,8 +80,14 @@ impl Service {
                 let Ok(name) = change.subject.parse::<Name>() else { return Ok(()) };
                 self.compare_enrolment(now, &name)?;
             }
+            ChangeKind::Member => {
+                let Ok(name) = change.subject.parse() else { return Ok(()) };
+                self.regroup(now, &name);
+            }
+            // Who was a member of a group that is gone is not told.
+            ChangeKind::Group => self.rule_again(now, true),
             // Looked up at each login.
-            ChangeKind::Password | ChangeKind::Factor | ChangeKind::Group | ChangeKind::Member => {}
+            ChangeKind::Password | ChangeKind::Factor => {}
         }
         Ok(())
     }

@@ -6,6 +6,8 @@
 //!
 //! - hands it each [`Inbound::Control`](underpass_core::tunnel::Inbound::Control) ([`Service::handle_message`]), the time when it is due
 //!   ([`Service::handle_timeout`]), and calls [`Service::handle_passwords`] when the workers wake it;
+//! - hands it each event of [`Tunnel::poll_filter_event`] ([`Service::handle_filter_event`]), and how far local time is ahead of
+//!   UTC at the start and when that changes ([`Service::handle_local_time`]);
 //! - after each of these carries out every [`Action`], in order ([`Service::poll_action`]), and asks [`Service::poll_timeout`].
 //!
 //! ```
@@ -52,14 +54,20 @@
 //! | `reply` | the words of the core in those of the channel |
 //! | `work` | what a login needs of the store and the workers |
 //! | `address` | leases: pools, store, allowed IPs |
+//! | `rules` | which rules of the settings apply to whom, and what the tunnel tells of them |
 //! | `look` | changes that others make in the store: revocations, devices |
 //! | `record` | facts become lines of audit, and ends of sessions go to the store |
 //!
 //! **Nothing fails open.** Peers that have to log in are added locked, and stay so until the store has written their session down.
-//! What the settings ask for and the service does not do yet is a [`StartError`]: rules above all.
+//! What the settings ask for and the service does not do yet is a [`StartError`].
 //!
-//! **What it does not do.** A hash of another cost than today's is not made anew. Certificates, directories and browsers, rules, quotas
-//! and rates are not served.
+//! **What no rule allows is denied**: users reach what a rule of the settings lets them reach, each other only where a rule names
+//! addresses of theirs, and settings without rules let nobody reach anything. Nobody begins anything towards a user. A site that a
+//! rule names may begin what rules allow it, and is reached by the gateway's own side; one that no rule names is as open as its
+//! networks. Rules follow a user's groups within half a second, hours and days at the next packet.
+//!
+//! **What it does not do.** A hash of another cost than today's is not made anew. Certificates, directories and browsers are not
+//! served. Rules for devices other than sites are refused.
 //!
 //! **Rows are the truth.** The store is looked at twice a second: a session that is not there any more is closed, with its keypairs. While
 //! the store is away nobody logs in, and what is open stays open until the offline limit; the end of a session that could not be
@@ -72,18 +80,22 @@ mod look;
 mod plan;
 mod record;
 mod reply;
+mod rules;
 mod start;
 mod work;
 
-pub use start::{Parts, StartError};
+pub use rules::{Explained, Question, explain};
+pub use start::{Parts, StartError, serves};
 
 use crate::audit::{Event, Recorder, Text};
 use crate::name::Name;
 use crate::password::Workers;
 use crate::store::{self, Store, StoreError};
 use crate::time::Time;
+use ipnet::IpNet;
 use plan::Plan;
-use std::collections::{BTreeMap, VecDeque};
+use rules::{Rulebook, Subject};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use underpass_core::control::message::{LoginId, Reply};
@@ -147,6 +159,7 @@ impl Peers for Tunnel {
 
 /// What the host is to do with its tunnel.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "few wait at a time, and each is carried out at once")]
 pub enum Action {
     /// [`Tunnel::configure`] with this. The first of all makes the tunnel a gateway.
     Change(Change),
@@ -182,6 +195,8 @@ struct Peer {
     since: Option<u64>,
     /// That its logins are limited is on record until then.
     limited: Option<Time>,
+    /// What the tunnel calls it while it is ruled.
+    subject: Option<u64>,
 }
 
 /// The service. See the [module](self).
@@ -220,6 +235,14 @@ pub struct Service {
     clocks: Now,
     /// Rises with each change of a client's settings.
     version: u64,
+    rulebook: Rulebook,
+    /// Of whom the tunnel tells, by the numbers that it was given.
+    subjects: BTreeMap<u64, Subject>,
+    last_subject: u64,
+    /// Peers without rules, hence without anything that passes, since the store could not be asked.
+    unruled: BTreeSet<PublicKey>,
+    /// Packets that were denied since that was last recorded.
+    denials: u64,
 }
 
 impl Service {
@@ -301,6 +324,25 @@ impl Service {
         self.sessions.open()
     }
 
+    /// Devices of users that the tunnel knows.
+    #[must_use]
+    pub fn devices(&self) -> usize {
+        self.peers.len() - self.sites()
+    }
+
+    /// Sites, which need no login.
+    #[must_use]
+    pub fn sites(&self) -> usize {
+        self.peers.values().filter(|peer| peer.is_site).count()
+    }
+
+    /// How many addresses of each pool are given.
+    pub fn leases_in_use(&self) -> impl Iterator<Item = (IpNet, usize)> {
+        let used =
+            |pool: IpNet| self.peers.values().flat_map(|peer| &peer.leased).filter(|it| pool.contains(*it)).count();
+        self.plan.pools.iter().map(move |pool| (pool.network, used(pool.network)))
+    }
+
     /// Passwords that are being looked at.
     #[must_use]
     pub fn passwords(&self) -> usize {
@@ -339,7 +381,7 @@ impl Service {
     fn carry_out(&mut self, now: Now, output: Output) {
         match output {
             Output::Access { peer, access, end_sessions } => {
-                self.change(Change::Access { peer, access: plan::access(access) });
+                self.set_access(now, peer, access);
                 if end_sessions {
                     self.actions.push_back(Action::EndSessions(peer));
                     self.server.session_began(now.at, &mut *self.rng, peer);

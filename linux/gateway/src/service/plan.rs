@@ -9,7 +9,7 @@ use std::time::Duration;
 use underpass_core::Endpoint;
 use underpass_core::control::message::{Config, Method};
 use underpass_core::policy::lease::AddressRange;
-use underpass_core::policy::session::{Access, Alternatives, Factor};
+use underpass_core::policy::session::{Alternatives, Factor};
 
 /// What a gateway does, as the settings say.
 #[derive(Debug)]
@@ -91,11 +91,9 @@ fn unserved(settings: &Settings) -> Option<&'static str> {
     let served = |factor: &settings::Factor| matches!(factor, settings::Factor::Password | settings::Factor::Totp);
     let mut factors = settings.methods.iter().flat_map(|method| method.factors.iter().flatten());
     let asks = [
-        (!settings.rules.is_empty(), "rules"),
+        (super::rules::names_strangers(settings), "rules for peers that are no sites"),
         (settings.login == settings::Login::Off, "`login` that is off"),
         (!factors.all(served), "factors other than password and totp"),
-        (settings.session.quota.is_some(), "a quota"),
-        (settings.session.rate.is_some(), "a rate"),
         (settings.log.forget_idle.is_some(), "`forget_idle`"),
         (settings.pools.iter().any(|pool| !pool.sticky), "a pool that is not sticky"),
         (settings.sites.iter().any(|site| site.endpoints.len() > 1), "several endpoints of a site"),
@@ -135,14 +133,6 @@ fn name_of(network: IpNet) -> Name {
 /// Every address of a network.
 pub(super) fn whole(network: IpNet) -> Option<AddressRange> {
     AddressRange::new(network.network(), network.broadcast())
-}
-
-/// What of a peer's packets may pass. Nothing is provisional here: no browser logs in.
-pub(super) const fn access(access: Access) -> underpass_core::Access {
-    match access {
-        Access::Open(_) => underpass_core::Access::Open,
-        Access::Locked | Access::Provisional => underpass_core::Access::Locked,
-    }
 }
 
 /// `host:port`, as the settings have checked it.

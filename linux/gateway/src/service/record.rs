@@ -133,6 +133,7 @@ impl Service {
         if count > 0 {
             self.emit(now, Event::LoginsFailed { count });
         }
+        self.sum_up_rules(now);
         self.lost_lines = self.lost_lines.saturating_add(self.sessions.take_lost_facts());
         if self.recorder.checkpoint(now.time()).is_err() {
             self.lost_lines = self.lost_lines.saturating_add(1);

@@ -1,5 +1,6 @@
 //! A service is made, and takes up what was open before.
 use super::plan::{self, Plan};
+use super::rules::Rulebook;
 use super::work::RULES;
 use super::{LOOK, MINUTE, Now, Peer, Peers, Service, address, enrol};
 use crate::admin::RECOVERY_KEY;
@@ -9,14 +10,14 @@ use crate::password::{Cost, HashError, Password, Workers, hash};
 use crate::settings::Settings;
 use crate::store::{Owner, Store, StoreError};
 use ipnet::IpNet;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use underpass_core::control::{Fault, Server, ServerLimits};
 use underpass_core::policy::lease::{AddressRange, Holder, LeaseConfig, LeaseConfigError, Leases, ReservedFor};
 use underpass_core::policy::session::{
     self, Output, PeerKind, Resumed, SecretText, SessionError, SessionId, Sessions, UserId,
 };
-use underpass_core::{Access, Change, ControlRole, Instant, NewPeer, NoRandomness, PresharedKey, PublicKey, Rng};
+use underpass_core::{Change, ControlRole, Instant, NewPeer, NoRandomness, PresharedKey, PublicKey, Rng};
 
 /// What a service is made of, beside its settings.
 pub struct Parts {
@@ -71,6 +72,20 @@ pub enum StartError {
     Randomness(#[from] NoRandomness),
 }
 
+/// Finds out whether a service can be made of `settings`, as far as they alone tell.
+///
+/// # Errors
+/// [`StartError`]: what they ask for and the service does not do, above all.
+pub fn serves(settings: &Settings) -> Result<(), StartError> {
+    plan_of(settings).map(drop)
+}
+
+fn plan_of(settings: &Settings) -> Result<Plan, StartError> {
+    let plan = Plan::of(settings)?;
+    enrol::longest(plan.config.clone()).encode().map_err(StartError::Push)?;
+    Ok(plan)
+}
+
 /// No peer is connected yet.
 struct Nobody;
 
@@ -96,8 +111,7 @@ impl Service {
     /// [`StartError`].
     pub fn new(settings: &Settings, parts: Parts, now: Now) -> Result<Self, StartError> {
         let Parts { mut store, mut recorder, workers, cost, preshared, rng: [mut rng, login_rng] } = parts;
-        let plan = Plan::of(settings)?;
-        enrol::longest(plan.config.clone()).encode().map_err(StartError::Push)?;
+        let plan = plan_of(settings)?;
         let started = Event::GatewayStarted { version: Text::new(env!("CARGO_PKG_VERSION")) };
         let nobodys_hash = nobodys_hash(&mut *rng, cost)?;
         let leases = leases(settings, &mut *store, &mut *rng, now)?;
@@ -132,6 +146,11 @@ impl Service {
             clocks: now,
             // Later than all that was said before a restart.
             version: now.wall.as_duration().as_secs(),
+            rulebook: Rulebook::of(settings),
+            subjects: BTreeMap::new(),
+            last_subject: 0,
+            unruled: BTreeSet::new(),
+            denials: 0,
         };
         service.change(Change::Control(ControlRole::Gateway));
         service.add_sites(settings, &preshared, now)?;
@@ -162,7 +181,7 @@ impl Service {
                 endpoint: site.endpoints.first().and_then(|text| plan::endpoint(text)),
                 persistent_keepalive: site.keepalive,
                 allowed_ips: site.networks.clone(),
-                access: Some(Access::Open),
+                access: Some(self.access_of_site(key)),
                 ..NewPeer::new(key)
             };
             self.change(Change::Peer(peer.into()));

@@ -12,7 +12,7 @@ use underpass_core::policy::session::{
 };
 use zeroize::Zeroizing;
 
-/// There is one set of rules: none, and settings that have some are refused.
+/// The sessions need not tell rules apart: whose apply is found out when somebody is let in.
 pub(super) const RULES: RulesId = RulesId(0);
 /// Numbers that the store gives nobody: what is done for a name that there is not takes as long.
 const NOBODY: store::UserId = store::UserId(-1);

@@ -1,7 +1,7 @@
 //! What concerns several sections at once.
 use super::place::Findings;
 use super::text::{File, Word};
-use super::{Factor, Login, Settings, StorePlace};
+use super::{Action, Factor, Login, Settings, StorePlace};
 use crate::Name;
 use crate::audit::Level;
 use ipnet::IpNet;
@@ -17,6 +17,7 @@ pub(super) fn check(settings: &Settings, file: &File, found: &mut Findings<'_>) 
     pools_fit(settings, file, found);
     logins_are_possible(settings, file, found);
     log_keeps_its_word(settings, file, found);
+    rules_let_somebody_in(settings, file, found);
     sessions_make_sense(settings, file, found);
     nat_leads_somewhere(settings, file, found);
 }
@@ -155,6 +156,14 @@ fn log_keeps_its_word(settings: &Settings, file: &File, found: &mut Findings<'_>
         for text in file.rule.iter().filter(|rule| rule.get_ref().log) {
             found.warn(text.span(), format!("`log` has no effect in level {}", log.level.word()));
         }
+    }
+}
+
+/// What no rule allows is denied.
+fn rules_let_somebody_in(settings: &Settings, file: &File, found: &mut Findings<'_>) {
+    let allows = settings.rules.iter().any(|rule| rule.action == Action::Allow);
+    if settings.login == Login::Required && !allows {
+        found.warn(file.gateway.span(), "no [[rule]] allows anything: who logs in reaches nothing");
     }
 }
 

@@ -172,7 +172,7 @@ pub struct Push {
 pub struct Log {
     /// How much.
     pub level: Level,
-    /// The audit log; `None` only in [`Level::None`].
+    /// The folder of the audit log; `None` only in [`Level::None`].
     pub file: Option<PathBuf>,
     /// Where signed checkpoints go: another disk, or another machine's.
     pub checkpoints: Option<PathBuf>,

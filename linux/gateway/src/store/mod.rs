@@ -23,6 +23,7 @@ mod factors;
 mod leases;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod restored;
 mod sessions;
 pub mod sqlite;
 mod users;
@@ -34,13 +35,17 @@ pub use enrolments::{Enrolment, Enrolments};
 pub use error::StoreError;
 pub use factors::{Code, CodeId, Factors, HashOfCode, NewCode, Rhythm};
 pub use leases::{Lease, LeaseAnswer, LeaseRequest, Leases, Pool};
+pub use restored::{Restored, Voided};
 pub use sessions::{NewSession, Opened, Session, Sessions};
 pub use users::{Identity, RemovedUser, User, UserId, Users};
 
 /// A store of every kind of record.
-pub trait Store: Users + Factors + Enrolments + Devices + Leases + Sessions + Attempts + Changes + Send {}
+pub trait Store:
+    Users + Factors + Enrolments + Devices + Leases + Sessions + Attempts + Changes + Restored + Send
+{
+}
 
-impl<T: Users + Factors + Enrolments + Devices + Leases + Sessions + Attempts + Changes + Send> Store for T {}
+impl<T: Users + Factors + Enrolments + Devices + Leases + Sessions + Attempts + Changes + Restored + Send> Store for T {}
 
 /// What calls of a store give.
 pub type Result<T> = std::result::Result<T, StoreError>;

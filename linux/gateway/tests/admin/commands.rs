@@ -220,3 +220,88 @@ fn the_log_is_shown_verified_and_exported() {
     let tampered = place.try_run("audit verify", &[]).expect_err("it was changed");
     assert!(matches!(tampered, CommandError::Tampered(2)), "{tampered}");
 }
+
+const RULES: &str = r#"
+    [gateway]
+    name = "gw"
+    interface = "wg0"
+    listen = 51820
+    private_key_file = "/etc/underpass/gateway.key"
+    addresses = ["10.8.0.1/24"]
+    [[pool]]
+    network = "10.8.0.0/24"
+    [[method]]
+    factors = [["password", "totp"]]
+    [[rule]]
+    name = "git"
+    action = "allow"
+    groups = ["staff"]
+    to = ["10.1.2.0/24"]
+    protocol = "tcp"
+    ports = ["22", "443"]
+    [[rule]]
+    name = "late"
+    action = "allow"
+    to = ["10.1.9.0/24"]
+    hours = "Tue 23:00-24:00"
+    [[rule]]
+    name = "databases"
+    action = "deny"
+    to = ["10.1.3.0/24"]
+    reject = true
+    [[rule]]
+    name = "home"
+    action = "allow"
+    users = ["alice"]
+    to = ["10.1.4.0/24"]
+    from = ["192.0.2.0/24"]
+    [log]
+    file = "/var/log/underpass/audit.jsonl"
+    [store]
+    sqlite = "/var/lib/underpass/gateway.db"
+"#;
+
+/// It is Tuesday, 22:13 UTC, and 23:13 at the gateway.
+#[test]
+fn rules_are_explained() {
+    let mut place = scene();
+    let refused = place.try_run("rules explain alice 10.1.2.3", &[]).expect_err("no configuration");
+    assert!(matches!(refused, CommandError::NoSettings));
+    place.settings = underpass_gateway::settings::read(RULES).settings;
+    place.run("user add bert");
+    for (asked, want) in [
+        ("alice 10.1.2.3 443/tcp", "alice to 10.1.2.3 443/tcp: allow, by the rule git\n"),
+        ("alice 10.1.2.3 443/udp", "alice to 10.1.2.3 443/udp: deny, for no rule applies\n"),
+        ("alice 10.1.2.3", "alice to 10.1.2.3 icmp: deny, for no rule applies\n"),
+        ("bert 10.1.2.3 443/tcp", "bert to 10.1.2.3 443/tcp: deny, for no rule applies\n"),
+        ("bert 10.1.3.3 5432/tcp", "bert to 10.1.3.3 5432/tcp: reject, by the rule databases\n"),
+        ("bert 10.1.9.9 47", "bert to 10.1.9.9 protocol 47: allow, by the rule late\n"),
+        (
+            "bert 10.1.9.9 47 --at 2023-11-15T08:00:00Z",
+            "bert to 10.1.9.9 protocol 47: deny, for no rule applies\n\
+             at another time or from another address, the rule late would decide\n",
+        ),
+        ("alice 10.1.4.4 --from 192.0.2.7", "alice to 10.1.4.4 icmp: allow, by the rule home\n"),
+        (
+            "alice 10.1.4.4 --from 198.51.100.7",
+            "alice to 10.1.4.4 icmp: deny, for no rule applies\n\
+             at another time or from another address, the rule home would decide\n",
+        ),
+    ] {
+        assert_eq!(place.run(&format!("rules explain {asked}")), want);
+    }
+    let lines = place.lines(0).len();
+    place.run("user disable bert");
+    let answer = json(&place.run("--json rules explain Alice 10.1.2.3 22/tcp"));
+    let want = r#"{"user":"alice","groups":["staff"],"to":"10.1.2.3","what":"22/tcp","action":"allow","rule":"git","inactive":null,"enabled":true}"#;
+    assert_eq!(answer, json(want));
+    assert!(place.run("rules explain bert 10.1.2.3").ends_with("\nbert is disabled, and cannot log in\n"));
+    assert_eq!(place.lines(0).len(), lines + 1, "who asks changes nothing");
+    assert_eq!(
+        place.try_run("rules explain carl 10.1.2.3", &[]).expect_err("unknown").to_string(),
+        "there is no user carl"
+    );
+    for wrong in ["tcp", "0/tcp", "443", "443/icmp", "443/tcp/udp", "70000/tcp", "300"] {
+        assert!(!Place::parses(&format!("rules explain alice 10.1.2.3 {wrong}")), "{wrong}");
+    }
+}

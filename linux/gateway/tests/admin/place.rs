@@ -33,12 +33,14 @@ pub struct Place {
     pub level: Level,
     /// Where clients find the gateway.
     pub endpoint: Option<String>,
+    /// The configuration, for commands that look at it.
+    pub settings: Option<underpass_gateway::settings::Settings>,
 }
 
 impl Place {
     pub fn new(level: Level) -> Self {
         let endpoint = Some("vpn.example.org:51820".into());
-        Self { folder: tempfile::tempdir().expect("a folder"), level, endpoint }
+        Self { folder: tempfile::tempdir().expect("a folder"), level, endpoint, settings: None }
     }
 
     pub fn root(&self) -> &Path {
@@ -83,6 +85,8 @@ impl Place {
             },
             audit: self.audit(),
             checkpoints: self.root().join("checkpoints").exists().then(|| (self.root().join("checkpoints"), key)),
+            settings: self.settings.as_ref(),
+            seconds_ahead: 3600,
             cost: LITTLE,
             entrance: Entrance {
                 public_key: &|| Ok(gateway_key()),

@@ -95,6 +95,9 @@ fragile! {
         fn clear_failures(subject: &Subject) -> ();
         fn forget_failures(before: Time) -> u64;
     }
+    Restored {
+        fn after_restore(at: Time) -> Voided;
+    }
     Changes {
         fn newest_change() -> u64;
         fn changes(seen: u64, limit: u32) -> Seen;

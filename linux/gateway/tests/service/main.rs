@@ -7,6 +7,7 @@ mod login;
 mod outage;
 mod place;
 mod random;
+mod rules;
 mod start;
 mod talk;
 mod world;

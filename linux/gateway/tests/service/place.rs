@@ -72,8 +72,13 @@ pub fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, number], 51820))
 }
 
-/// The settings, with more sections behind them.
+/// The settings, with more sections behind them. Whoever is logged in reaches the office.
 pub fn settings(more: &str) -> Settings {
+    settings_with(&format!("[[rule]]\nname = \"office\"\naction = \"allow\"\nto = [\"10.1.0.0/16\"]\n{more}"))
+}
+
+/// The settings with these sections behind them: without a rule, unless there is one among these.
+pub fn settings_with(more: &str) -> Settings {
     let text = format!(
         r#"
         [gateway]
@@ -192,8 +197,26 @@ pub fn packet(from: [u8; 4], to: [u8; 4]) -> (Vec<u8>, std::ops::Range<usize>) {
     let range = HEADROOM..HEADROOM + 60;
     let mut buf = vec![0; range.end + TAILROOM];
     let ip = &mut buf[range.clone()];
-    (ip[0], ip[3], ip[8], ip[9]) = (0x45, 60, 64, 17);
+    (ip[0], ip[3], ip[8], ip[9], ip[25]) = (0x45, 60, 64, 17, 40);
     ip[12..16].copy_from_slice(&from);
     ip[16..20].copy_from_slice(&to);
+    (buf, range)
+}
+
+/// The same between ports: a datagram, or a segment that begins a connection or answers that.
+pub fn segment(
+    from: ([u8; 4], u16),
+    to: ([u8; 4], u16),
+    protocol: u8,
+    answers: bool,
+) -> (Vec<u8>, std::ops::Range<usize>) {
+    let (mut buf, range) = packet(from.0, to.0);
+    let ip = &mut buf[range.clone()];
+    ip[9] = protocol;
+    ip[20..22].copy_from_slice(&from.1.to_be_bytes());
+    ip[22..24].copy_from_slice(&to.1.to_be_bytes());
+    if protocol == 6 {
+        (ip[25], ip[32], ip[33]) = (0, 5 << 4, if answers { 0x12 } else { 2 });
+    }
     (buf, range)
 }

@@ -6,9 +6,10 @@ use underpass_gateway::service::StartError;
 #[test]
 fn what_is_not_done_yet_is_no_start() {
     starts(&settings("")).expect("a service");
-    let rule = "[[rule]]\nname = \"all\"\naction = \"deny\"\nto = [\"0.0.0.0/0\"]";
-    let refused = starts(&settings(rule)).expect_err("rules are not enforced");
-    assert_eq!(refused.to_string(), "the settings have rules, which the service does not do yet");
+    let rule = "[[rule]]\nname = \"all\"\naction = \"deny\"\npeers = [\"laptop\"]\nto = [\"0.0.0.0/0\"]";
+    let refused = starts(&settings(rule)).expect_err("nobody knows which laptop");
+    let text = "the settings have rules for peers that are no sites, which the service does not do yet";
+    assert_eq!(refused.to_string(), text);
     for (more, what) in [
         (
             "[[method]]\ngroups = [\"admins\"]\nfactors = [[\"certificate\", \"totp\"]]",
@@ -20,8 +21,8 @@ fn what_is_not_done_yet_is_no_start() {
         assert!(matches!(refused, StartError::NotServed(found) if found == what), "{refused}");
     }
     let mut limited = settings("");
-    limited.session.quota = Some(1);
-    assert!(matches!(starts(&limited), Err(StartError::NotServed("a quota"))));
+    (limited.session.quota, limited.session.rate) = (Some(1), Some(1));
+    starts(&limited).expect("both are served");
     let mut keyless = settings("");
     keyless.sites[0].preshared_key_file = Some("/etc/underpass/lyon.psk".into());
     assert!(matches!(starts(&keyless), Err(StartError::Preshared(site)) if site.as_str() == "lyon"));

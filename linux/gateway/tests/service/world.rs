@@ -1,7 +1,7 @@
 //! A gateway with its service, clients, the datagrams between them, and the time.
 use crate::place::{
     Client, GATEWAY, LITTLE, PATIENCE, SITE, Seeded, WALL, address, authenticator, client, gateway_tunnel, key, name,
-    open_store, packet, service, settings,
+    open_store, packet, segment, service, settings,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,6 +21,11 @@ use underpass_gateway::settings::Settings;
 use underpass_gateway::store::sqlite::Sqlite;
 use underpass_gateway::store::{Devices as _, Factors as _, NewCode, NewDevice, Owner, Rhythm, Users as _};
 use zeroize::Zeroizing;
+
+/// A packet that came through, of so many bytes, or why it did not.
+type Passed = Result<usize, Option<DropReason>>;
+/// A packet in a buffer with room around it.
+type Packet = (Vec<u8>, std::ops::Range<usize>);
 
 /// When copies of a datagram arrive, by its number: none means that it is lost.
 pub type Channel = fn(u64) -> Vec<Duration>;
@@ -190,6 +195,9 @@ impl World {
                 self.carry_out(action);
             }
             while self.gateway.poll_event().is_some() {}
+            while let Some(event) = self.gateway.poll_filter_event() {
+                self.service.handle_filter_event(now, &self.gateway, &event);
+            }
             let mut buf = vec![0; 2048];
             while let Some(transmit) = self.gateway.poll_transmit(now.at, &mut buf).expect("room") {
                 let client = (0..self.clients.len()).find(|at| address(*at as u8 + 1) == transmit.path.remote);
@@ -273,7 +281,33 @@ impl World {
     /// A client sends a packet from an inner address; whether the gateway lets it through.
     pub fn goes_in(&mut self, client: usize, from: [u8; 4]) -> Result<usize, Option<DropReason>> {
         self.connect(client);
-        let (mut buf, packet) = packet(from, [10, 1, 0, 9]);
+        self.pass_up(client, packet(from, [10, 1, 0, 9]))
+    }
+
+    /// A client begins a flow to a port, from port 1000; whether the gateway lets it through.
+    pub fn reach(&mut self, client: usize, from: [u8; 4], to: [u8; 4], protocol: u8, port: u16) -> Passed {
+        self.connect(client);
+        self.send_up(client, from, to, protocol, port)
+    }
+
+    /// The same of a client that has keypairs.
+    pub fn send_up(&mut self, client: usize, from: [u8; 4], to: [u8; 4], protocol: u8, port: u16) -> Passed {
+        self.pass_up(client, segment((from, 1000), (to, port), protocol, false))
+    }
+
+    /// The gateway has an answer to that; whether the client gets it.
+    pub fn answer_from(&mut self, client: usize, from: [u8; 4], to: [u8; 4], protocol: u8, port: u16) -> Passed {
+        self.connect(client);
+        self.pass_down(client, segment((from, port), (to, 1000), protocol, true))
+    }
+
+    /// The gateway has the first packet of a flow to a client's port, from port 1000; whether the client gets it.
+    pub fn ask_from(&mut self, client: usize, from: [u8; 4], to: [u8; 4], protocol: u8, port: u16) -> Passed {
+        self.connect(client);
+        self.pass_down(client, segment((from, 1000), (to, port), protocol, false))
+    }
+
+    fn pass_up(&mut self, client: usize, (mut buf, packet): Packet) -> Passed {
         let out = self.clients[client].tunnel.handle_packet(self.now, PacketBuf { buf: &mut buf, packet });
         let Outbound::Datagram { datagram, .. } = out else { panic!("{out:?}") };
         let mut datagram = datagram.to_vec();
@@ -283,7 +317,10 @@ impl World {
     /// The gateway has a packet for an inner address; whether this client gets it.
     pub fn comes_out(&mut self, client: usize, to: [u8; 4]) -> Result<usize, Option<DropReason>> {
         self.connect(client);
-        let (mut buf, packet) = packet([10, 1, 0, 9], to);
+        self.pass_down(client, packet([10, 1, 0, 9], to))
+    }
+
+    fn pass_down(&mut self, client: usize, (mut buf, packet): Packet) -> Passed {
         match self.gateway.handle_packet(self.now, PacketBuf { buf: &mut buf, packet }) {
             Outbound::Datagram { datagram, .. } => {
                 let mut datagram = datagram.to_vec();

@@ -8,6 +8,7 @@ mod killed;
 mod leases;
 mod place;
 mod races;
+mod restored;
 #[cfg(feature = "postgres")]
 mod server;
 mod sessions;

@@ -37,6 +37,14 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "login",
+        &[
+            ("underpass login office", "Log in at the gateway of /etc/wireguard/office.conf, and stay until ^C:"),
+            ("underpass login --user ann ./office.conf", "The same with a file elsewhere, as ann:"),
+        ],
+    ),
+    ("logout", &[("underpass logout office", "End the login of another terminal, and take its tunnel down:")]),
+    (
         "show",
         &[
             ("underpass show", "See all tunnels, their peers and when these were heard from:"),
@@ -113,6 +121,46 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             "underpass lock --boot",
             "Let nothing leave the machine but through a tunnel; the unit underpass-lockdown does so at boot:",
         )],
+    ),
+    (
+        "gateway",
+        &[
+            ("underpass gateway init --name hq", "Write what a gateway needs, and see what to do next:"),
+            ("underpass gateway check", "See what is wrong with its configuration, and where:"),
+            ("underpass gateway check --show-nft", "See what it would have the kernel forward:"),
+            ("underpass gateway run", "Run it, in the foreground:"),
+            ("underpass gateway status", "See how a gateway that runs is doing:"),
+            ("underpass gateway backup /root/gateway.backup", "Copy its users, factors and devices to a file:"),
+        ],
+    ),
+    (
+        "user",
+        &[
+            ("underpass user add alice --group engineers", "Add a user, who cannot log in yet:"),
+            ("underpass user passwd alice", "Give her a password, which is asked for:"),
+            ("underpass user totp alice", "Make the secret for her authenticator app, and show it this once:"),
+            (
+                "underpass user device add alice laptop xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=",
+                "Say by which key her laptop is known:",
+            ),
+            ("underpass user disable alice", "Keep her from logging in, and end her sessions:"),
+            ("underpass user list --json", "List all users, for programs:"),
+        ],
+    ),
+    ("group", &[("underpass group join alice engineers", "Make a user a member of a group:")]),
+    (
+        "session",
+        &[
+            ("underpass session list", "See who is logged in:"),
+            ("underpass session revoke alice", "End all sessions of a user:"),
+        ],
+    ),
+    (
+        "audit",
+        &[
+            ("underpass audit show --since 2026-11-30T08:00 --event login", "See logins since a time:"),
+            ("underpass audit verify", "Find out whether the log is as it was written:"),
+        ],
     ),
     ("unlock", &[("underpass unlock", "Let packets leave outside of tunnels again:")]),
 ];

@@ -1,7 +1,9 @@
 //! The manual: a page for the command, one for each of its verbs, and one for the configuration.
 //!
 //! What options mean comes from the definition of the command line, what stands beside them from `reference`. The examples
-//! (`examples`) and the keys of a configuration (`keys`) are written here; tests hold that none is missing.
+//! (`examples`) and the keys of a configuration (`keys`) are written here; tests hold that none is missing. Verbs with commands of
+//! their own tell of them on their page (`commands`).
+mod commands;
 mod examples;
 mod keys;
 pub mod troff;
@@ -75,6 +77,7 @@ fn of_verb(verb: &Command) -> io::Result<Page> {
     if verb.get_arguments().next().is_some() {
         man.render_options_section(&mut text)?;
     }
+    text.extend(commands::troff(verb).bytes());
     text.extend(examples_section(examples::of(verb.get_name())).bytes());
     text.extend(see_also(["underpass(8)", "underpass.conf(5)"].into_iter()).bytes());
     Ok(Page { name, section: PROGRAMS, text })

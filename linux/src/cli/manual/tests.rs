@@ -32,6 +32,20 @@ fn the_pages_are_those_of_the_verbs_and_of_the_configuration() {
     }
 }
 
+#[cfg(feature = "gateway")]
+#[test]
+fn commands_of_a_verb_are_on_its_page() {
+    let pages = pages().expect("pages");
+    let page = pages.iter().find(|page| page.name == "underpass-user").map(text).expect("a page");
+    for line in [
+        "\\fBunderpass user device add [OPTIONS] <USER> <NAME> <KEY>\\fR",
+        "\\fB\\-\\-revoke\\fR",
+        "\\fB\\-\\-hours HOURS\\fR",
+    ] {
+        assert!(page.lines().any(|one| one == line), "{line} is not in {page}");
+    }
+}
+
 #[test]
 fn every_key_is_explained() {
     for row in SETTINGS {

@@ -2,6 +2,8 @@
 mod access;
 mod forged;
 mod outbox;
+#[cfg(feature = "filter")]
+mod ruled;
 mod time;
 
 use super::*;

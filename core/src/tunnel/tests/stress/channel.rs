@@ -1,13 +1,37 @@
 //! Roles, locks and messages at any moment.
 use super::*;
-use crate::config::{Access, ControlRole};
+use crate::config::{Access, ControlRole, Gate};
+#[cfg(feature = "filter")]
+use crate::filter::{Action, Rule, SessionConfig, Way};
 use crate::limits::{CONTROL_BYTES, CONTROL_BYTES_PER_PEER, CONTROL_MESSAGES, CONTROL_MESSAGES_PER_PEER};
 use crate::tunnel::channel::Backpressure;
 
 impl Story {
+    /// Everything is allowed, rejected, or nothing said of it.
+    #[cfg(feature = "filter")]
+    fn rules(&mut self) -> SessionConfig {
+        let everything = || ["0.0.0.0/0", "::/0"].map(|network| network.parse().expect("a network")).into();
+        let rules = match self.below(3) {
+            0 => Vec::new(),
+            1 => vec![Rule::allow(1, everything()), Rule { way: Way::ToPeer, ..Rule::allow(2, everything()) }],
+            _ => vec![Rule { action: Action::Reject, log: true, ..Rule::allow(3, everything()) }],
+        };
+        SessionConfig {
+            rules: rules.into(),
+            unmatched: Action::Reject,
+            log_unmatched: true,
+            ..SessionConfig::default()
+        }
+    }
+
     pub(super) fn change_of_channel(&mut self, who: usize) {
         let other = private(self.keys[1 - who]).public_key();
-        let access = if self.below(2) == 0 { Access::Locked } else { Access::Open };
+        let access = match self.below(3) {
+            0 => Access::Locked,
+            #[cfg(feature = "filter")]
+            1 => Access::Ruled(self.rules()),
+            _ => Access::Open,
+        };
         let change = match self.below(6) {
             0 => Change::Control(ControlRole::Off),
             1 => Change::Control(ControlRole::Gateway),
@@ -64,7 +88,7 @@ pub(super) fn check(tunnel: &Tunnel, peer: &Peer, drained: bool) {
     assert!(!peer.has_messages_due() || waiting > 0, "{peer:?}");
     assert!(waiting == 0 || peer.has_messages_due() || handshake, "messages that nobody sends: {peer:?}");
     assert!(!(drained && peer.has_messages_due()), "{peer:?}");
-    assert!(peer.access == Access::Open || peer.staged.is_empty(), "{peer:?}");
+    assert!(peer.access != Gate::Locked || peer.staged.is_empty(), "{peer:?}");
     if tunnel.shared.local.is_none() || peer.refused {
         assert_eq!(waiting, 0, "{peer:?}");
     }

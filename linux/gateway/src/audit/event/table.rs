@@ -67,6 +67,19 @@ events! {
         /// Which one: a name or a key.
         subject: Text,
     }
+    /// An older copy took the place of the store. What it cannot know of was made void.
+    StoreRestored = "store.restored", Minimal {
+        /// Who did it.
+        actor: Text,
+        /// Sessions that were ended.
+        sessions: u64,
+        /// Enrolments that were ended.
+        enrolments: u64,
+        /// Recovery codes that were removed.
+        recovery_codes: u64,
+        /// One-time codes by counter that were removed.
+        counters: u64,
+    }
     /// A user was added.
     UserAdded = "user.added", Minimal {
         /// Who did it.

@@ -13,6 +13,7 @@ mod enrolments;
 mod factors;
 mod leases;
 mod migrate;
+mod restored;
 mod sessions;
 mod users;
 mod values;

@@ -102,6 +102,12 @@ pub(super) fn end_of_user(change: &mut Writing<'_>, at: Time, user: UserId) -> R
     end_each(change, at, sessions)
 }
 
+/// Ends all sessions. Returns how many.
+pub(super) fn end_all(change: &mut Writing<'_>, at: Time) -> Result<u64> {
+    let sessions = select(change, "", &[])?;
+    Ok(end_each(change, at, sessions)?.len() as u64)
+}
+
 fn end_each(change: &mut Writing<'_>, at: Time, sessions: Vec<Session>) -> Result<Vec<Session>> {
     for session in &sessions {
         change.run("DELETE FROM sessions WHERE device = $1", &[&session.device.as_bytes().as_slice()])?;

@@ -94,6 +94,12 @@ pub(super) fn end_of_user(change: &Writing<'_>, at: Time, user: UserId) -> Resul
     end_each(change, at, sessions)
 }
 
+/// Ends all sessions. Returns how many.
+pub(super) fn end_all(change: &Writing<'_>, at: Time) -> Result<u64> {
+    let sessions = select(change, "", [])?;
+    Ok(end_each(change, at, sessions)?.len() as u64)
+}
+
 fn end_each(change: &Writing<'_>, at: Time, sessions: Vec<Session>) -> Result<Vec<Session>> {
     let mut delete = change.prepare_cached("DELETE FROM sessions WHERE device = ?1")?;
     for session in &sessions {
