@@ -4,11 +4,11 @@ use super::stage::{Machine, Running, eventually};
 use super::web::Fetch;
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::Signal;
-use std::fs::{self, DirBuilder};
-use std::io::ErrorKind;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use underpass_core::policy::code::{Algorithm, Digits, Moving, OneTimeCode, OtpSecret};
 
@@ -16,9 +16,21 @@ use underpass_core::policy::code::{Algorithm, Digits, Moving, OneTimeCode, OtpSe
 const NAMES: [&str; 2] = ["office-gw0", "office1"];
 const USER: &str = "alice";
 const PASSWORD: &str = "a rather long password";
-/// The rule that `init` writes, and one that is to come before it.
-const FIRST_RULE: &str = "[[rule]]\n";
-const DATABASES: &str = "[[rule]]\nname = \"databases\"\naction = \"deny\"\nreject = true\nlog = true\nprotocol = \"tcp\"\nports = [\"5432\"]\n\n";
+/// What the operator adds to the configuration: who reaches what.
+const RULES: &str = "
+[[rule]]
+name = \"databases\"
+action = \"deny\"
+reject = true
+log = true
+protocol = \"tcp\"
+ports = [\"5432\"]
+
+[[rule]]
+name = \"office\"
+action = \"allow\"
+to = [\"10.50.0.0/24\"]
+";
 /// Where nobody but the database's own applications may go.
 const DATABASE: SocketAddr = SocketAddr::new(IpAddr::V4(OFFICE), 5432);
 /// How long anything may take that happens by itself.
@@ -59,10 +71,7 @@ impl<'s> Office<'s> {
             NAMES[0]
         );
         office.on_gateway(&init)?;
-        let config = Path::new(&office.config()).to_owned();
-        let text = fs::read_to_string(&config)?.replacen(FIRST_RULE, &format!("{DATABASES}{FIRST_RULE}"), 1);
-        ensure!(text.contains(DATABASES), "the configuration has no rule");
-        fs::write(&config, text)?;
+        OpenOptions::new().append(true).open(office.config())?.write_all(RULES.as_bytes())?;
         office.administer("gateway check")?;
         office.administer(&format!("user add {USER}"))?;
         let passwd = ["user", "passwd", USER, "--config", &office.config()];
@@ -82,7 +91,7 @@ impl<'s> Office<'s> {
         );
         fs::write(office.phones_config(), text)?;
         let typed = [
-            "gateway init ...".to_owned(),
+            "gateway init ...             (and two rules in the configuration)".to_owned(),
             format!("user add {USER}"),
             format!("user passwd {USER}"),
             format!("user totp {USER}"),
