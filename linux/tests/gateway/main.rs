@@ -103,6 +103,9 @@ fn a_copy_of_the_store_is_put_back_when_no_gateway_runs() -> Result<()> {
     ensure!(said["sessions"] == 1, "{said}");
     let users = scene.underpass(&["user", "list"])?;
     ensure!(users.contains(ALICE) && !users.contains("bert"), "{users}");
+    let log = scene.underpass(&["audit", "show", "--event", "store.restored"])?;
+    ensure!(log.contains("sessions=1"), "{log}");
+    scene.underpass(&["audit", "verify"])?;
 
     let _gateway = scene.run_gateway()?;
     ensure!(scene.status()?["sessions"] == 0, "sessions of the copy are over");
