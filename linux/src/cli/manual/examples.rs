@@ -155,6 +155,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("underpass session revoke alice", "End all sessions of a user:"),
         ],
     ),
+    ("rules", &[("underpass rules explain alice 10.1.3.5 5432/tcp", "See which rule decides what a user reaches:")]),
     (
         "audit",
         &[
