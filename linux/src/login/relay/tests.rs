@@ -1,6 +1,5 @@
 //! Clients of the relay, good and bad.
 use super::*;
-use super::*;
 use crate::login::link::{Link, Received};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
