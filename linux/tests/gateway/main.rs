@@ -2,12 +2,13 @@
 //!
 //! Root is needed: machines are network namespaces. Without it every test here fails.
 mod phone;
+mod product;
 mod scene;
 mod stock;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
-use scene::{ALICE, GATEWAY, OFFICE, PATIENCE, Scene, UNDERPASS};
+use scene::{ALICE, GATEWAY, OFFICE, PATIENCE, Scene, UNDERPASS, visit};
 use std::io::Write as _;
 use underpass_linux::demo::stage::eventually;
 
@@ -25,6 +26,7 @@ fn a_user_logs_in_with_two_factors_and_is_out_when_the_session_is_revoked() -> R
     ensure!(address.octets()[..3] == [10, 8, 0] && address != GATEWAY, "{address}");
     ensure!(scene.reaches_office(PATIENCE)?, "the office is reached");
     ensure!(scene.seen_by_office()? == OFFICE.0, "the client's address is hidden");
+    ensure!(visit(&scene.outside, &scene.office, scene::CLOSED, scene::QUICKLY).is_err(), "no rule allows it");
     eventually("the status shows the session and its address", PATIENCE, || {
         let status = scene.status()?;
         Ok(status["sessions"] == 1 && status["leases"][0]["used"] == 1 && status["store"] == true)

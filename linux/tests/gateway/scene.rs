@@ -27,6 +27,8 @@ pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
 pub const PORT: u16 = 51820;
 /// The gateway's address in the office, and that of a host there.
 pub const OFFICE: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(10, 1, 0, 1), Ipv4Addr::new(10, 1, 0, 9));
+/// A host that is routed to, and that no rule allows.
+pub const CLOSED: Ipv4Addr = Ipv4Addr::new(10, 2, 0, 9);
 
 pub struct Scene {
     pub hq: Machine,
@@ -50,6 +52,8 @@ impl Scene {
         hq.ip("address add 192.0.2.1/24 dev wire0")?;
         hq.ip(&format!("address add {inner}/16 dev wire1"))?;
         office.ip(&format!("address add {host}/16 dev wire0"))?;
+        hq.ip("address add 10.2.0.1/16 dev wire1")?;
+        office.ip(&format!("address add {CLOSED}/16 dev wire0"))?;
         hq.sysctl("net.ipv4.ip_forward=0")?;
         let folder = tempfile::tempdir()?;
         let place = |name: &str| folder.path().join(name).display().to_string();
@@ -70,9 +74,7 @@ impl Scene {
         let options = [&["gateway", "init", "--dir", &etc, "--state-dir", &state], &options[..]].concat();
         let said = hq.run(UNDERPASS, &options)?;
         ensure!(said.contains("The gateway's public key: "), "{said}");
-        let rule = "[[rule]]\nname = \"office\"\naction = \"allow\"\nto = [\"10.1.0.0/16\"]\n";
         let mut scene = Self { hq, outside, office, folder, key, authenticator: authenticator("")? };
-        scene.append(rule)?;
         scene.underpass(&["gateway", "check"])?;
         scene.underpass(&["user", "add", ALICE])?;
         let config = scene.config();
