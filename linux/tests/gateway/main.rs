@@ -9,6 +9,7 @@ mod stock;
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use scene::{ALICE, GATEWAY, OFFICE, PATIENCE, Scene, UNDERPASS, visit};
+use std::io::Write as _;
 use underpass_linux::demo::stage::eventually;
 
 #[test]
@@ -54,6 +55,41 @@ fn a_user_logs_in_with_two_factors_and_is_out_when_the_session_is_revoked() -> R
     }
     scene.underpass(&["audit", "verify"])?;
     Ok(())
+}
+
+/// From a file that the administrator hands over to the office: the phone makes its own key, and its user an authenticator.
+#[test]
+fn a_phone_is_enrolled_by_a_file_and_logs_in_by_the_same() -> Result<()> {
+    let scene = Scene::new()?;
+    let gateway = scene.run_gateway()?;
+    let invitation = scene.invite("bob")?;
+    let (enrolling, mut keys) = scene.on_phone("enroll")?;
+    eventually("an authenticator is shown", PATIENCE, || Ok(enrolling.stdout().contains("otpauth://")))
+        .with_context(|| enrolling.stderr())?;
+    let uri = enrolling.stdout().lines().find(|line| line.starts_with("otpauth://")).context("its address")?.to_owned();
+    ensure!(scene.file_of_phone()? == invitation, "nothing is final yet");
+    writeln!(keys, "000000\n{}", scene::code_of(&uri, 0)?)?;
+    let finished = enrolling.wait(PATIENCE)?;
+    ensure!(finished.status.success() && finished.stdout.contains("enrolled as a device of bob"), "{finished:?}");
+    ensure!(finished.stderr.contains("The gateway rejected that."), "{finished:?}");
+    let (file, key) = (scene.file_of_phone()?, invitation.lines().find(|line| line.starts_with("PrivateKey")));
+    ensure!(file.contains("10.1.0.0/16") && !file.contains(key.context("a key")?), "a key of its own, and the office");
+    // The same file, a second time: the key is no enrolment any more.
+    let (again, _keys) = scene.on_phone("enroll")?;
+    let refused = again.wait(PATIENCE)?;
+    ensure!(refused.status.code() == Some(1) && refused.stderr.contains("refused the enrolment"), "{refused:?}");
+    let (mut running, mut keys) = scene.on_phone("login")?;
+    // The code that enrolled it was used.
+    writeln!(keys, "bob\n{}\n{}", scene::PASSWORD, scene::code_of(&uri, 1)?)?;
+    let is_in = || Ok(running.ended()?.is_some() || running.stdout().contains("logged in as bob"));
+    eventually("bob is in", PATIENCE, is_in)?;
+    ensure!(running.ended()?.is_none() && scene.reaches_office(PATIENCE)?, "{}", running.stderr());
+    running.signal(Signal::SIGTERM)?;
+    let finished = running.wait(PATIENCE)?;
+    ensure!(finished.status.success() && finished.stderr.contains("logged out"), "{finished:?}");
+    gateway.signal(Signal::SIGTERM)?;
+    ensure!(gateway.wait(PATIENCE)?.status.success());
+    scene.nothing_is_left()
 }
 
 #[test]

@@ -59,7 +59,18 @@ impl Scene {
         let place = |name: &str| folder.path().join(name).display().to_string();
         let key = PrivateKey::from_bytes([9; 32]).clamped();
         let (etc, state) = (place("etc"), place("state"));
-        let options = ["--name", "hq", "--interface", "wgt0", "--route", "10.1.0.0/16", "--masquerade", "wire1"];
+        let options = [
+            "--name",
+            "hq",
+            "--interface",
+            "wgt0",
+            "--endpoint",
+            "192.0.2.1",
+            "--route",
+            "10.1.0.0/16",
+            "--masquerade",
+            "wire1",
+        ];
         let options = [&["gateway", "init", "--dir", &etc, "--state-dir", &state], &options[..]].concat();
         let said = hq.run(UNDERPASS, &options)?;
         ensure!(said.contains("The gateway's public key: "), "{said}");
@@ -132,6 +143,36 @@ impl Scene {
         Phone::start(&self.outside, &self.key, &self.gateways_key()?, SocketAddr::from(([192, 0, 2, 1], PORT)))
     }
 
+    /// Another user, with a password and nothing else, who is handed a file to enrol a phone by; what is in it.
+    pub fn invite(&self, user: &str) -> Result<String> {
+        self.underpass(&["user", "add", user])?;
+        let passwd = ["user", "passwd", user, "--config", &self.config()];
+        self.hq.run_with_input(UNDERPASS, &passwd, &format!("{PASSWORD}\n"))?;
+        let shown: serde_json::Value = serde_json::from_str(&self.underpass(&["user", "enroll", user, "--json"])?)?;
+        let config = shown["config"].as_str().context("a configuration")?.to_owned();
+        self.put("phone0.conf", &config)?;
+        Ok(config)
+    }
+
+    /// Begins what the command does on the phone with its file; what is written to the second is typed.
+    pub fn on_phone(&self, verb: &str) -> Result<(Running, File)> {
+        let (typed, keys) = nix::unistd::pipe()?;
+        let mut command = self.outside.command(UNDERPASS);
+        command.arg(verb).arg(self.folder.path().join("phone0.conf")).stdin(typed);
+        Ok((self.outside.start(command)?, keys.into()))
+    }
+
+    /// The phone's file as it is.
+    pub fn file_of_phone(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.folder.path().join("phone0.conf"))?)
+    }
+
+    fn put(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text)?;
+        Ok(fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?)
+    }
+
     /// The gateway's public key, while it runs.
     pub fn gateways_key(&self) -> Result<PublicKey> {
         let status = self.status()?;
@@ -199,6 +240,13 @@ pub fn visit(from: &Machine, to: &Machine, address: Ipv4Addr, patience: Duration
     guest.read_exact(&mut said)?;
     ensure!(&said == b"hello", "{said:?}");
     Ok(from.ip())
+}
+
+/// The code that an authenticator with this address shows, so many steps from now.
+pub fn code_of(uri: &str, ahead: u64) -> Result<String> {
+    let secret = uri.split_once("secret=").context("a secret")?.1.split(['&', '\n']).next().unwrap_or_default();
+    let step = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 30 + ahead;
+    Ok(format!("{:06}", authenticator(secret)?.code(step)))
 }
 
 fn authenticator(secret: &str) -> Result<OneTimeCode> {

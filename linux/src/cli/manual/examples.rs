@@ -43,6 +43,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("underpass login --user ann ./office.conf", "The same with a file elsewhere, as ann:"),
         ],
     ),
+    ("enroll", &[("underpass enroll ./office.conf", "Become a device of whoever that file was made for:")]),
     ("logout", &[("underpass logout office", "End the login of another terminal, and take its tunnel down:")]),
     (
         "show",
