@@ -2,7 +2,7 @@
 use crate::phone::Phone;
 use anyhow::{Context, Result, ensure};
 use data_encoding::BASE32_NOPAD;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,6 +27,8 @@ pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
 pub const PORT: u16 = 51820;
 /// The gateway's address in the office, and that of a host there.
 pub const OFFICE: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(10, 1, 0, 1), Ipv4Addr::new(10, 1, 0, 9));
+/// A host that is routed to, and that no rule allows.
+pub const CLOSED: Ipv4Addr = Ipv4Addr::new(10, 2, 0, 9);
 
 pub struct Scene {
     pub hq: Machine,
@@ -50,6 +52,8 @@ impl Scene {
         hq.ip("address add 192.0.2.1/24 dev wire0")?;
         hq.ip(&format!("address add {inner}/16 dev wire1"))?;
         office.ip(&format!("address add {host}/16 dev wire0"))?;
+        hq.ip("address add 10.2.0.1/16 dev wire1")?;
+        office.ip(&format!("address add {CLOSED}/16 dev wire0"))?;
         hq.sysctl("net.ipv4.ip_forward=0")?;
         let folder = tempfile::tempdir()?;
         let place = |name: &str| folder.path().join(name).display().to_string();
@@ -59,9 +63,7 @@ impl Scene {
         let options = [&["gateway", "init", "--dir", &etc, "--state-dir", &state], &options[..]].concat();
         let said = hq.run(UNDERPASS, &options)?;
         ensure!(said.contains("The gateway's public key: "), "{said}");
-        let rule = "[[rule]]\nname = \"office\"\naction = \"allow\"\nto = [\"10.1.0.0/16\"]\n";
         let mut scene = Self { hq, outside, office, folder, key, authenticator: authenticator("")? };
-        scene.append(rule)?;
         scene.underpass(&["gateway", "check"])?;
         scene.underpass(&["user", "add", ALICE])?;
         let config = scene.config();
@@ -127,6 +129,29 @@ impl Scene {
     /// The phone, connected.
     pub fn phone(&self) -> Result<Phone> {
         Phone::start(&self.outside, &self.key, &self.gateways_key()?, SocketAddr::from(([192, 0, 2, 1], PORT)))
+    }
+
+    /// The phone again, where the command logs in with the same key.
+    pub fn login(&self) -> Result<Running> {
+        let gateway = self.gateways_key()?.to_base64();
+        let config = format!(
+            "[Interface]\nPrivateKey = {}\n[Peer]\nPublicKey = {gateway}\nEndpoint = 192.0.2.1:{PORT}\nAllowedIPs = 10.0.0.0/8\n",
+            *self.key.to_base64()
+        );
+        let answers = format!("{ALICE}\n{PASSWORD}\n{}\n", self.code(0)?);
+        let [config, answers] = [("phone0.conf", config), ("answers", answers)].map(|(name, text)| {
+            let path = self.folder.path().join(name);
+            let mode = fs::Permissions::from_mode(0o600);
+            fs::write(&path, text).and_then(|()| fs::set_permissions(&path, mode)).map(|()| path)
+        });
+        let mut command = self.outside.command(UNDERPASS);
+        command.arg("login").arg(config?).stdin(File::open(answers?)?);
+        self.outside.start(command)
+    }
+
+    /// Whether the phone has what only a login gives.
+    pub fn has_office(&self) -> Result<bool> {
+        Ok(self.outside.run("ip", &["route"])?.contains("10.1.0.0/16 dev phone0"))
     }
 
     /// The gateway's public key, while it runs.

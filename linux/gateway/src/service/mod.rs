@@ -66,8 +66,8 @@
 //! rule names may begin what rules allow it, and is reached by the gateway's own side; one that no rule names is as open as its
 //! networks. Rules follow a user's groups within half a second, hours and days at the next packet.
 //!
-//! **What it does not do.** A hash of another cost than today's is not made anew. Certificates, directories and browsers are not served.
-//! Rules for devices other than sites are refused.
+//! **What it does not do.** A hash of another cost than today's is not made anew. Certificates, directories and browsers are not
+//! served. Rules for devices other than sites are refused.
 //!
 //! **Rows are the truth.** The store is looked at twice a second: a session that is not there any more is closed, with its keypairs. While
 //! the store is away nobody logs in, and what is open stays open until the offline limit; the end of a session that could not be

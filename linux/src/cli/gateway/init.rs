@@ -112,25 +112,7 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
     let own = networks.iter().map(own_address).collect::<anyhow::Result<Vec<_>>>()?;
     let routes = if asked.route.is_empty() { everything(&networks) } else { asked.route.clone() };
     let behind = if asked.masquerade.is_empty() { default_route() } else { asked.masquerade.clone() };
-    let path = |path: PathBuf| match path.to_str() {
-        Some(text) if !text.contains(['"', '\\']) && !text.contains(char::is_control) => Ok(text.to_owned()),
-        _ => Err(anyhow!("{}: such a path cannot stand in a configuration", path.display())),
-    };
-    let name = asked.name.clone().unwrap_or_else(machines_name);
-    let mut text = format!(
-        "# The gateway {name}. `underpass gateway check` says what is wrong in this file, and where.\n\n\
-         [gateway]\nname = \"{name}\"\ninterface = \"{}\"\nlisten = {}\nprivate_key_file = \"{}\"\naddresses = {}\n{}\n\
-         # mtu = 1420\n\n\
-         # Addresses for those who log in.\n",
-        asked.interface,
-        asked.listen,
-        path(key_file.to_owned())?,
-        list(&own),
-        match &asked.endpoint {
-            Some(endpoint) => format!("endpoint = {:?}", with_port(endpoint, asked.listen)),
-            None => "# endpoint = \"vpn.example.org:51820\"   # where clients find it: enrolments need it".into(),
-        }
-    );
+    let mut text = head(asked, &path_text(key_file.to_owned())?, &own);
     for network in &networks {
         let _ = writeln!(text, "[[pool]]\nnetwork = \"{network}\"");
     }
@@ -147,7 +129,7 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
          # `underpass rules explain` says which decides. This one would let everybody who is logged in reach all that is routed here.\n\
          # [[rule]]\n# name = \"everybody\"\n# action = \"allow\"\n# to = {}\n\n\
          # What clients are told to set.\n\
-         [push]\nroutes = {}\n# dns = [\"10.1.0.53\"]\n# search = [\"example.org\"]\n\n\
+         [push]\nroutes = {}\n{}\n# dns = [\"10.1.0.53\"]\n# search = [\"example.org\"]\n\n\
          # Who did what. Checkpoints belong on another disk, or another machine's, than the log.\n\
          [log]\nlevel = \"audit\"            # full, audit, minimal, none\nfile = \"{}\"\ncheckpoints = \"{}\"\n# syslog = true\n\n\
          # Behind these interfaces, clients' addresses are hidden.\n\
@@ -155,15 +137,46 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
          [store]\nsqlite = \"{}\"\n",
         list(&routes),
         list(&routes),
-        path(state.join("audit"))?,
-        path(state.join("checkpoints.jsonl"))?,
+        if asked.route.is_empty() {
+            "# kill_switch = false     # let the rest of what clients send go its own way"
+        } else {
+            "kill_switch = false       # the rest of what clients send goes its own way"
+        },
+        path_text(state.join("audit"))?,
+        path_text(state.join("checkpoints.jsonl"))?,
         list(&behind),
-        path(state.join("gateway.db"))?,
+        path_text(state.join("gateway.db"))?,
     );
     match read(&text).findings.iter().find(|finding| finding.severity == Severity::Error) {
         Some(error) => bail!("that makes no gateway: {}", error.text),
         None => Ok(text),
     }
+}
+
+/// A path as it stands between quotes.
+fn path_text(path: PathBuf) -> anyhow::Result<String> {
+    match path.to_str() {
+        Some(text) if !text.contains(['"', '\\']) && !text.contains(char::is_control) => Ok(text.to_owned()),
+        _ => Err(anyhow!("{}: such a path cannot stand in a configuration", path.display())),
+    }
+}
+
+/// What is said of the gateway itself.
+fn head(asked: &Init, key_file: &str, own: &[IpNet]) -> String {
+    let name = asked.name.clone().unwrap_or_else(machines_name);
+    let endpoint = match &asked.endpoint {
+        Some(endpoint) => format!("endpoint = {:?}", with_port(endpoint, asked.listen)),
+        None => "# endpoint = \"vpn.example.org:51820\"   # where clients find it: enrolments need it".into(),
+    };
+    format!(
+        "# The gateway {name}. `underpass gateway check` says what is wrong in this file, and where.\n\n\
+         [gateway]\nname = \"{name}\"\ninterface = \"{}\"\nlisten = {}\nprivate_key_file = \"{key_file}\"\naddresses = {}\n{endpoint}\n\
+         # mtu = 1420\n\n\
+         # Addresses for those who log in.\n",
+        asked.interface,
+        asked.listen,
+        list(own),
+    )
 }
 
 /// `host:port`, of which the port may be missing.

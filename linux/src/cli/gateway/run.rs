@@ -140,7 +140,9 @@ fn serve_engine(
     journal::keep(engine, move |outcome| tell_of_death(&died, outcome))
         .map_err(|error| anyhow!("cannot keep a log: {error}"))?;
     let board = Board::new(surroundings::directory()?, settings, &key.public_key());
-    let board = board.map_err(|error| anyhow!("cannot show how the gateway is: {error}"))?;
+    let mut board = board.map_err(|error| anyhow!("cannot show how the gateway is: {error}"))?;
+    // Whoever hears that it is ready may look.
+    board.show(&service, inbox.lost());
     if let Some(address) = settings.log.metrics {
         let died = ends.clone();
         metrics::start(address, board.shared(), move |outcome| tell_of_death(&died, outcome))
