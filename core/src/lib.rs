@@ -56,7 +56,8 @@
 //! [`ConfigReason::NoMemory`]; a packet or handshake message is dropped and counted as [`DropReason::NoMemory`], and the
 //! handshake tried again; what a queue has no place for is looked for again a second later. What is made for hosts in Rust
 //! takes memory as Rust does: [`config::write()`], keys as strings, [`PeerView::snapshot`](tunnel::PeerView::snapshot),
-//! clones and conversions of configurations, [`SealJob::crypt_all`](tunnel::SealJob::crypt_all). Nothing else does.
+//! clones and conversions of configurations, lists of rules,
+//! [`SealJob::crypt_all`](tunnel::SealJob::crypt_all). Nothing else does.
 //!
 //! The modules are layers: each imports only from those above it in the list below. Those that are private, `internals`
 //! shows to fuzzing, benchmarks and vectors; what it holds is no part of the surface.

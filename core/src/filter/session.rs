@@ -20,7 +20,7 @@ pub struct SessionConfig {
     pub unmatched: Action,
     /// Whether events tell of those.
     pub log_unmatched: bool,
-    /// The address of the peer's endpoint, for [`Rule::outer`].
+    /// The address of the peer's endpoint, for [`Rule::outer`](super::Rule::outer).
     pub outer: Option<IpAddr>,
     /// How fast it may send; `None`: as fast as it can.
     pub from_peer: Option<Rate>,

@@ -3,6 +3,7 @@
 //! Root is needed: machines are network namespaces. Without it every test here fails.
 mod phone;
 mod product;
+mod rules;
 mod scene;
 mod stock;
 

@@ -75,7 +75,7 @@ impl Scene {
         let said = hq.run(UNDERPASS, &options)?;
         ensure!(said.contains("The gateway's public key: "), "{said}");
         let mut scene = Self { hq, outside, office, folder, key, authenticator: authenticator("")? };
-        scene.append("[[rule]]\nname = \"office\"\naction = \"allow\"\nto = [\"10.1.0.0/16\"]\n")?;
+        scene.append("\n[[rule]]\nname = \"office\"\naction = \"allow\"\nto = [\"10.1.0.0/16\"]\n")?;
         scene.underpass(&["gateway", "check"])?;
         scene.underpass(&["user", "add", ALICE])?;
         let config = scene.config();
