@@ -13,8 +13,9 @@
 //! sessions expire, once, and is told as [`Event::ClockLeapt`].
 //!
 //! A packet: route, then staged or sealed (`outbound`). A datagram: wire type, then a handshake message
-//! (`handshakes`) or transport data (`inbound`). Handshakes, keepalives and replies are intents of a peer that become
-//! bytes in `transmit`. Deadlines are the peers'; the earliest is known (`timeout`).
+//! (`handshakes`) or transport data (`inbound`). Packets of peers that are ruled pass the filter on their way (`ruled`).
+//! Handshakes, keepalives and replies are intents of a peer that become bytes in `transmit`. Deadlines are the peers'; the
+//! earliest is known (`timeout`).
 mod ahead;
 mod bounce;
 mod call;

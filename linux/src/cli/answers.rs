@@ -1,6 +1,6 @@
 //! What somebody types: line by line from standard input, without echo on a terminal where it is a secret.
+use super::silence::Silence;
 use nix::errno::Errno;
-use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::read;
 use std::io::{self, IsTerminal, Stdin, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -18,8 +18,8 @@ pub struct Answers {
     read: Zeroizing<Vec<u8>>,
     /// Nothing more comes.
     is_over: bool,
-    /// As the terminal was before the echo was turned off.
-    before: Option<Termios>,
+    /// While a secret is typed.
+    silence: Option<Silence>,
 }
 
 impl Default for Answers {
@@ -28,7 +28,7 @@ impl Default for Answers {
         let stdin = io::stdin();
         let is_terminal = stdin.is_terminal();
         let read = Zeroizing::new(Vec::with_capacity(LONGEST));
-        Self { stdin, is_terminal, read, is_over: false, before: None }
+        Self { stdin, is_terminal, read, is_over: false, silence: None }
     }
 }
 
@@ -61,7 +61,8 @@ impl Answers {
         self.is_over = false;
         // Before somebody sees that something is asked, and types.
         if !echo {
-            self.hide();
+            // A terminal that is gone shows nothing anyway.
+            self.silence = Silence::begin().ok();
         }
         let mut stderr = io::stderr();
         let _ = write!(stderr, "{prompt}");
@@ -103,27 +104,8 @@ impl Answers {
         }
     }
 
-    fn hide(&mut self) {
-        let Ok(before) = tcgetattr(&self.stdin) else { return };
-        let mut hidden = before.clone();
-        hidden.local_flags.remove(LocalFlags::ECHO);
-        hidden.local_flags.insert(LocalFlags::ECHONL);
-        if tcsetattr(&self.stdin, SetArg::TCSAFLUSH, &hidden).is_ok() {
-            self.before = Some(before);
-        }
-    }
-
     /// Lets what is typed be seen again.
     pub fn unhide(&mut self) {
-        if let Some(before) = self.before.take() {
-            // A terminal that is gone shows nothing anyway.
-            let _ = tcsetattr(&self.stdin, SetArg::TCSANOW, &before);
-        }
-    }
-}
-
-impl Drop for Answers {
-    fn drop(&mut self) {
-        self.unhide();
+        self.silence = None;
     }
 }

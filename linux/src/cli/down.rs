@@ -101,8 +101,9 @@ pub fn by_record(mut kept: Kept, is_forced: bool, another_follows: bool) -> anyh
 
 /// Whether the tunnel's program was killed just now: it answers no more, and ends in a moment.
 fn dies(kept: &Kept) -> bool {
+    let Some(process) = kept.record().process else { return false };
     let until = Instant::now() + DEATH;
-    while kept.record().process.is_some_and(|process| process.runs()) {
+    while process.runs() {
         if Instant::now() > until {
             return false;
         }

@@ -38,6 +38,7 @@ pub mod serve;
 pub mod set;
 pub mod show;
 pub mod signals;
+pub mod silence;
 pub mod status;
 pub mod strip;
 pub mod syslog;

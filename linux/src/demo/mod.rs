@@ -3,6 +3,8 @@
 pub mod in_process;
 pub mod stage;
 
+#[cfg(feature = "gateway")]
+mod people;
 mod scene;
 mod story;
 mod tunnel;

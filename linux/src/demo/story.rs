@@ -6,6 +6,7 @@ use super::web::{Fetch, Pages, Server, throughput};
 use anyhow::{Context as _, Result, ensure};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use underpass_sim::demo::digest;
 
@@ -25,7 +26,7 @@ pub(super) fn tell(stage: &Stage, out: &mut dyn Write) -> Result<()> {
     let page = format!("<title>Office</title><p>Welcome: {SECRET}.</p>\n");
     let pages = Pages::from([("/", page.clone().into_bytes()), ("/map", map.clone())]);
     let _server = Server::start(&scene.office, WEB, pages)?;
-    let mut story = Story { out, started: Instant::now(), scene };
+    let mut story = Story { out, started: Instant::now(), scene: Rc::new(scene) };
 
     story.without_a_tunnel()?;
     let listener = Capture::start(&story.scene.internet, 64 * 1024)?;
@@ -40,13 +41,16 @@ pub(super) fn tell(stage: &Stage, out: &mut dyn Write) -> Result<()> {
     story.download_and_leave(&gateway, &map)?;
     story.measure()?;
     story.show()?;
-    story.clean_up(phone, gateway)
+    story.clean_up(phone, gateway)?;
+    #[cfg(feature = "gateway")]
+    story.ask_who_it_is(&page)?;
+    Ok(writeln!(story.out, "\nEvery step was checked; nothing is left behind.")?)
 }
 
 struct Story<'o> {
     out: &'o mut dyn Write,
     started: Instant,
-    scene: Scene,
+    scene: Rc<Scene>,
 }
 
 impl Story<'_> {
@@ -235,8 +239,43 @@ impl Story<'_> {
     fn clean_up(&mut self, phone: End, gateway: End) -> Result<()> {
         phone.end()?;
         gateway.end()?;
-        self.tell("Both tunnels are down; their interfaces and processes are gone, the machines go now.")?;
-        Ok(writeln!(self.out, "\nEvery step was checked; nothing is left behind.")?)
+        self.tell("Both tunnels are down; their interfaces and processes are gone.")
+    }
+
+    /// The gateway of a company: a key alone is not enough any more.
+    #[cfg(feature = "gateway")]
+    fn ask_who_it_is(&mut self, page: &str) -> Result<()> {
+        let scene = Rc::clone(&self.scene);
+        let (mut office, typed) = super::people::Office::found(&scene)?;
+        self.tell("The same gateway is set up for people. Its operator types:")?;
+        typed.iter().try_for_each(|line| self.add(&format!("  underpass {line}")))?;
+        office.open()?;
+        let code = office.code()?;
+        let (login, said) = office.log_in(&code)?;
+        self.tell("`underpass gateway run` runs. On the phone, alice types name, password and the code of her app:")?;
+        self.add("  underpass login office1")?;
+        said.lines().try_for_each(|line| self.add(&format!("  {line}")))?;
+        self.read_page(page).context("the page, logged in")?;
+        office.try_database(&scene.phone)?;
+        self.tell("She asks for the database, where no rule lets her. It is refused, and on record.")?;
+        let mut fetch = Fetch::begin(&scene.phone, WEB, "/map")?;
+        fetch.read_to(fetch.length() / 3)?;
+        office.revoke(&mut fetch)?;
+        self.tell("`underpass session revoke alice` in the middle of a download: nothing of it comes any more.")?;
+        let said = super::people::Office::say_goodbye(login)?;
+        said.lines().last().into_iter().try_for_each(|line| self.add(&format!("  {line}")))?;
+        office.refuse(&code)?;
+        self.tell("She logs in again with the same code. The gateway takes no code twice.")?;
+        let (shown, verified) = (office.administer("audit show")?, office.administer("audit verify")?);
+        self.tell("`underpass audit show` has who did what, and `underpass audit verify` finds it as it was written:")?;
+        for event in ["session.opened", "access.denied", "session.revoked"] {
+            let line =
+                shown.lines().find(|line| line.contains(event)).with_context(|| format!("{event} is not on record"))?;
+            self.add(&format!("  {line}"))?;
+        }
+        verified.lines().try_for_each(|line| self.add(&format!("  {line}")))?;
+        office.close()?;
+        self.tell("The gateway is down; its interface and its rules are gone, the machines go now.")
     }
 }
 

@@ -135,6 +135,19 @@ impl Fetch {
         Ok(())
     }
 
+    /// Reads until nothing arrives for `span`. `false`: all of it is there.
+    pub(super) fn stops(&mut self, span: Duration) -> Result<bool> {
+        self.stream.set_read_timeout(Some(span))?;
+        let mut block = vec![0; 64 * 1024];
+        while self.body.len() < self.length {
+            match self.stream.read(&mut block) {
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Ok(true),
+                read => self.body.extend_from_slice(block.get(..read?).unwrap_or_default()),
+            }
+        }
+        Ok(false)
+    }
+
     /// Bytes of the page.
     pub(super) fn length(&self) -> usize {
         self.length

@@ -81,8 +81,8 @@ pub fn now() -> Now {
 
 fn drive(engine: &Engine, inbox: &Inbox, mut service: Service, mut board: Board) -> Result<(), Refused> {
     let peers = OfEngine(engine);
+    // The service was told when it was made.
     let mut ahead = local::seconds_ahead().unwrap_or_default();
-    service.handle_local_time(ahead);
     loop {
         carry_out(engine, &mut service)?;
         board.show(&service, inbox.lost());

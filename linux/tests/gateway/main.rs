@@ -2,11 +2,13 @@
 //!
 //! Root is needed: machines are network namespaces. Without it every test here fails.
 mod phone;
+mod product;
 mod scene;
+mod stock;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
-use scene::{ALICE, GATEWAY, OFFICE, PATIENCE, Scene, UNDERPASS};
+use scene::{ALICE, GATEWAY, OFFICE, PATIENCE, Scene, UNDERPASS, visit};
 use underpass_linux::demo::stage::eventually;
 
 #[test]
@@ -23,6 +25,7 @@ fn a_user_logs_in_with_two_factors_and_is_out_when_the_session_is_revoked() -> R
     ensure!(address.octets()[..3] == [10, 8, 0] && address != GATEWAY, "{address}");
     ensure!(scene.reaches_office(PATIENCE)?, "the office is reached");
     ensure!(scene.seen_by_office()? == OFFICE.0, "the client's address is hidden");
+    ensure!(visit(&scene.outside, &scene.office, scene::CLOSED, scene::QUICKLY).is_err(), "no rule allows it");
     eventually("the status shows the session and its address", PATIENCE, || {
         let status = scene.status()?;
         Ok(status["sessions"] == 1 && status["leases"][0]["used"] == 1 && status["store"] == true)
@@ -51,6 +54,34 @@ fn a_user_logs_in_with_two_factors_and_is_out_when_the_session_is_revoked() -> R
     }
     scene.underpass(&["audit", "verify"])?;
     Ok(())
+}
+
+/// Both ends are the command.
+#[test]
+fn the_command_logs_in_and_is_out_when_the_session_is_revoked() -> Result<()> {
+    let scene = Scene::new()?;
+    let gateway = scene.run_gateway()?;
+    ensure!(!scene.has_office()? && !scene.reaches_office(scene::QUICKLY)?, "without a login nothing is reached");
+    let mut running = scene.login()?;
+    let is_in = || Ok(running.ended()?.is_some() || running.stdout().contains("routes: 10.1.0.0/16"));
+    eventually("the office is granted", PATIENCE, is_in)?;
+    ensure!(running.stdout().contains(&format!("logged in as {ALICE}")), "{}{}", running.stdout(), running.stderr());
+    ensure!(scene.has_office()? && scene.reaches_office(PATIENCE)?, "the office is reached");
+    ensure!(scene.seen_by_office()? == OFFICE.0, "the client's address is hidden");
+    eventually("the status shows the session", PATIENCE, || Ok(scene.status()?["sessions"] == 1))?;
+    scene.underpass(&["session", "revoke", ALICE])?;
+    eventually("the session is closed", PATIENCE, || Ok(scene.status()?["sessions"] == 0))?;
+    eventually("the login notices by its traffic that nobody answers", PATIENCE, || {
+        ensure!(!scene.reaches_office(scene::QUICKLY)?, "who is out reaches nothing");
+        Ok(running.ended()?.is_some())
+    })?;
+    let finished = running.wait(PATIENCE)?;
+    let reason = "underpass: the gateway ended the session: it was revoked";
+    ensure!(finished.status.code() == Some(1) && finished.stderr.contains(reason), "{finished:?}");
+    ensure!(!scene.has_office()?, "what came with the login went with it");
+    gateway.signal(Signal::SIGTERM)?;
+    ensure!(gateway.wait(PATIENCE)?.status.success());
+    scene.nothing_is_left()
 }
 
 #[test]

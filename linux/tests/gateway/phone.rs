@@ -27,7 +27,7 @@ impl Phone {
     pub fn start(machine: &Machine, key: &PrivateKey, gateway: &PublicKey, at: SocketAddr) -> Result<Self> {
         let mut peer = NewPeer::new(*gateway);
         peer.endpoint = Some(Endpoint::Address(at));
-        peer.allowed_ips = vec!["10.1.0.0/16".parse()?, "10.8.0.0/24".parse()?];
+        peer.allowed_ips = vec!["10.1.0.0/16".parse()?, "10.2.0.0/16".parse()?, "10.8.0.0/24".parse()?];
         let tunnel = TunnelConfig { private_key: Some(key.clone()), peers: vec![peer], ..TunnelConfig::default() };
         let (hears, heard) = channel();
         let messages = Messages::new(move |_, message| hears.send(message.to_vec()).unwrap_or_default());
@@ -35,6 +35,7 @@ impl Phone {
         let engine = machine.inside(|| Engine::start(config))?;
         machine.ip("link set tun0 up")?;
         machine.ip("route add 10.1.0.0/16 dev tun0")?;
+        machine.ip("route add 10.2.0.0/16 dev tun0")?;
         let role = Change::Control(ControlRole::Client { gateway: *gateway });
         engine.with_tunnel(|tunnel, now| tunnel.configure(now, &[role]))?;
         let control = control::Client::new(clock::now(), &mut Chance);

@@ -2,7 +2,7 @@
 use crate::phone::Phone;
 use anyhow::{Context, Result, ensure};
 use data_encoding::BASE32_NOPAD;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,14 +27,16 @@ pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
 pub const PORT: u16 = 51820;
 /// The gateway's address in the office, and that of a host there.
 pub const OFFICE: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(10, 1, 0, 1), Ipv4Addr::new(10, 1, 0, 9));
+/// A host that is routed to, and that no rule allows.
+pub const CLOSED: Ipv4Addr = Ipv4Addr::new(10, 2, 0, 9);
 
 pub struct Scene {
     pub hq: Machine,
-    outside: Machine,
-    office: Machine,
+    pub outside: Machine,
+    pub office: Machine,
     folder: TempDir,
     /// The phone's key.
-    key: PrivateKey,
+    pub key: PrivateKey,
     authenticator: OneTimeCode,
 }
 
@@ -50,6 +52,8 @@ impl Scene {
         hq.ip("address add 192.0.2.1/24 dev wire0")?;
         hq.ip(&format!("address add {inner}/16 dev wire1"))?;
         office.ip(&format!("address add {host}/16 dev wire0"))?;
+        hq.ip("address add 10.2.0.1/16 dev wire1")?;
+        office.ip(&format!("address add {CLOSED}/16 dev wire0"))?;
         hq.sysctl("net.ipv4.ip_forward=0")?;
         let folder = tempfile::tempdir()?;
         let place = |name: &str| folder.path().join(name).display().to_string();
@@ -127,7 +131,31 @@ impl Scene {
         Phone::start(&self.outside, &self.key, &self.gateways_key()?, SocketAddr::from(([192, 0, 2, 1], PORT)))
     }
 
-    fn gateways_key(&self) -> Result<PublicKey> {
+    /// The phone again, where the command logs in with the same key.
+    pub fn login(&self) -> Result<Running> {
+        let gateway = self.gateways_key()?.to_base64();
+        let config = format!(
+            "[Interface]\nPrivateKey = {}\n[Peer]\nPublicKey = {gateway}\nEndpoint = 192.0.2.1:{PORT}\nAllowedIPs = 10.0.0.0/8\n",
+            *self.key.to_base64()
+        );
+        let answers = format!("{ALICE}\n{PASSWORD}\n{}\n", self.code(0)?);
+        let [config, answers] = [("phone0.conf", config), ("answers", answers)].map(|(name, text)| {
+            let path = self.folder.path().join(name);
+            let mode = fs::Permissions::from_mode(0o600);
+            fs::write(&path, text).and_then(|()| fs::set_permissions(&path, mode)).map(|()| path)
+        });
+        let mut command = self.outside.command(UNDERPASS);
+        command.arg("login").arg(config?).stdin(File::open(answers?)?);
+        self.outside.start(command)
+    }
+
+    /// Whether the phone has what only a login gives.
+    pub fn has_office(&self) -> Result<bool> {
+        Ok(self.outside.run("ip", &["route"])?.contains("10.1.0.0/16 dev phone0"))
+    }
+
+    /// The gateway's public key, while it runs.
+    pub fn gateways_key(&self) -> Result<PublicKey> {
         let status = self.status()?;
         Ok(PublicKey::from_base64(status["public_key"].as_str().context("a key")?)?)
     }
@@ -146,22 +174,8 @@ impl Scene {
         self.visit(PATIENCE)
     }
 
-    /// The phone says something to a host of the office, and hears it again; from where it seems to come.
     fn visit(&self, patience: Duration) -> Result<IpAddr> {
-        let listener = self.office.inside(|| TcpListener::bind((OFFICE.1, 0)))?;
-        let there = listener.local_addr()?;
-        let mut phone = self.outside.inside(|| TcpStream::connect_timeout(&there, patience))?;
-        let (mut host, from) = listener.accept()?;
-        for stream in [&phone, &host] {
-            stream.set_read_timeout(Some(PATIENCE))?;
-        }
-        let mut said = [0; 5];
-        phone.write_all(b"hello")?;
-        host.read_exact(&mut said)?;
-        host.write_all(&said)?;
-        phone.read_exact(&mut said)?;
-        ensure!(&said == b"hello", "{said:?}");
-        Ok(from.ip())
+        visit(&self.outside, &self.office, OFFICE.1, patience)
     }
 
     /// Neither rules nor an interface, nor forwarding, nor anything in the runtime directory but locks.
@@ -189,6 +203,24 @@ impl Scene {
         let mut file = OpenOptions::new().append(true).open(self.config())?;
         Ok(file.write_all(line.as_bytes())?)
     }
+}
+
+/// A machine says something to another at `address`, and hears it again; from where it seems to come.
+pub fn visit(from: &Machine, to: &Machine, address: Ipv4Addr, patience: Duration) -> Result<IpAddr> {
+    let listener = to.inside(|| TcpListener::bind((address, 0)))?;
+    let there = listener.local_addr()?;
+    let mut guest = from.inside(|| TcpStream::connect_timeout(&there, patience))?;
+    let (mut host, from) = listener.accept()?;
+    for stream in [&guest, &host] {
+        stream.set_read_timeout(Some(PATIENCE))?;
+    }
+    let mut said = [0; 5];
+    guest.write_all(b"hello")?;
+    host.read_exact(&mut said)?;
+    host.write_all(&said)?;
+    guest.read_exact(&mut said)?;
+    ensure!(&said == b"hello", "{said:?}");
+    Ok(from.ip())
 }
 
 fn authenticator(secret: &str) -> Result<OneTimeCode> {

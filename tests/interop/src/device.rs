@@ -34,7 +34,7 @@ impl Implementation {
         let built =
             std::fs::metadata(&path).with_context(|| format!("no {}: run `{remedy}`", path.display()))?.modified()?;
         if self == Self::Underpass {
-            for sources in ["core/src", "linux/src", "linux/carry/src"] {
+            for sources in ["core/src", "linux/src", "linux/carry/src", "linux/gateway/src"] {
                 ensure!(
                     newest(&root().join(sources))? <= built,
                     "{} is older than {sources}: run `{remedy}`",

@@ -8,6 +8,7 @@ mod peers;
 mod reference;
 mod rejects;
 mod rules;
+mod shared;
 mod tcp;
 mod timeouts;
 mod told;

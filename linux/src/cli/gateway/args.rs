@@ -73,6 +73,10 @@ pub struct Init {
     #[arg(long, value_name = "PORT", default_value_t = 51820)]
     pub listen: u16,
 
+    /// Where clients find the gateway; the port is that of `--listen`, if there is none. Enrolments need it
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub endpoint: Option<String>,
+
     /// A network for clients, of which the gateway gets the first address; may be given more than once
     #[arg(long, value_name = "NETWORK", default_value = "10.8.0.0/24")]
     pub network: Vec<IpNet>,

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -72,12 +73,17 @@ fn say(asked: &Init, key: &PublicKey, written: [&PathBuf; 4]) -> Outcome {
     writeln!(stdout, "\nThe gateway's public key: {}\nIts port: {}/udp", key.to_base64(), asked.listen)?;
     writeln!(stdout, "\nHave a look at {}, then:", config.display())?;
     writeln!(stdout, "  underpass gateway check{option}")?;
-    writeln!(
-        stdout,
-        "  underpass user{option} add NAME && underpass user{option} passwd NAME && underpass user{option} totp NAME"
-    )?;
-    writeln!(stdout, "  underpass user{option} device add NAME DEVICE PUBLIC-KEY")?;
     writeln!(stdout, "  systemctl enable --now {}     # or: underpass gateway run{option}", unit.display())?;
+    writeln!(stdout, "  underpass user{option} add NAME && underpass user{option} passwd NAME")?;
+    match asked.endpoint {
+        Some(_) => {
+            writeln!(stdout, "  underpass user{option} enroll NAME     # shows what NAME's device is to be given")?
+        }
+        None => writeln!(
+            stdout,
+            "  underpass user{option} totp NAME && underpass user{option} device add NAME DEVICE PUBLIC-KEY"
+        )?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -106,21 +112,7 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
     let own = networks.iter().map(own_address).collect::<anyhow::Result<Vec<_>>>()?;
     let routes = if asked.route.is_empty() { everything(&networks) } else { asked.route.clone() };
     let behind = if asked.masquerade.is_empty() { default_route() } else { asked.masquerade.clone() };
-    let path = |path: PathBuf| match path.to_str() {
-        Some(text) if !text.contains(['"', '\\']) && !text.contains(char::is_control) => Ok(text.to_owned()),
-        _ => Err(anyhow!("{}: such a path cannot stand in a configuration", path.display())),
-    };
-    let name = asked.name.clone().unwrap_or_else(machines_name);
-    let mut text = format!(
-        "# The gateway {name}. `underpass gateway check` says what is wrong in this file, and where.\n\n\
-         [gateway]\nname = \"{name}\"\ninterface = \"{}\"\nlisten = {}\nprivate_key_file = \"{}\"\naddresses = {}\n\
-         # mtu = 1420\n\n\
-         # Addresses for those who log in.\n",
-        asked.interface,
-        asked.listen,
-        path(key_file.to_owned())?,
-        list(&own)
-    );
+    let mut text = head(asked, &path_text(key_file.to_owned())?, &own);
     for network in &networks {
         let _ = writeln!(text, "[[pool]]\nnetwork = \"{network}\"");
     }
@@ -133,11 +125,11 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
          # idle = \"1h\"            # a session ends after so much silence\n\n\
          # What a login takes. The first entry that fits a user counts; each alternative is a list of factors, all of them needed.\n\
          [[method]]\nfactors = [[\"password\", \"totp\"]]\n\n\
-         # Who reaches what. The first rule that fits decides, and what none fits is denied; `underpass rules explain` says which.\n\
-         # This one lets everybody reach all that is routed here, but not each other.\n\
-         [[rule]]\nname = \"everybody\"\naction = \"allow\"\nto = {}\n\n\
+         # Who reaches what. The first rule that fits decides, and what none fits is denied: without a rule, nobody reaches anything.\n\
+         # `underpass rules explain` says which decides. This one would let everybody who is logged in reach all that is routed here.\n\
+         # [[rule]]\n# name = \"everybody\"\n# action = \"allow\"\n# to = {}\n\n\
          # What clients are told to set.\n\
-         [push]\nroutes = {}\n# dns = [\"10.1.0.53\"]\n# search = [\"example.org\"]\n\n\
+         [push]\nroutes = {}\n{}\n# dns = [\"10.1.0.53\"]\n# search = [\"example.org\"]\n\n\
          # Who did what. Checkpoints belong on another disk, or another machine's, than the log.\n\
          [log]\nlevel = \"audit\"            # full, audit, minimal, none\nfile = \"{}\"\ncheckpoints = \"{}\"\n# syslog = true\n\n\
          # Behind these interfaces, clients' addresses are hidden.\n\
@@ -145,14 +137,54 @@ fn configuration(asked: &Init, key_file: &Path, state: &Path) -> anyhow::Result<
          [store]\nsqlite = \"{}\"\n",
         list(&routes),
         list(&routes),
-        path(state.join("audit"))?,
-        path(state.join("checkpoints.jsonl"))?,
+        if asked.route.is_empty() {
+            "# kill_switch = false     # let the rest of what clients send go its own way"
+        } else {
+            "kill_switch = false       # the rest of what clients send goes its own way"
+        },
+        path_text(state.join("audit"))?,
+        path_text(state.join("checkpoints.jsonl"))?,
         list(&behind),
-        path(state.join("gateway.db"))?,
+        path_text(state.join("gateway.db"))?,
     );
     match read(&text).findings.iter().find(|finding| finding.severity == Severity::Error) {
         Some(error) => bail!("that makes no gateway: {}", error.text),
         None => Ok(text),
+    }
+}
+
+/// A path as it stands between quotes.
+fn path_text(path: PathBuf) -> anyhow::Result<String> {
+    match path.to_str() {
+        Some(text) if !text.contains(['"', '\\']) && !text.contains(char::is_control) => Ok(text.to_owned()),
+        _ => Err(anyhow!("{}: such a path cannot stand in a configuration", path.display())),
+    }
+}
+
+/// What is said of the gateway itself.
+fn head(asked: &Init, key_file: &str, own: &[IpNet]) -> String {
+    let name = asked.name.clone().unwrap_or_else(machines_name);
+    let endpoint = match &asked.endpoint {
+        Some(endpoint) => format!("endpoint = {:?}", with_port(endpoint, asked.listen)),
+        None => "# endpoint = \"vpn.example.org:51820\"   # where clients find it: enrolments need it".into(),
+    };
+    format!(
+        "# The gateway {name}. `underpass gateway check` says what is wrong in this file, and where.\n\n\
+         [gateway]\nname = \"{name}\"\ninterface = \"{}\"\nlisten = {}\nprivate_key_file = \"{key_file}\"\naddresses = {}\n{endpoint}\n\
+         # mtu = 1420\n\n\
+         # Addresses for those who log in.\n",
+        asked.interface,
+        asked.listen,
+        list(own),
+    )
+}
+
+/// `host:port`, of which the port may be missing.
+fn with_port(endpoint: &str, port: u16) -> String {
+    match endpoint.parse::<IpAddr>() {
+        Ok(address) => SocketAddr::new(address, port).to_string(),
+        Err(_) if endpoint.contains(':') => endpoint.to_owned(),
+        Err(_) => format!("{endpoint}:{port}"),
     }
 }
 
@@ -256,7 +288,15 @@ mod tests {
         run(&asked(&line)).expect("written");
         let path = folder.join("gateway.toml");
         let read = config::Config::read(&path).expect("read");
-        assert!(read.read.findings.is_empty(), "{:?}", read.read.findings);
+        // Whom to let in where is the operator's to say.
+        let findings: Vec<_> = read.read.findings.iter().map(|finding| finding.text.as_str()).collect();
+        assert_eq!(findings, ["no [[rule]] allows anything: who logs in reaches nothing"]);
+        let text = fs::read_to_string(&path).expect("read");
+        let ruled = text.replace("# [[rule]]", "[[rule]]").replace("# name = \"e", "name = \"e");
+        let ruled = ruled.replace("# action", "action").replace("# to = ", "to = ");
+        let (_, uncommented) = ruled.split_once("[[rule]]").expect("the example");
+        assert!(uncommented.starts_with("\nname = \"everybody\"\naction = \"allow\"\nto = "), "{uncommented}");
+        assert!(underpass_gateway::settings::read(&ruled).findings.is_empty(), "the example holds");
         let settings = config::settings(&path).expect("settings");
         assert_eq!((settings.name.as_str(), settings.listen), ("hq", 443));
         assert_eq!(list(&settings.addresses), r#"["10.9.0.1/24", "fd09::1/64"]"#);
@@ -289,6 +329,24 @@ mod tests {
             assert!(run(&asked(&line)).is_err(), "{options}");
             assert!(!folder.exists(), "{options}");
         }
+    }
+
+    #[test]
+    fn the_port_of_an_endpoint_may_be_missing() {
+        for (given, endpoint) in [
+            ("vpn.example.org", "vpn.example.org:443"),
+            ("vpn.example.org:51820", "vpn.example.org:51820"),
+            ("192.0.2.1", "192.0.2.1:443"),
+            ("2001:db8::1", "[2001:db8::1]:443"),
+            ("[2001:db8::1]:51820", "[2001:db8::1]:51820"),
+        ] {
+            assert_eq!(with_port(given, 443), endpoint);
+            let asked = asked(&format!("--endpoint {given} --listen 443"));
+            let text = configuration(&asked, Path::new("/etc/key"), Path::new("/var/lib/state")).expect("a gateway");
+            assert_eq!(read(&text).settings.expect("settings").endpoint.as_deref(), Some(endpoint));
+        }
+        let asked = asked("--endpoint vpn\"example");
+        assert!(configuration(&asked, Path::new("/etc/key"), Path::new("/var/lib/state")).is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::gateway::driver::{self, Driver};
 use crate::gateway::inbox::Inbox;
 use crate::gateway::status::Board;
 use crate::gateway::surroundings::{self, Surroundings, belongings, furnish};
-use crate::gateway::{config, keys, metrics, places};
+use crate::gateway::{config, keys, local, metrics, places};
 use crate::notify;
 use anyhow::anyhow;
 use std::path::Path;
@@ -95,7 +95,9 @@ fn service(settings: &Settings, key: &PrivateKey, inbox: &Inbox) -> anyhow::Resu
         preshared: keys::preshared(settings)?,
         rng: [Box::new(SystemRng), Box::new(SystemRng)],
     };
-    Ok(Service::new(settings, parts, now)?)
+    let mut service = Service::new(settings, parts, now)?;
+    service.handle_local_time(local::seconds_ahead().unwrap_or_default());
+    Ok(service)
 }
 
 /// The interface, with the peers that the service knows, and addresses and routes.
@@ -139,7 +141,9 @@ fn serve_engine(
     journal::keep(engine, move |outcome| tell_of_death(&died, outcome))
         .map_err(|error| anyhow!("cannot keep a log: {error}"))?;
     let board = Board::new(surroundings::directory()?, settings, &key.public_key());
-    let board = board.map_err(|error| anyhow!("cannot show how the gateway is: {error}"))?;
+    let mut board = board.map_err(|error| anyhow!("cannot show how the gateway is: {error}"))?;
+    // Whoever hears that it is ready may look.
+    board.show(&service, inbox.lost());
     if let Some(address) = settings.log.metrics {
         let died = ends.clone();
         metrics::start(address, board.shared(), move |outcome| tell_of_death(&died, outcome))

@@ -130,7 +130,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("underpass gateway check --show-nft", "See what it would have the kernel forward:"),
             ("underpass gateway run", "Run it, in the foreground:"),
             ("underpass gateway status", "See how a gateway that runs is doing:"),
-            ("underpass gateway backup /root/gateway.backup", "Copy its users, factors and devices to a file:"),
+            ("underpass gateway backup /var/backups/gateway.db", "Copy its users, factors and devices to a file:"),
         ],
     ),
     (

@@ -6,6 +6,9 @@ mod peers;
 use super::*;
 use crate::filter::{Action, Event as Fact, Hours, Protocol, Rule, RuleFault, Rules, RulesError, SessionConfig, Way};
 
+/// A packet in a buffer with room around it.
+type Packet = (Vec<u8>, core::ops::Range<usize>);
+
 const SYN: u8 = 2;
 const SYN_ACK: u8 = 0x12;
 const DENIED: Got = Got::Dropped(DropReason::Denied);
@@ -36,7 +39,7 @@ fn web() -> Rule {
 }
 
 /// A TCP segment between two hosts of 10.0.0.0/24: from, its port, to, its port.
-fn tcp(from: (u8, u16), to: (u8, u16), flags: u8) -> (Vec<u8>, core::ops::Range<usize>) {
+fn tcp(from: (u8, u16), to: (u8, u16), flags: u8) -> Packet {
     let (mut buf, range) = packet(from.0, to.0, 40);
     let ip = &mut buf[range.clone()];
     ip[9] = 6;
@@ -48,7 +51,7 @@ fn tcp(from: (u8, u16), to: (u8, u16), flags: u8) -> (Vec<u8>, core::ops::Range<
     (buf, range)
 }
 
-fn udp(from: (u8, u16), to: (u8, u16)) -> (Vec<u8>, core::ops::Range<usize>) {
+fn udp(from: (u8, u16), to: (u8, u16)) -> Packet {
     let (mut buf, range) = packet(from.0, to.0, 36);
     let ip = &mut buf[range.clone()];
     ip[20..22].copy_from_slice(&from.1.to_be_bytes());
@@ -66,7 +69,7 @@ fn add_checksum(ip: &mut [u8]) {
 }
 
 /// Hands a packet to a host: the datagram, or why there is none.
-fn give(now: Instant, host: &mut Host, (mut buf, range): (Vec<u8>, core::ops::Range<usize>)) -> Result<Vec<u8>, Given> {
+fn give(now: Instant, host: &mut Host, (mut buf, range): Packet) -> Result<Vec<u8>, Given> {
     match host.tunnel.handle_packet(now, PacketBuf { buf: &mut buf, packet: range }) {
         Outbound::Datagram { datagram, .. } => Ok(datagram.to_vec()),
         Outbound::Staged => Err(Given::Staged),
@@ -84,13 +87,13 @@ enum Given {
 }
 
 /// The client sends, and the gateway opens it.
-fn up(now: Instant, client: &mut Host, gateway: &mut Host, packet: (Vec<u8>, core::ops::Range<usize>)) -> Got {
+fn up(now: Instant, client: &mut Host, gateway: &mut Host, packet: Packet) -> Got {
     let mut datagram = give(now, client, packet).expect("the client rules nobody");
     take(now, client.path, gateway, &mut datagram)
 }
 
 /// The host side of the gateway sends to the client.
-fn down(now: Instant, gateway: &mut Host, packet: (Vec<u8>, core::ops::Range<usize>)) -> Result<(), Given> {
+fn down(now: Instant, gateway: &mut Host, packet: Packet) -> Result<(), Given> {
     give(now, gateway, packet).map(drop)
 }
 
@@ -148,7 +151,7 @@ fn a_reject_reaches_the_sender() {
     let (mut client, mut gateway) = pair();
     let session = SessionConfig { unmatched: Action::Reject, ..SessionConfig::default() };
     rule_as(&mut gateway, session);
-    let mut answers = |packet: (Vec<u8>, core::ops::Range<usize>)| -> Vec<u8> {
+    let mut answers = |packet: Packet| -> Vec<u8> {
         assert_eq!(up(NOW, &mut client, &mut gateway, packet), DENIED);
         let mut datagrams = polled(NOW, &mut gateway);
         assert_eq!(datagrams.len(), 1);

@@ -26,7 +26,7 @@ fn three(rules: impl Fn(u8) -> Access) -> (Host, Host, Host) {
 }
 
 /// A packet of the first client arrives, and the host's side gives it to the tunnel again.
-fn forward(from: &mut Host, gateway: &mut Host, packet: (Vec<u8>, core::ops::Range<usize>)) -> Result<(), Given> {
+fn forward(from: &mut Host, gateway: &mut Host, packet: Packet) -> Result<(), Given> {
     match up(NOW, from, gateway, packet.clone()) {
         Got::Packet(_) => down(NOW, gateway, packet),
         Got::Dropped(reason) => Err(Given::Dropped(reason)),

@@ -1,0 +1,211 @@
+//! The second part of the story: the gateway asks who uses it. It is what an operator does by hand, command by command.
+use super::scene::{GATEWAY, OFFICE, Scene};
+use super::stage::{Machine, Running, eventually};
+use super::web::Fetch;
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::sys::signal::Signal;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use underpass_core::policy::code::{Algorithm, Digits, Moving, OneTimeCode, OtpSecret};
+
+/// The gateway's interface, and the phone's.
+const NAMES: [&str; 2] = ["office-gw0", "office1"];
+const USER: &str = "alice";
+const PASSWORD: &str = "a rather long password";
+/// What the operator adds to the configuration: who reaches what.
+const RULES: &str = "
+[[rule]]
+name = \"databases\"
+action = \"deny\"
+reject = true
+log = true
+protocol = \"tcp\"
+ports = [\"5432\"]
+
+[[rule]]
+name = \"office\"
+action = \"allow\"
+to = [\"10.50.0.0/24\"]
+";
+/// Where nobody but the database's own applications may go.
+const DATABASE: SocketAddr = SocketAddr::new(IpAddr::V4(OFFICE), 5432);
+/// How long anything may take that happens by itself.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The connection of a download that stopped is looked at for so long.
+const SPAN: Duration = Duration::from_secs(2);
+
+/// A gateway with one user, and what is written down of it.
+pub(super) struct Office<'s> {
+    scene: &'s Scene,
+    program: String,
+    folder: Folder,
+    gateway: Option<Running>,
+    authenticator: Option<OneTimeCode>,
+}
+
+/// A folder for its owner alone, which goes when this is dropped.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What stays is for root alone, in a folder for what does not stay.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl<'s> Office<'s> {
+    /// Makes the gateway, its rules and its user. Returns what was typed for it.
+    pub(super) fn found(scene: &'s Scene) -> Result<(Self, Vec<String>)> {
+        let program = std::env::current_exe().context("finding this program")?.to_string_lossy().into_owned();
+        let path = std::env::temp_dir().join(format!("underpass-demo-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("making {}", path.display()))?;
+        let mut office = Self { scene, program, folder: Folder(path), gateway: None, authenticator: None };
+        let (etc, state, endpoint) = (office.path("etc"), office.path("state"), GATEWAY.to_string());
+        let init = format!(
+            "gateway init --dir {etc} --state-dir {state} --name office --interface {} --endpoint {endpoint} \
+             --route 10.50.0.0/24 --masquerade lan0",
+            NAMES[0]
+        );
+        office.on_gateway(&init)?;
+        OpenOptions::new().append(true).open(office.config())?.write_all(RULES.as_bytes())?;
+        office.administer("gateway check")?;
+        office.administer(&format!("user add {USER}"))?;
+        let passwd = ["user", "passwd", USER, "--config", &office.config()];
+        scene.gateway.run_with_input(&office.program, &passwd, &format!("{PASSWORD}\n"))?;
+        let shown = office.administer(&format!("user totp {USER} --json"))?;
+        let shown: serde_json::Value = serde_json::from_str(&shown)?;
+        office.authenticator = Some(authenticator(shown["secret"].as_str().context("a secret")?)?);
+        let key = scene.phone.run(&office.program, &["genkey"])?;
+        let public = scene.phone.run_with_input(&office.program, &["pubkey"], &key)?;
+        office.administer(&format!("user device add {USER} phone {}", public.trim()))?;
+        let key_of_gateway = fs::read_to_string(office.path("etc/gateway.key"))?;
+        let key_of_gateway = scene.gateway.run_with_input(&office.program, &["pubkey"], &key_of_gateway)?;
+        let text = format!(
+            "[Interface]\nPrivateKey = {}\n[Peer]\nPublicKey = {}\nEndpoint = {endpoint}\nAllowedIPs = 10.0.0.0/8\n",
+            key.trim(),
+            key_of_gateway.trim()
+        );
+        fs::write(office.phones_config(), text)?;
+        let typed = [
+            "gateway init ...             (and two rules in the configuration)".to_owned(),
+            format!("user add {USER}"),
+            format!("user passwd {USER}"),
+            format!("user totp {USER}"),
+            format!("user device add {USER} phone {}", public.trim()),
+        ];
+        Ok((office, typed.to_vec()))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.0.join(name).to_string_lossy().into_owned()
+    }
+
+    fn config(&self) -> String {
+        self.path("etc/gateway.toml")
+    }
+
+    fn phones_config(&self) -> String {
+        self.path(&format!("{}.conf", NAMES[1]))
+    }
+
+    fn on_gateway(&self, line: &str) -> Result<String> {
+        self.scene.gateway.run(&self.program, &line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// Runs a command for this gateway.
+    pub(super) fn administer(&self, line: &str) -> Result<String> {
+        self.on_gateway(&format!("{line} --config {}", self.config()))
+    }
+
+    /// Starts the gateway, and waits until it is at work.
+    pub(super) fn open(&mut self) -> Result<()> {
+        let mut running = self.scene.gateway.spawn(&self.program, &["gateway", "run", "--config", &self.config()])?;
+        eventually("the gateway is at work", PATIENCE, || {
+            if let Some(status) = running.ended()? {
+                bail!("`underpass gateway run` ended with {status}: {}", running.stderr());
+            }
+            Ok(self.administer("gateway status").is_ok())
+        })?;
+        self.gateway = Some(running);
+        Ok(())
+    }
+
+    /// The code that the user's authenticator shows now.
+    pub(super) fn code(&self) -> Result<String> {
+        let authenticator = self.authenticator.as_ref().context("no authenticator")?;
+        let step = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 30;
+        Ok(format!("{:06}", authenticator.code(step)))
+    }
+
+    /// Logs in on the phone. Returns who stays logged in, and what the user saw.
+    pub(super) fn log_in(&self, code: &str) -> Result<(Running, String)> {
+        let config = self.phones_config();
+        let answers = self.path("answers");
+        fs::write(&answers, format!("{USER}\n{PASSWORD}\n{code}\n"))?;
+        let mut command = self.scene.phone.command(&self.program);
+        command.args(["login", &config]).stdin(fs::File::open(&answers)?);
+        fs::remove_file(&answers)?;
+        let mut login = self.scene.phone.start(command)?;
+        eventually("the phone is logged in, or is not", PATIENCE, || {
+            Ok(login.ended()?.is_some() || said(&login).contains("routes: "))
+        })?;
+        let said = said(&login);
+        Ok((login, said))
+    }
+
+    /// A code that was used is worth nothing.
+    pub(super) fn refuse(&self, code: &str) -> Result<String> {
+        let (mut login, said) = self.log_in(code)?;
+        ensure!(login.ended()?.is_some_and(|status| !status.success()), "the gateway took a code twice: {said}");
+        Ok(said)
+    }
+
+    /// The phone asks for the database, which listens, and is refused.
+    pub(super) fn try_database(&self, phone: &Machine) -> Result<()> {
+        let _database = self.scene.office.inside(|| TcpListener::bind(DATABASE))?;
+        let refused = phone.inside(|| TcpStream::connect_timeout(&DATABASE, PATIENCE)).map(drop);
+        match refused {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+            other => bail!("the database is not refused: {other:?}"),
+        }
+    }
+
+    /// Revokes the session in the middle of a download: nothing of it comes any more.
+    pub(super) fn revoke(&self, fetch: &mut Fetch) -> Result<()> {
+        self.administer(&format!("session revoke {USER}"))?;
+        ensure!(fetch.stops(SPAN)?, "the download goes on");
+        Ok(())
+    }
+
+    /// Ends the login, which the gateway ended, and returns what the user saw of it.
+    pub(super) fn say_goodbye(login: Running) -> Result<String> {
+        let finished = login.wait(PATIENCE)?;
+        ensure!(!finished.status.success(), "the phone thinks that all is well");
+        Ok([finished.stdout, finished.stderr].concat())
+    }
+
+    /// Ends the gateway.
+    pub(super) fn close(mut self) -> Result<()> {
+        let Some(gateway) = self.gateway.take() else { return Ok(()) };
+        gateway.signal(Signal::SIGTERM)?;
+        gateway.wait(PATIENCE)?.success()?;
+        let left = self.scene.gateway.run("nft", &["list", "tables"])?;
+        ensure!(!left.contains("underpass"), "rules are left behind: {left}");
+        Ok(())
+    }
+}
+
+fn said(login: &Running) -> String {
+    [login.stdout(), login.stderr()].concat()
+}
+
+/// An authenticator app with this secret.
+fn authenticator(secret: &str) -> Result<OneTimeCode> {
+    let secret = OtpSecret::from_base32(secret).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let moving = Moving::Time { period: 30 };
+    Ok(OneTimeCode { secret, algorithm: Algorithm::Sha1, digits: Digits::SIX, moving })
+}
