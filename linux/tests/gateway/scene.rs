@@ -148,8 +148,7 @@ impl Scene {
         self.underpass(&["user", "add", user])?;
         let passwd = ["user", "passwd", user, "--config", &self.config()];
         self.hq.run_with_input(UNDERPASS, &passwd, &format!("{PASSWORD}\n"))?;
-        let shown: serde_json::Value = serde_json::from_str(&self.underpass(&["user", "enroll", user, "--json"])?)?;
-        let config = shown["config"].as_str().context("a configuration")?.to_owned();
+        let config = self.underpass(&["user", "enroll", user])?;
         self.put("phone0.conf", &config)?;
         Ok(config)
     }

@@ -99,7 +99,7 @@ pub enum UserCommand {
         #[arg(value_name = "USER")]
         name: Name,
     },
-    /// Begin an enrolment: show, this once, a configuration with which one device makes itself known, as text and as a QR code
+    /// Begin an enrolment: show, this once, a configuration with which one device makes itself known, and on a terminal its QR code
     Enroll {
         /// The name
         #[arg(value_name = "USER")]

@@ -6,13 +6,15 @@ use crate::gateway::{config, keys, local, places};
 use anyhow::anyhow;
 use nix::unistd::{Uid, User};
 use std::env;
-use std::io;
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::process::ExitCode;
 use underpass_gateway::Time;
 use underpass_gateway::admin::Office;
 use underpass_gateway::audit::Text;
 use underpass_gateway::command::{CommandError, Desk, Entrance};
 use underpass_gateway::password::Cost;
+use zeroize::Zeroizing;
 
 /// Set by sudo(8): who became root.
 const BEHIND_ROOT: &str = "SUDO_USER";
@@ -55,7 +57,7 @@ pub(super) fn run(place: &Place, task: &Task) -> Outcome {
             public_key: &public_key,
             endpoint: settings.endpoint.clone(),
             addresses: settings.addresses.clone(),
-            draw: &drawing::draw,
+            draw: &draw,
         },
         ask: &mut |question| asked.ask(question),
         out: &mut stdout,
@@ -70,6 +72,11 @@ pub(super) fn run(place: &Place, task: &Task) -> Outcome {
     let noted = recorder.checkpoint(Time::now());
     noted.map_err(|error| anyhow!("done, but the audit log has no checkpoint of it: {error}"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Draws `content` into the file at `to`, or for whoever looks at the terminal. What goes to a file stays a configuration.
+fn draw(content: &str, to: Option<&Path>) -> io::Result<Zeroizing<String>> {
+    if to.is_none() && !io::stdout().is_terminal() { Ok(Zeroizing::default()) } else { drawing::draw(content, to) }
 }
 
 /// Who does it, as the audit log says it.
