@@ -62,6 +62,12 @@ impl From<UnixTime> for Time {
     }
 }
 
+impl From<Time> for UnixTime {
+    fn from(time: Time) -> Self {
+        Self::from_duration(Duration::from_millis(u64::try_from(time.0).unwrap_or_default()))
+    }
+}
+
 /// RFC 3339 with milliseconds, in UTC: `2026-11-30T08:00:00.000Z`.
 impl fmt::Display for Time {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -67,6 +67,12 @@ pub enum Command {
         #[arg(value_name = "FILE|IFNAME")]
         config: String,
     },
+    /// Make this machine a device that may log in at a gateway, by a configuration that enrols one
+    ///
+    /// The configuration is what `underpass user enroll` printed at the gateway. The machine makes its own key, which the gateway
+    /// never sees. Where the gateway will ask for codes, it shows the secret for an authenticator, and asks for a code of it. Then
+    /// the file is one to log in with.
+    Enroll(Enroll),
     /// Let nothing leave the machine but through a tunnel, before that is up and without it
     Lock(Lock),
     /// Remove the kill switch, of one tunnel or of all
@@ -172,6 +178,18 @@ pub struct Up {
     /// Does not wait for peers
     #[arg(long, overrides_with = "wait")]
     pub no_wait: bool,
+}
+
+/// What to enrol by.
+#[derive(Args, Debug)]
+pub struct Enroll {
+    /// The configuration: IFNAME for /etc/wireguard/IFNAME.conf, or a file named IFNAME.conf
+    #[arg(value_name = "FILE|IFNAME")]
+    pub config: String,
+
+    /// What administrators see the device by; without it, the name of the machine
+    #[arg(short, long, value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 /// Where to log in.

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+use underpass_core::control::message::Config;
 
 /// How long to sleep at most: the clock that counts while the machine sleeps is not the one that wakes us.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -32,14 +33,38 @@ pub trait Place {
     ///
     /// # Errors
     /// It cannot be applied.
-    fn apply(&mut self, grant: &Grant) -> anyhow::Result<()>;
+    fn apply(&mut self, _grant: &Grant) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     /// The address from which the gateway is heard, if that is known.
-    fn endpoint(&mut self) -> Option<IpAddr>;
+    fn endpoint(&mut self) -> Option<IpAddr> {
+        None
+    }
+
+    /// Shows the user's new authenticator.
+    ///
+    /// # Errors
+    /// There is nowhere to show it.
+    fn show_authenticator(&mut self, _user: &str, _uri: &str) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// Keeps that the device is enrolled.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    fn keep(&mut self, _user: &str, _config: &Config) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     /// The user is logged in. `true`: from here on there is no terminal, and the system's log is where to say something.
     ///
     /// # Errors
     /// The terminal cannot be left.
-    fn leave_terminal(&mut self) -> anyhow::Result<bool>;
+    fn leave_terminal(&mut self) -> anyhow::Result<bool> {
+        Ok(false)
+    }
 }
 
 /// The signals that ask this process to end, from when this is made.
@@ -170,6 +195,10 @@ impl<'a> Conversation<'a> {
                 self.say(&format!("underpass: logged in again{left}"));
             }
             Output::NotRenewed(end) => self.say(&format!("underpass: not logged in again: {end}")),
+            Output::Authenticator { user, uri } => {
+                place.show_authenticator(&user, std::str::from_utf8(&uri).unwrap_or_default())?;
+            }
+            Output::Enrolled { user, config } => place.keep(&user, &config)?,
             Output::Over(_) => {}
         }
         Ok(())

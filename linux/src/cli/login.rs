@@ -68,10 +68,7 @@ pub fn run(asked: &args::Login) -> Outcome {
         outcome
     });
     let is_own_wish = matches!(outcome, Ok(Over::End(End::LoggedOut { .. })));
-    let all = take_down(&file.name, had_lock || (is_granted && !is_own_wish)).unwrap_or_else(|fault| {
-        let _ = writeln!(io::stderr(), "underpass: {fault}");
-        false
-    });
+    let all = finish(&file.name, had_lock || (is_granted && !is_own_wish));
     let concluded = conclude(&file.name, outcome, all);
     if let (Err(reason), true) = (&concluded, asked.leaves_terminal) {
         // Where the terminal was left, this is the only place that it is seen in.
@@ -99,6 +96,14 @@ fn in_background(asked: &args::Login) -> Outcome {
     Ok(u8::try_from(process.wait()?.code().unwrap_or(1)).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
+/// Takes the tunnel down, whatever else there is to say. `false`: part of that failed.
+pub(super) fn finish(name: &str, keeps_lock: bool) -> bool {
+    take_down(name, keeps_lock).unwrap_or_else(|fault| {
+        let _ = writeln!(io::stderr(), "underpass: {fault}");
+        false
+    })
+}
+
 /// What is said at the end.
 fn conclude(name: &str, outcome: anyhow::Result<Over>, all: bool) -> Outcome {
     let reason = match outcome {
@@ -120,7 +125,7 @@ fn conclude(name: &str, outcome: anyhow::Result<Over>, all: bool) -> Outcome {
 }
 
 /// The gateway of a configuration: its only peer.
-fn gateway_of(config: &QuickConfig) -> anyhow::Result<PublicKey> {
+pub(super) fn gateway_of(config: &QuickConfig) -> anyhow::Result<PublicKey> {
     let [peer] = &config.tunnel.peers[..] else {
         bail!("a configuration for a login has one peer, the gateway; this has {}", config.tunnel.peers.len())
     };
@@ -134,7 +139,7 @@ fn gateway_of(config: &QuickConfig) -> anyhow::Result<PublicKey> {
 }
 
 /// Brings the tunnel up without anything that is to be granted.
-fn start(file: &ConfigFile, config: &QuickConfig, wish: Option<Wish>) -> anyhow::Result<()> {
+pub(super) fn start(file: &ConfigFile, config: &QuickConfig, wish: Option<Wish>) -> anyhow::Result<()> {
     let shelf = Shelf::open()?;
     let _lock = shelf.lock(&file.name)?;
     let left = remains::clear(&shelf, &file.name)?;

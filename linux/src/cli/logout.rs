@@ -6,15 +6,14 @@ use super::{Outcome, down, guard, remains};
 use crate::clock;
 use crate::control::socket;
 use crate::engine::SystemRng;
+use crate::login::Driver;
 use crate::login::link::Link;
-use crate::login::{Driver, Grant};
 use crate::quick::Shelf;
 use crate::quick::file::name_of;
 use crate::quick::process::Process;
 use crate::quick::reconcile::Standing;
 use anyhow::bail;
 use nix::sys::signal::Signal;
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -78,16 +77,4 @@ fn say_goodbye(name: &str) -> anyhow::Result<()> {
 /// Nothing is granted to somebody who leaves.
 struct Nowhere;
 
-impl Place for Nowhere {
-    fn apply(&mut self, _: &Grant) -> anyhow::Result<()> {
-        Ok(())
-    }
-
-    fn endpoint(&mut self) -> Option<IpAddr> {
-        None
-    }
-
-    fn leave_terminal(&mut self) -> anyhow::Result<bool> {
-        Ok(false)
-    }
-}
+impl Place for Nowhere {}

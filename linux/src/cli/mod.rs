@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod documents;
 pub mod down;
 mod drawing;
+pub mod enroll;
 pub mod environment;
 pub mod floor;
 pub mod force;
@@ -91,6 +92,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         (Some(Command::Down(down)), _) => down::run(&down),
         (Some(Command::Login(asked)), _) => login::run(&asked),
         (Some(Command::Logout { config }), _) => logout::run(&config),
+        (Some(Command::Enroll(asked)), _) => enroll::run(&asked),
         (Some(Command::Lock(lock)), _) => guard::lock(&lock),
         (Some(Command::Unlock { interface }), _) => guard::unlock(interface.as_deref()),
         (Some(Command::Restart(tunnel)), _) => restart::run(&tunnel),

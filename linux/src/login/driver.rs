@@ -3,6 +3,7 @@
 //! The host hands in what comes ([`handle_message`](Driver::handle_message)), the time when it is due
 //! ([`handle_timeout`](Driver::handle_timeout)), and what the user answers ([`answer`](Driver::answer)).
 use super::End;
+use super::enrol::Enrolment;
 use super::prove::{Proof, Question};
 use super::settings::Policy;
 use super::stay::{Grant, Stay};
@@ -10,8 +11,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
-use underpass_core::control::message::{Hello, Reply, Request, SessionState, Watch};
-use underpass_core::control::{AskId, Client, Event, Transmit};
+use underpass_core::control::message::{Config, Hello, Reply, Request, SessionState, Watch};
+use underpass_core::control::{AskId, Client, Event, Transmit, Wiped};
 use underpass_core::{Instant, Rng};
 
 /// How long the gateway may take to hear of a logout.
@@ -41,6 +42,20 @@ pub enum Output {
     Renewed(Option<Duration>),
     /// The new login came to nothing; what was granted goes on while its time lasts.
     NotRenewed(End),
+    /// Show a new authenticator to its user. A code of it is asked for next.
+    Authenticator {
+        /// Whose it is.
+        user: String,
+        /// Its secret, as authenticators read it.
+        uri: Wiped,
+    },
+    /// The device is enrolled: keep its key, with the settings.
+    Enrolled {
+        /// Whose it is.
+        user: String,
+        /// The settings.
+        config: Box<Config>,
+    },
     /// The login is over. Nothing follows.
     Over(End),
 }
@@ -49,6 +64,7 @@ pub enum Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     Hello,
+    Enrol,
     Proof,
     Lease,
     Config,
@@ -60,6 +76,7 @@ impl Purpose {
     const fn name(self) -> &'static str {
         match self {
             Self::Hello => "greeting the gateway",
+            Self::Enrol => "the enrolment",
             Self::Proof => "the login",
             Self::Lease => "the request for addresses",
             Self::Config => "the request for settings",
@@ -95,6 +112,7 @@ pub struct Driver {
     pub(super) stage: Stage,
     asked: Vec<(AskId, Purpose)>,
     pub(super) proof: Option<Proof>,
+    pub(super) enrolment: Option<Enrolment>,
     pub(super) stay: Stay,
     /// The gateway's greeting, and when it came: it tells the gateway's clock.
     pub(super) hello: Option<(Instant, Hello)>,
@@ -111,7 +129,7 @@ impl Driver {
         driver
     }
 
-    fn idle(now: Instant, mut rng: Box<dyn Rng>, policy: Policy, user: Option<String>) -> Self {
+    pub(super) fn idle(now: Instant, mut rng: Box<dyn Rng>, policy: Policy, user: Option<String>) -> Self {
         let client = Client::new(now, &mut *rng);
         Self {
             client,
@@ -121,6 +139,7 @@ impl Driver {
             stage: Stage::Outside,
             asked: Vec::new(),
             proof: None,
+            enrolment: None,
             stay: Stay::default(),
             hello: None,
             outputs: VecDeque::new(),
@@ -236,6 +255,7 @@ impl Driver {
             (_, Reply::LoggedOut) => self.end(End::LoggedOut { is_heard: true }),
             (Stage::Leaving { .. }, _) => {}
             (Stage::Outside, Reply::Hello(hello)) => self.greeted(now, hello),
+            (Stage::Outside, Reply::Enrolled(enrolled)) => self.enrolled(enrolled),
             (_, Reply::Login(reply)) => self.proved(now, reply),
             (Stage::Entering | Stage::Inside, Reply::Lease(lease)) => self.leased(now, lease),
             (Stage::Entering | Stage::Inside, Reply::Config(config)) => self.configured(now, config),
@@ -318,7 +338,7 @@ impl Driver {
     pub(super) fn end(&mut self, end: End) {
         self.put(Output::Over(end));
         self.stage = Stage::Over;
-        self.proof = None;
+        (self.proof, self.enrolment) = (None, None);
         self.asked.clear();
     }
 }

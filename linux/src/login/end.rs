@@ -11,6 +11,8 @@ pub enum End {
         /// Whether the gateway has said so. If not, it ends the session when its time is over.
         is_heard: bool,
     },
+    /// The device is enrolled.
+    Enrolled,
     /// The gateway has ended the session.
     ByGateway(SessionState, Option<Reason>),
     /// What the user said was wrong too often, or another try has to wait for too long.
@@ -43,6 +45,7 @@ impl fmt::Display for End {
             Self::LoggedOut { is_heard: false } => {
                 f.write_str("logged out, but the gateway did not answer: its session ends when its time is over")
             }
+            Self::Enrolled => f.write_str("the device is enrolled"),
             Self::ByGateway(state, reason) => write!(f, "the gateway ended the session: {}", why(*state, *reason)),
             Self::Rejected { retry_after: None } => f.write_str("the login was rejected"),
             Self::Rejected { retry_after: Some(seconds) } => {
@@ -92,6 +95,7 @@ const fn meaning(code: Code) -> &'static str {
     match code {
         Code::UNAUTHORIZED => "nobody is logged in here",
         Code::FORBIDDEN => "not allowed",
+        Code::CONFLICT => "it knows this key already",
         Code::UNAVAILABLE => "not now",
         Code::TOO_MANY_REQUESTS => "too many requests",
         Code::NOT_FOUND | Code::METHOD_NOT_ALLOWED => "it does not know what that is",

@@ -8,12 +8,14 @@
 //! | `driver` | the conversation as a state machine without I/O: what to send, to ask the user, to set |
 //! | `prove` | its part about who the user is: password, code, questions, web page |
 //! | `stay` | its part about what was granted: lease, settings, session, and how they are kept |
+//! | `enrol` | the same for a device that the gateway does not know yet |
 //! | `end` | why a login ends |
 //! | `settings` | from what was granted to a configuration, within the client's own |
 //! | `relay` | the tunnel's end of the socket between the two processes |
 //! | `link` | the other end |
 mod driver;
 mod end;
+mod enrol;
 pub mod link;
 mod prove;
 pub mod relay;

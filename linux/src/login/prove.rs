@@ -88,6 +88,9 @@ fn way(ways: &[Vec<Method>]) -> Option<Method> {
 impl Driver {
     /// What the user says to the latest [`Question`].
     pub fn answer(&mut self, now: Instant, answer: Wiped) {
+        if self.answer_enrolment(now, &answer) {
+            return;
+        }
         let Some(proof) = &mut self.proof else { return };
         match proof.step {
             Step::User => {
@@ -103,7 +106,7 @@ impl Driver {
 
     /// Nobody answers what is asked.
     pub fn decline(&mut self) {
-        if self.proof.is_some() {
+        if self.proof.is_some() || self.enrolment.is_some() {
             self.proof_failed(End::Unanswered);
         }
     }

@@ -4,8 +4,9 @@
 //! gateway says. Of the routes those are taken that are within the allowed IPs of the file ([`underpass_core::control::local`]).
 use ipnet::IpNet;
 use std::net::IpAddr;
-use underpass_core::config::{KillSwitch, LinuxSettings, QuickConfig};
-use underpass_core::control::local::{Granted, LocalPolicy, Reason, Refused, Setting};
+use underpass_core::PrivateKey;
+use underpass_core::config::{Endpoint, KillSwitch, LinuxSettings, QuickConfig};
+use underpass_core::control::local::{self, Granted, LocalPolicy, Reason, Refused, Setting};
 use underpass_core::control::message::Config;
 
 /// Pieces at most that a route falls into when excluded routes are taken out of it.
@@ -68,6 +69,25 @@ pub fn after_login(file: &QuickConfig, config: &Config, switch: Option<KillSwitc
     let wanted = if config.lan { KillSwitch::Lan } else { KillSwitch::On };
     let by_grant = (takes_all || config.kill_switch).then_some(wanted);
     merged.linux.kill_switch = switch.or(file.linux.kill_switch).or(by_grant);
+    merged
+}
+
+/// The configuration of the file that enrolled a device, made one to log in with: with the device's own `key`, and with what the
+/// gateway has to route, as far as nothing reserved and not its own endpoint is in it.
+#[must_use]
+pub fn enrolled(file: &QuickConfig, config: &Config, key: PrivateKey) -> QuickConfig {
+    let mut merged = file.clone();
+    merged.tunnel.private_key = Some(key);
+    for peer in &mut merged.tunnel.peers {
+        let endpoint = match &peer.endpoint {
+            Some(Endpoint::Address(address)) => Some(address.ip()),
+            _ => None,
+        };
+        let policy = LocalPolicy { allowed_ips: &[], endpoint, any_route: true, any_excluded: false };
+        let routes = local::check(config, &policy).map(|granted| granted.config.routes).unwrap_or_default();
+        let news = routes.into_iter().filter(|route| !peer.allowed_ips.contains(route)).collect::<Vec<_>>();
+        peer.allowed_ips.extend(news);
+    }
     merged
 }
 
@@ -227,6 +247,20 @@ mod tests {
             let merged = after_login(&file(interface, ""), config, switch);
             assert_eq!(merged.linux.kill_switch, expected, "case {number}");
         }
+    }
+
+    #[test]
+    fn a_file_that_enrolled_a_device_becomes_one_to_log_in_with() {
+        let text = "[Interface]\nPrivateKey = FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE=\n\
+                    [Peer]\nPublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\nAllowedIPs = 10.8.0.1/32\n\
+                    Endpoint = 192.0.2.1:51820\n";
+        let file = parse(text).config.expect("valid");
+        let key = PrivateKey::from_bytes([9; 32]).clamped();
+        let routes = nets("10.8.0.1/32, 10.1.0.0/16, 192.0.2.0/24, 127.0.0.0/8");
+        let merged = enrolled(&file, &Config { routes, ..Config::default() }, key.clone());
+        assert_eq!(merged.tunnel.private_key, Some(key));
+        assert_eq!(merged.tunnel.peers[0].allowed_ips, nets("10.8.0.1/32, 10.1.0.0/16"));
+        assert_eq!(merged.tunnel.peers[0].endpoint, file.tunnel.peers[0].endpoint);
     }
 
     #[test]

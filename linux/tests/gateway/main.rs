@@ -10,6 +10,7 @@ mod stock;
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use scene::{ALICE, GATEWAY, OFFICE, PATIENCE, Scene, UNDERPASS, visit};
+use std::io::Write as _;
 use underpass_linux::demo::stage::eventually;
 
 #[test]
@@ -57,29 +58,36 @@ fn a_user_logs_in_with_two_factors_and_is_out_when_the_session_is_revoked() -> R
     Ok(())
 }
 
-/// Both ends are the command.
+/// From a file that the administrator hands over to the office: the phone makes its own key, and its user an authenticator.
 #[test]
-fn the_command_logs_in_and_is_out_when_the_session_is_revoked() -> Result<()> {
+fn a_phone_is_enrolled_by_a_file_and_logs_in_by_the_same() -> Result<()> {
     let scene = Scene::new()?;
     let gateway = scene.run_gateway()?;
-    ensure!(!scene.has_office()? && !scene.reaches_office(scene::QUICKLY)?, "without a login nothing is reached");
-    let mut running = scene.login()?;
-    let is_in = || Ok(running.ended()?.is_some() || running.stdout().contains("routes: 10.1.0.0/16"));
-    eventually("the office is granted", PATIENCE, is_in)?;
-    ensure!(running.stdout().contains(&format!("logged in as {ALICE}")), "{}{}", running.stdout(), running.stderr());
-    ensure!(scene.has_office()? && scene.reaches_office(PATIENCE)?, "the office is reached");
-    ensure!(scene.seen_by_office()? == OFFICE.0, "the client's address is hidden");
-    eventually("the status shows the session", PATIENCE, || Ok(scene.status()?["sessions"] == 1))?;
-    scene.underpass(&["session", "revoke", ALICE])?;
-    eventually("the session is closed", PATIENCE, || Ok(scene.status()?["sessions"] == 0))?;
-    eventually("the login notices by its traffic that nobody answers", PATIENCE, || {
-        ensure!(!scene.reaches_office(scene::QUICKLY)?, "who is out reaches nothing");
-        Ok(running.ended()?.is_some())
-    })?;
+    let invitation = scene.invite("bob")?;
+    let (enrolling, mut keys) = scene.on_phone("enroll")?;
+    eventually("an authenticator is shown", PATIENCE, || Ok(enrolling.stdout().contains("otpauth://")))
+        .with_context(|| enrolling.stderr())?;
+    let uri = enrolling.stdout().lines().find(|line| line.starts_with("otpauth://")).context("its address")?.to_owned();
+    ensure!(scene.file_of_phone()? == invitation, "nothing is final yet");
+    writeln!(keys, "000000\n{}", scene::code_of(&uri, 0)?)?;
+    let finished = enrolling.wait(PATIENCE)?;
+    ensure!(finished.status.success() && finished.stdout.contains("enrolled as a device of bob"), "{finished:?}");
+    ensure!(finished.stderr.contains("The gateway rejected that."), "{finished:?}");
+    let (file, key) = (scene.file_of_phone()?, invitation.lines().find(|line| line.starts_with("PrivateKey")));
+    ensure!(file.contains("10.1.0.0/16") && !file.contains(key.context("a key")?), "a key of its own, and the office");
+    // The same file, a second time: the key is no enrolment any more.
+    let (again, _keys) = scene.on_phone("enroll")?;
+    let refused = again.wait(PATIENCE)?;
+    ensure!(refused.status.code() == Some(1) && refused.stderr.contains("refused the enrolment"), "{refused:?}");
+    let (mut running, mut keys) = scene.on_phone("login")?;
+    // The code that enrolled it was used.
+    writeln!(keys, "bob\n{}\n{}", scene::PASSWORD, scene::code_of(&uri, 1)?)?;
+    let is_in = || Ok(running.ended()?.is_some() || running.stdout().contains("logged in as bob"));
+    eventually("bob is in", PATIENCE, is_in)?;
+    ensure!(running.ended()?.is_none() && scene.reaches_office(PATIENCE)?, "{}", running.stderr());
+    running.signal(Signal::SIGTERM)?;
     let finished = running.wait(PATIENCE)?;
-    let reason = "underpass: the gateway ended the session: it was revoked";
-    ensure!(finished.status.code() == Some(1) && finished.stderr.contains(reason), "{finished:?}");
-    ensure!(!scene.has_office()?, "what came with the login went with it");
+    ensure!(finished.status.success() && finished.stderr.contains("logged out"), "{finished:?}");
     gateway.signal(Signal::SIGTERM)?;
     ensure!(gateway.wait(PATIENCE)?.status.success());
     scene.nothing_is_left()
@@ -132,6 +140,9 @@ fn a_copy_of_the_store_is_put_back_when_no_gateway_runs() -> Result<()> {
     ensure!(said["sessions"] == 1, "{said}");
     let users = scene.underpass(&["user", "list"])?;
     ensure!(users.contains(ALICE) && !users.contains("bert"), "{users}");
+    let log = scene.underpass(&["audit", "show", "--event", "store.restored"])?;
+    ensure!(log.contains("sessions=1"), "{log}");
+    scene.underpass(&["audit", "verify"])?;
 
     let _gateway = scene.run_gateway()?;
     ensure!(scene.status()?["sessions"] == 0, "sessions of the copy are over");

@@ -27,6 +27,11 @@ fn log_in(scene: &Scene, config: &str, ahead: u64) -> Result<Running> {
     Ok(running)
 }
 
+/// Whether the client has the route that only a login gives.
+fn has_office(scene: &Scene) -> Result<bool> {
+    Ok(scene.outside.run("ip", &["route"])?.contains("10.1.0.0/16 dev wgc0"))
+}
+
 #[test]
 fn the_login_command_gets_an_address_and_routes_from_the_gateway_command() -> Result<()> {
     let scene = Scene::new()?;
@@ -38,7 +43,9 @@ fn the_login_command_gets_an_address_and_routes_from_the_gateway_command() -> Re
     );
     let config = write(&scene, "wgc0.conf", &text)?;
 
+    ensure!(!has_office(&scene)? && !scene.reaches_office(QUICKLY)?, "without a login nothing is reached");
     let login = log_in(&scene, &config, 0)?;
+    ensure!(has_office(&scene)?, "what the gateway tells to route is routed");
     ensure!(scene.reaches_office(PATIENCE)?, "the office is reached");
     ensure!(scene.seen_by_office()? == OFFICE.0, "the client's address is hidden");
     let address = scene.outside.run("ip", &["-4", "-o", "address", "show", "dev", "wgc0"])?;
@@ -48,15 +55,20 @@ fn the_login_command_gets_an_address_and_routes_from_the_gateway_command() -> Re
     ensure!(finished.status.success(), "{finished:?}");
     eventually("the gateway knows of it", PATIENCE, || Ok(scene.status()?["sessions"] == 0))?;
 
-    let login = log_in(&scene, &config, 1)?;
+    let mut login = log_in(&scene, &config, 1)?;
     ensure!(scene.reaches_office(PATIENCE)?, "the office is reached again");
     eventually("the gateway says so", PATIENCE, || Ok(scene.status()?["sessions"] == 1))?;
     scene.underpass(&["session", "revoke", ALICE])?;
     eventually("the session is closed", PATIENCE, || Ok(scene.status()?["sessions"] == 0))?;
-    ensure!(!scene.reaches_office(QUICKLY)?, "who is out reaches nothing");
-    // What was sent is not answered: a handshake follows, and with it the client hears why.
+    // What is sent is not answered: a handshake follows, and with it the client hears why.
+    eventually("the login notices by its traffic", PATIENCE, || {
+        ensure!(!scene.reaches_office(QUICKLY)?, "who is out reaches nothing");
+        Ok(login.ended()?.is_some())
+    })?;
     let finished = login.wait(PATIENCE)?;
-    ensure!(!finished.status.success() && finished.stderr.contains("revoked"), "{finished:?}");
+    let reason = "underpass: the gateway ended the session: it was revoked";
+    ensure!(finished.status.code() == Some(1) && finished.stderr.contains(reason), "{finished:?}");
+    ensure!(!has_office(&scene)?, "what came with the login went with it");
     let log = scene.underpass(&["audit", "show", "--event", "session"])?;
     for line in ["session.opened", "reason=logout", "reason=revoked"] {
         ensure!(log.contains(line), "{line} is not in\n{log}");

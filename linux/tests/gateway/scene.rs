@@ -2,7 +2,7 @@
 use crate::phone::Phone;
 use anyhow::{Context, Result, ensure};
 use data_encoding::BASE32_NOPAD;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -59,7 +59,18 @@ impl Scene {
         let place = |name: &str| folder.path().join(name).display().to_string();
         let key = PrivateKey::from_bytes([9; 32]).clamped();
         let (etc, state) = (place("etc"), place("state"));
-        let options = ["--name", "hq", "--interface", "wgt0", "--route", "10.1.0.0/16", "--masquerade", "wire1"];
+        let options = [
+            "--name",
+            "hq",
+            "--interface",
+            "wgt0",
+            "--endpoint",
+            "192.0.2.1",
+            "--route",
+            "10.1.0.0/16",
+            "--masquerade",
+            "wire1",
+        ];
         let options = [&["gateway", "init", "--dir", &etc, "--state-dir", &state], &options[..]].concat();
         let said = hq.run(UNDERPASS, &options)?;
         ensure!(said.contains("The gateway's public key: "), "{said}");
@@ -132,27 +143,34 @@ impl Scene {
         Phone::start(&self.outside, &self.key, &self.gateways_key()?, SocketAddr::from(([192, 0, 2, 1], PORT)))
     }
 
-    /// The phone again, where the command logs in with the same key.
-    pub fn login(&self) -> Result<Running> {
-        let gateway = self.gateways_key()?.to_base64();
-        let config = format!(
-            "[Interface]\nPrivateKey = {}\n[Peer]\nPublicKey = {gateway}\nEndpoint = 192.0.2.1:{PORT}\nAllowedIPs = 10.0.0.0/8\n",
-            *self.key.to_base64()
-        );
-        let answers = format!("{ALICE}\n{PASSWORD}\n{}\n", self.code(0)?);
-        let [config, answers] = [("phone0.conf", config), ("answers", answers)].map(|(name, text)| {
-            let path = self.folder.path().join(name);
-            let mode = fs::Permissions::from_mode(0o600);
-            fs::write(&path, text).and_then(|()| fs::set_permissions(&path, mode)).map(|()| path)
-        });
-        let mut command = self.outside.command(UNDERPASS);
-        command.arg("login").arg(config?).stdin(File::open(answers?)?);
-        self.outside.start(command)
+    /// Another user, with a password and nothing else, who is handed a file to enrol a phone by; what is in it.
+    pub fn invite(&self, user: &str) -> Result<String> {
+        self.underpass(&["user", "add", user])?;
+        let passwd = ["user", "passwd", user, "--config", &self.config()];
+        self.hq.run_with_input(UNDERPASS, &passwd, &format!("{PASSWORD}\n"))?;
+        let shown: serde_json::Value = serde_json::from_str(&self.underpass(&["user", "enroll", user, "--json"])?)?;
+        let config = shown["config"].as_str().context("a configuration")?.to_owned();
+        self.put("phone0.conf", &config)?;
+        Ok(config)
     }
 
-    /// Whether the phone has what only a login gives.
-    pub fn has_office(&self) -> Result<bool> {
-        Ok(self.outside.run("ip", &["route"])?.contains("10.1.0.0/16 dev phone0"))
+    /// Begins what the command does on the phone with its file; what is written to the second is typed.
+    pub fn on_phone(&self, verb: &str) -> Result<(Running, File)> {
+        let (typed, keys) = nix::unistd::pipe()?;
+        let mut command = self.outside.command(UNDERPASS);
+        command.arg(verb).arg(self.folder.path().join("phone0.conf")).stdin(typed);
+        Ok((self.outside.start(command)?, keys.into()))
+    }
+
+    /// The phone's file as it is.
+    pub fn file_of_phone(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.folder.path().join("phone0.conf"))?)
+    }
+
+    fn put(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text)?;
+        Ok(fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?)
     }
 
     /// The gateway's public key, while it runs.
@@ -222,6 +240,13 @@ pub fn visit(from: &Machine, to: &Machine, address: Ipv4Addr, patience: Duration
     guest.read_exact(&mut said)?;
     ensure!(&said == b"hello", "{said:?}");
     Ok(from.ip())
+}
+
+/// The code that an authenticator with this address shows, so many steps from now.
+pub fn code_of(uri: &str, ahead: u64) -> Result<String> {
+    let secret = uri.split_once("secret=").context("a secret")?.1.split(['&', '\n']).next().unwrap_or_default();
+    let step = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 30 + ahead;
+    Ok(format!("{:06}", authenticator(secret)?.code(step)))
 }
 
 fn authenticator(secret: &str) -> Result<OneTimeCode> {

@@ -69,8 +69,12 @@ impl Shared {
     /// A certificate, a back end or a browser says who it is. Whoever was known before has to be the same.
     fn identified(&mut self, peer: &mut Peer, factor: Factor, found: Option<Box<User>>) {
         let Some(login) = peer.login.as_mut() else { return };
-        let right = match (&login.who, &found) {
-            (Who::Known(user), Some(found)) => user.id == found.id,
+        let right = match (&mut login.who, &found) {
+            (Who::Known(user), Some(found)) => {
+                // What is said of him now may end sooner: a certificate does.
+                user.not_after = [user.not_after, found.not_after].into_iter().flatten().min();
+                user.id == found.id
+            }
             (Who::Nobody, _) | (_, None) => false,
             (Who::Unasked, Some(_)) => true,
         };

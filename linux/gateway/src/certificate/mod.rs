@@ -10,10 +10,12 @@
 //! What is checked: the chain to one of our own authorities, validity, the purpose clientAuth, which has to be there, and
 //! revocation, where there are lists of it. Nothing here fetches anything.
 mod authority;
+mod evidence;
 mod names;
 mod statement;
 
 pub use authority::{Authority, BadAuthority};
+pub use evidence::Evidence;
 pub use names::{AlternativeName, Identity};
 pub use statement::{Scheme, Statement};
 

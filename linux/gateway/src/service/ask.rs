@@ -1,6 +1,7 @@
 //! Requests of clients.
 use super::{Now, Peers, Service, reply};
 use crate::audit::Text;
+use crate::certificate::Evidence;
 use underpass_core::PublicKey;
 use underpass_core::control::message::{LoginId, LoginNext, LoginStart, Method, Refusal, Reply, Request};
 use underpass_core::control::{AnswerError, Code, RequestId};
@@ -44,10 +45,13 @@ impl Service {
             (Method::Password, Ok(text)) => Credential::Password(text),
             (Method::Code, Ok(text)) => Credential::Code(text),
             (Method::Recovery, Ok(text)) => Credential::Recovery(text),
+            (Method::KeyCertificate, _) if Evidence::is_chain(&start.data) => Credential::Certificate(&start.data),
+            (Method::SigningCertificate, _) if !Evidence::is_chain(&start.data) => Credential::Certificate(&start.data),
             _ => return self.answer_login(now, peer, Answer::Reject),
         };
         if let Some(state) = self.peers.get_mut(&peer) {
             (state.login, state.asks, state.claimed) = (None, None, Some(Text::new(&start.user)));
+            state.nonce = start.nonce;
         }
         if self.sessions.start(now.at, &peer, &start.user, credential).is_err() {
             self.answer_login(now, peer, Answer::Reject);
@@ -60,11 +64,12 @@ impl Service {
             state.login = Some(next.login);
             state.asks
         });
-        let Ok(text) = std::str::from_utf8(&next.data) else { return self.answer_login(now, peer, Answer::Reject) };
-        let credential = match asks {
-            Some(Factor::Code) if is_code(text) => Credential::Code(text),
-            Some(Factor::Code) => Credential::Recovery(text),
-            _ => Credential::Password(text),
+        let credential = match (asks, std::str::from_utf8(&next.data)) {
+            (Some(Factor::Certificate), _) => Credential::Certificate(&next.data),
+            (_, Err(_)) => return self.answer_login(now, peer, Answer::Reject),
+            (Some(Factor::Code), Ok(text)) if is_code(text) => Credential::Code(text),
+            (Some(Factor::Code), Ok(text)) => Credential::Recovery(text),
+            (_, Ok(text)) => Credential::Password(text),
         };
         let login = session::LoginId(next.login.0);
         if self.sessions.answer(now.at, &peer, login, next.challenge, credential).is_err() {

@@ -1,7 +1,7 @@
 //! The gateway's service: logins over the control channel, sessions, leases, audit. It joins the rooms beside it with the core.
 //!
 //! [`Service`] stands beside a [`Tunnel`] whose role is [`Gateway`](underpass_core::ControlRole::Gateway). It has no socket and no
-//! clock; of I/O it has its store, its audit log, and the threads that hash passwords. So it belongs on a thread of its own, never
+//! clock; of I/O it has its store, its audit log, the files of certificates, and the threads that hash passwords. So it belongs on a thread of its own, never
 //! on the one that moves packets. The host
 //!
 //! - hands it each [`Inbound::Control`](underpass_core::tunnel::Inbound::Control) ([`Service::handle_message`]), the time when it is due
@@ -49,6 +49,7 @@
 //! | `start` | makes a service of [`Settings`](crate::settings::Settings), the store and the rest, and takes up what was open before |
 //! | `plan` | what the settings say, in the types of the core |
 //! | `ask` | requests of clients, and what they are answered |
+//! | `certify` | certificates, and the users whom they name |
 //! | `enrol` | devices that make themselves known with a one-time key |
 //! | `failures` | failures of logins, which outlive a restart |
 //! | `reply` | the words of the core in those of the channel |
@@ -66,14 +67,15 @@
 //! rule names may begin what rules allow it, and is reached by the gateway's own side; one that no rule names is as open as its
 //! networks. Rules follow a user's groups within half a second, hours and days at the next packet.
 //!
-//! **What it does not do.** A hash of another cost than today's is not made anew. Certificates, directories and browsers are not
-//! served. Rules for devices other than sites are refused.
+//! **What it does not do.** A hash of another cost than today's is not made anew. A certificate that is revoked
+//! ends no session that it has opened. Directories and browsers are not served. Rules for devices other than sites are refused.
 //!
 //! **Rows are the truth.** The store is looked at twice a second: a session that is not there any more is closed, with its keypairs. While
 //! the store is away nobody logs in, and what is open stays open until the offline limit; the end of a session that could not be
 //! written is written when the store is back. A gateway that is killed before that takes the session up again.
 mod address;
 mod ask;
+mod certify;
 mod enrol;
 mod failures;
 mod look;
@@ -185,6 +187,9 @@ struct Peer {
     /// The login that was spoken of last, and what it asks for.
     login: Option<LoginId>,
     asks: Option<Factor>,
+    /// What the gateway said in its last hello, and the client when it began its login: a signature covers both.
+    hello: Option<[u8; 32]>,
+    nonce: [u8; 16],
     /// Who it is said to be that logs in.
     claimed: Option<Text>,
     /// What was shown for the session.
@@ -217,6 +222,8 @@ pub struct Service {
     sessions: Sessions,
     leases: Leases,
     peers: BTreeMap<PublicKey, Peer>,
+    /// Whom certificates are believed of.
+    trust: Option<certify::Trust>,
     /// Peers that are there for an enrolment and reach nothing else.
     enrolling: BTreeMap<PublicKey, enrol::Enrolling>,
     /// Users who have logged in, or tried to.
@@ -283,6 +290,7 @@ impl Service {
             let forgotten = self.store.forget_enrolments(now.time());
             self.stored(now, forgotten);
             self.forget_failures(now);
+            self.read_certificates();
         }
         self.drain(now, peers);
     }

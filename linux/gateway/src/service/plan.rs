@@ -88,12 +88,14 @@ impl Plan {
 
 /// What is asked for and not done yet. It would be wrong to begin without it.
 fn unserved(settings: &Settings) -> Option<&'static str> {
-    let served = |factor: &settings::Factor| matches!(factor, settings::Factor::Password | settings::Factor::Totp);
+    let served = |factor: &settings::Factor| {
+        matches!(factor, settings::Factor::Password | settings::Factor::Totp | settings::Factor::Certificate)
+    };
     let mut factors = settings.methods.iter().flat_map(|method| method.factors.iter().flatten());
     let asks = [
         (super::rules::names_strangers(settings), "rules for peers that are no sites"),
         (settings.login == settings::Login::Off, "`login` that is off"),
-        (!factors.all(served), "factors other than password and totp"),
+        (!factors.all(served), "factors other than password, totp and certificate"),
         (settings.log.forget_idle.is_some(), "`forget_idle`"),
         (settings.pools.iter().any(|pool| !pool.sticky), "a pool that is not sticky"),
         (settings.sites.iter().any(|site| site.endpoints.len() > 1), "several endpoints of a site"),
@@ -118,9 +120,24 @@ fn alternatives(method: &settings::Method) -> Result<Alternatives, StartError> {
     Alternatives::new(&sets).ok_or(StartError::NotServed("more than eight alternatives of factors"))
 }
 
+/// Ways to log in that a client reads at most.
+const MOST_WAYS: usize = 8;
+
 /// The factors of a client's choice, as hello tells them.
 pub(super) fn ways(requires: &Alternatives) -> Vec<Vec<Method>> {
-    requires.iter().map(|set| set.iter().map(super::reply::method).collect()).collect()
+    let mut ways = Vec::new();
+    for set in requires.iter() {
+        let way: Vec<Method> = set.iter().map(super::reply::method).collect();
+        // A certificate is of the peer's key, or of one that signs.
+        let of_key =
+            |method: &Method| if *method == Method::SigningCertificate { Method::KeyCertificate } else { *method };
+        if way.contains(&Method::SigningCertificate) {
+            ways.push(way.iter().map(of_key).collect());
+        }
+        ways.push(way);
+    }
+    ways.truncate(MOST_WAYS);
+    ways
 }
 
 /// The name of a pool in the store: its network, without what names do not have.

@@ -14,6 +14,9 @@ impl Service {
     pub(super) fn hello(&mut self, now: Now, peer: &PublicKey) -> Result<Hello, Refusal> {
         let mut nonce = [0; 32];
         self.rng.fill(&mut nonce).map_err(|_| Refusal::of(Code::UNAVAILABLE))?;
+        if let Some(known) = self.peers.get_mut(peer) {
+            known.hello = Some(nonce);
+        }
         let state = self.session_of(now, peer).state;
         let is_site = self.peers.get(peer).is_some_and(|peer| peer.is_site);
         let methods = if is_site { Vec::new() } else { plan::ways(self.sessions.requires()) };

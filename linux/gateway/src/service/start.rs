@@ -1,4 +1,5 @@
 //! A service is made, and takes up what was open before.
+use super::certify;
 use super::plan::{self, Plan};
 use super::rules::Rulebook;
 use super::work::RULES;
@@ -12,6 +13,7 @@ use crate::store::{Owner, Store, StoreError};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use underpass_core::control::{Fault, Server, ServerLimits};
 use underpass_core::policy::lease::{AddressRange, Holder, LeaseConfig, LeaseConfigError, Leases, ReservedFor};
 use underpass_core::policy::session::{
@@ -30,6 +32,8 @@ pub struct Parts {
     pub workers: Workers,
     /// What hashing costs: the same that the workers were told.
     pub cost: Cost,
+    /// The gateway's public key: signatures of clients are for it.
+    pub public_key: PublicKey,
     /// The preshared keys of sites, by their public keys.
     pub preshared: BTreeMap<PublicKey, PresharedKey>,
     /// Randomness for the channel, and for logins.
@@ -61,6 +65,9 @@ pub enum StartError {
     /// Passwords could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// A file of authorities or of revocations.
+    #[error("{}: {}", .0.display(), .1)]
+    File(PathBuf, std::io::Error),
     /// The pools make no sense.
     #[error(transparent)]
     Leases(#[from] LeaseConfigError),
@@ -110,8 +117,9 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub fn new(settings: &Settings, parts: Parts, now: Now) -> Result<Self, StartError> {
-        let Parts { mut store, mut recorder, workers, cost, preshared, rng: [mut rng, login_rng] } = parts;
+        let Parts { mut store, mut recorder, workers, cost, public_key, preshared, rng: [mut rng, login_rng] } = parts;
         let plan = plan_of(settings)?;
+        let trust = certify::Trust::of(settings, public_key)?;
         let started = Event::GatewayStarted { version: Text::new(env!("CARGO_PKG_VERSION")) };
         let nobodys_hash = nobodys_hash(&mut *rng, cost)?;
         let leases = leases(settings, &mut *store, &mut *rng, now)?;
@@ -135,6 +143,7 @@ impl Service {
             leases,
             peers: BTreeMap::new(),
             enrolling: BTreeMap::new(),
+            trust,
             names: BTreeMap::new(),
             actions: VecDeque::new(),
             seen,

@@ -41,7 +41,8 @@ impl Service {
                 let taken = self.store.take_recovery(user, &HashOfCode(*hash.as_bytes()));
                 self.stored(now, taken).map(Reply::Verified)
             }
-            // Of certificates, texts and browsers: settings that ask for them are refused.
+            Request::VerifyCertificate { peer, evidence } => self.certify(now, peer, &evidence),
+            // Of texts and browsers: settings that ask for them are refused.
             _ => None,
         };
         self.complete(now, id, reply.unwrap_or(Reply::Unavailable));
@@ -81,7 +82,7 @@ impl Service {
     }
 
     /// The user of a name. For a name that there is not, the store is asked the same.
-    fn find(&mut self, name: &str) -> store::Result<Option<Box<User>>> {
+    pub(super) fn find(&mut self, name: &str) -> store::Result<Option<Box<User>>> {
         let Ok(name) = name.parse::<Name>() else { return Ok(None) };
         let user = self.store.user(&name)?.filter(|user| user.enabled);
         let id = user.as_ref().map_or(NOBODY, |user| user.id);

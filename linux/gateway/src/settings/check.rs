@@ -104,6 +104,17 @@ fn logins_are_possible(settings: &Settings, file: &File, found: &mut Findings<'_
     if settings.methods.is_empty() {
         found.error(file.gateway.span(), "there is no [[method]]: nobody can log in");
     }
+    let asks = |method: &super::Method| method.factors.iter().flatten().any(|factor| *factor == Factor::Certificate);
+    match (settings.methods.iter().zip(&file.method).find(|(method, _)| asks(method)), &file.certificates) {
+        (Some((_, text)), None) => {
+            found.error(text.span(), "asks for certificates, and there is no [certificates]: nobody is believed");
+        }
+        (None, Some(text)) => found.warn(text.span(), "no method asks for certificates"),
+        (Some(_), Some(text)) if text.get_ref().crl.is_none() => {
+            found.warn(text.span(), "no `crl`: a certificate that was revoked is as good as any");
+        }
+        _ => {}
+    }
     for (number, (method, text)) in settings.methods.iter().zip(&file.method).enumerate() {
         let for_all = method.groups.is_empty() && method.users.is_empty();
         if for_all && number + 1 < settings.methods.len() {

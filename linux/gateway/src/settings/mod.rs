@@ -49,6 +49,8 @@ pub struct Settings {
     pub session: Session,
     /// Which factors who needs, in order: the first that fits a user counts.
     pub methods: Vec<Method>,
+    /// Whom certificates are believed of.
+    pub certificates: Option<Certificates>,
     /// Who may reach what, in order: the first that fits decides, and what none fits is denied.
     pub rules: Vec<Rule>,
     /// Peers that need no login: other offices, and devices that know nothing but WireGuard.
@@ -129,6 +131,17 @@ pub struct Method {
     pub users: Vec<Name>,
     /// Alternatives, each a list of factors that are all needed.
     pub factors: Vec<Vec<Factor>>,
+}
+
+/// Whom certificates are believed of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificates {
+    /// The file with the certificates of authorities, in PEM.
+    pub ca: PathBuf,
+    /// The file with lists of revoked certificates, in PEM. With it, there has to be one of each authority.
+    pub crl: Option<PathBuf>,
+    /// Domains of which the part of an address before `@` is a user. Without them, users are called as their certificates say.
+    pub domains: Vec<String>,
 }
 
 /// A peer that needs no login.

@@ -3,7 +3,8 @@ use super::place::Findings;
 use super::rule::{list, name, names};
 use super::text::{self, File, Word};
 use super::{
-    Factor, Log, Login, Method, Nat, Pool, Push, Read, Session, Settings, Site, StorePlace, check, rule, value,
+    Certificates, Factor, Log, Login, Method, Nat, Pool, Push, Read, Session, Settings, Site, StorePlace, check, rule,
+    value,
 };
 use crate::audit::Level;
 use std::fmt::Display;
@@ -54,6 +55,7 @@ fn whole(file: &File, found: &mut Findings<'_>) -> Option<Settings> {
     }
     let pools: Vec<_> = file.pool.iter().filter_map(|entry| pool(entry.get_ref(), found)).collect();
     let methods = file.method.iter().map(|entry| method(entry, found)).collect();
+    let certificates = file.certificates.as_ref().and_then(|entry| certificates(entry.get_ref(), found));
     let rules = file.rule.iter().filter_map(|entry| rule::read(entry, found)).collect();
     let sites = file.site.iter().filter_map(|entry| site(entry, found)).collect();
     let store = store(&file.store, found);
@@ -71,6 +73,7 @@ fn whole(file: &File, found: &mut Findings<'_>) -> Option<Settings> {
         pools,
         session,
         methods,
+        certificates,
         rules,
         sites,
         push,
@@ -147,6 +150,12 @@ fn method(method: &Spanned<text::Method>, found: &mut Findings<'_>) -> Method {
         alternatives.push(factors);
     }
     Method { groups: names(&read.groups, found), users: names(&read.users, found), factors: alternatives }
+}
+
+fn certificates(certificates: &text::Certificates, found: &mut Findings<'_>) -> Option<Certificates> {
+    let ca = one(&certificates.ca, found, value::path);
+    let crl = certificates.crl.as_ref().and_then(|word| one(word, found, value::path));
+    Some(Certificates { ca: ca?, crl, domains: list(&certificates.domains, found, value::domain) })
 }
 
 fn factor(text: &str) -> Result<Factor, &'static str> {

@@ -15,6 +15,7 @@ pub(super) struct File {
     pub(super) session: Session,
     #[serde(default)]
     pub(super) method: Vec<Spanned<Method>>,
+    pub(super) certificates: Option<Spanned<Certificates>>,
     #[serde(default)]
     pub(super) rule: Vec<Spanned<Rule>>,
     #[serde(default)]
@@ -79,6 +80,15 @@ pub(super) struct Method {
     #[serde(default)]
     pub(super) users: Vec<Word>,
     pub(super) factors: Vec<Spanned<Vec<Word>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Certificates {
+    pub(super) ca: Word,
+    pub(super) crl: Option<Word>,
+    #[serde(default)]
+    pub(super) domains: Vec<Word>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -157,6 +157,7 @@ pub fn service(
         // The test may be over when a worker wakes it.
         workers: Workers::start(1, 16, LITTLE, move || wake.send(()).unwrap_or_default()).expect("a thread"),
         cost: LITTLE,
+        public_key: private(GATEWAY).public_key(),
         preshared: BTreeMap::new(),
         rng: [Box::new(Seeded(at.as_nanos() + 3)), Box::new(Seeded(at.as_nanos() + 5))],
     };
@@ -177,11 +178,15 @@ pub fn gateway_tunnel(now: Instant, wall: u64) -> Tunnel {
 }
 
 pub fn client(at: usize) -> Client {
+    client_with(at, private(at as u8 + 1))
+}
+
+/// A client with a key of its own.
+pub fn client_with(at: usize, private_key: PrivateKey) -> Client {
     let mut gateway = NewPeer::new(private(GATEWAY).public_key());
     gateway.endpoint = Some(Endpoint::Address(address(GATEWAY)));
     gateway.allowed_ips = vec!["0.0.0.0/0".parse().expect("a network")];
-    let config =
-        TunnelConfig { private_key: Some(private(at as u8 + 1)), peers: vec![gateway], ..TunnelConfig::default() };
+    let config = TunnelConfig { private_key: Some(private_key), peers: vec![gateway], ..TunnelConfig::default() };
     let (now, mut rng) = (Instant::ZERO, Seeded(at as u64 + 40));
     let control = control::Client::new(now, &mut rng);
     let mut tunnel = Tunnel::new(config, Box::new(rng), now, UnixTime::from_secs(WALL)).expect("a configuration");

@@ -12,8 +12,8 @@ fn what_is_not_done_yet_is_no_start() {
     assert_eq!(refused.to_string(), text);
     for (more, what) in [
         (
-            "[[method]]\ngroups = [\"admins\"]\nfactors = [[\"certificate\", \"totp\"]]",
-            "factors other than password and totp",
+            "[[method]]\ngroups = [\"admins\"]\nfactors = [[\"challenge\", \"totp\"]]",
+            "factors other than password, totp and certificate",
         ),
         ("[[pool]]\nnetwork = \"10.9.0.0/24\"\nsticky = false", "a pool that is not sticky"),
     ] {

@@ -73,7 +73,7 @@ pub(super) fn run(place: &Place, task: &Task) -> Outcome {
 }
 
 /// Who does it, as the audit log says it.
-fn actor() -> String {
+pub(super) fn actor() -> String {
     let user = Uid::current();
     let behind = env::var(BEHIND_ROOT).ok().filter(|name| user.is_root() && !name.is_empty());
     behind.or_else(|| User::from_uid(user).ok().flatten().map(|user| user.name)).unwrap_or_else(|| user.to_string())

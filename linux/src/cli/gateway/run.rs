@@ -66,7 +66,7 @@ fn serve(settings: &Settings, environment: &Environment, signals: &[i32]) -> any
     // It outlives the engine: there is no interface without its rules.
     let _surroundings = Surroundings::prepare(settings)?;
     let inbox = Inbox::default();
-    let mut service = service(settings, &inbox)?;
+    let mut service = service(settings, &key, &inbox)?;
     match start(settings, environment, &key, &inbox, &mut service, &ends) {
         Ok(engine) => {
             let outcome = serve_engine(settings, &engine, &key, &inbox, service, (ends, ended));
@@ -80,7 +80,7 @@ fn serve(settings: &Settings, environment: &Environment, signals: &[i32]) -> any
     }
 }
 
-fn service(settings: &Settings, inbox: &Inbox) -> anyhow::Result<Service> {
+fn service(settings: &Settings, key: &PrivateKey, inbox: &Inbox) -> anyhow::Result<Service> {
     let waker = inbox.clone();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     // One core is the tunnel's.
@@ -91,6 +91,7 @@ fn service(settings: &Settings, inbox: &Inbox) -> anyhow::Result<Service> {
         recorder: places::recorder(settings, Time::now())?,
         workers: workers.map_err(|error| anyhow!("cannot start threads for passwords: {error}"))?,
         cost: Cost::default(),
+        public_key: key.public_key(),
         preshared: keys::preshared(settings)?,
         rng: [Box::new(SystemRng), Box::new(SystemRng)],
     };

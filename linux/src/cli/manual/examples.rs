@@ -43,6 +43,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("underpass login --user ann ./office.conf", "The same with a file elsewhere, as ann:"),
         ],
     ),
+    ("enroll", &[("underpass enroll ./office.conf", "Become a device of whoever that file was made for:")]),
     ("logout", &[("underpass logout office", "End the login of another terminal, and take its tunnel down:")]),
     (
         "show",
@@ -155,6 +156,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("underpass session revoke alice", "End all sessions of a user:"),
         ],
     ),
+    ("rules", &[("underpass rules explain alice 10.1.3.5 5432/tcp", "See which rule decides what a user reaches:")]),
     (
         "audit",
         &[

@@ -1,4 +1,5 @@
 //! The conversation with a gateway in memory, in simulated time.
+mod enrol;
 mod enter;
 mod stay;
 
@@ -6,7 +7,7 @@ use super::{Driver, Output, Policy, Question, Wants};
 use std::collections::VecDeque;
 use std::time::Duration;
 use underpass_core::control::message::{
-    Challenge, Config, Hello, Lease, LoginId, LoginReply, Method, Outcome, Refusal, Reply, Request, Session,
+    Challenge, Config, Enrolled, Hello, Lease, LoginId, LoginReply, Method, Outcome, Refusal, Reply, Request, Session,
     SessionState,
 };
 use underpass_core::control::{Code, MAX_BODY, Received, Server, ServerLimits, Wiped};
@@ -40,6 +41,8 @@ struct Host {
     retry_after: Option<u32>,
     /// Answers to come before all others.
     scripted: VecDeque<Result<Outcome, Refusal>>,
+    /// Answers to enrolments, in turn.
+    enrolments: VecDeque<Result<Enrolled, Refusal>>,
     asked: Vec<Request>,
 }
 
@@ -88,6 +91,7 @@ impl World {
             leases: [lease(300, 600)].into(),
             retry_after: None,
             scripted: VecDeque::new(),
+            enrolments: VecDeque::new(),
             asked: Vec::new(),
         };
         let server = Server::new(ServerLimits::default());
@@ -220,6 +224,7 @@ impl Host {
                 replied(Outcome::Done)
             }
             Request::Login(_) | Request::LoginNext(_) => replied(Outcome::Rejected { retry_after: self.retry_after }),
+            Request::Enrol(_) => self.enrolments.pop_front().expect("one is left").map(Reply::Enrolled),
             Request::Session => Ok(Reply::Session(self.session.clone())),
             Request::Logout => Ok(Reply::LoggedOut),
             _ if self.session.state != SessionState::Open => Err(Refusal::of(Code::UNAUTHORIZED)),
