@@ -2,7 +2,7 @@
 use crate::phone::Phone;
 use anyhow::{Context, Result, ensure};
 use data_encoding::BASE32_NOPAD;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
