@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-/// How long denials of one rule and peer are added up before they are told.
+/// How long packets of one peer that one rule denied, or its rate did, are added up before they are told.
 const ADDED_UP: Duration = Duration::from_secs(10);
-/// Pairs of peer and rule whose denials are added up at a time.
-const DENIALS: usize = 256;
+/// Such sums at a time.
+const SUMS: usize = 256;
 
 /// What a packet was, as far as rules are about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,15 @@ pub enum Event {
         rule: Option<u32>,
         /// The first of them.
         first: Contact,
+        /// How many.
+        packets: u64,
+    },
+    /// Packets came or were to leave faster than the peer's rate: at most one event in 10 s for each peer.
+    RateLimited {
+        /// The peer.
+        peer: u32,
+        /// The caller's number of its session.
+        user: u64,
         /// How many.
         packets: u64,
     },
@@ -113,16 +122,45 @@ pub enum Event {
     },
 }
 
-/// Denials that are being added up.
-#[derive(Debug)]
-struct Denial {
+/// Why packets that are added up did not pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cause {
+    /// A rule, or that there is none, and the first of them.
+    Rule(Option<u32>, Contact),
+    /// The rate.
+    Rate,
+}
+
+impl Cause {
+    /// Whether both count as one.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rule(one, _), Self::Rule(other, _)) => one == other,
+            (Self::Rate, Self::Rate) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Packets that did not pass and are being added up.
+#[derive(Clone, Copy, Debug)]
+struct Sum {
     peer: u32,
     user: u64,
-    rule: Option<u32>,
-    first: Contact,
+    cause: Cause,
     packets: u64,
     /// When it is told.
     due: Instant,
+}
+
+impl Sum {
+    fn event(self) -> Event {
+        let Self { peer, user, packets, .. } = self;
+        match self.cause {
+            Cause::Rule(rule, first) => Event::Denied { peer, user, rule, first, packets },
+            Cause::Rate => Event::RateLimited { peer, user, packets },
+        }
+    }
 }
 
 /// Events that wait to be polled.
@@ -132,12 +170,12 @@ pub(super) struct Events {
     most: usize,
     lost: u64,
     /// In the order in which they are due.
-    denials: Vec<Denial>,
+    sums: Vec<Sum>,
 }
 
 impl Events {
     pub(super) fn new(most: usize) -> Self {
-        Self { waiting: VecDeque::new(), most, lost: 0, denials: Vec::new() }
+        Self { waiting: VecDeque::new(), most, lost: 0, sums: Vec::new() }
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -148,47 +186,45 @@ impl Events {
         }
     }
 
-    /// Adds a denied packet.
-    pub(super) fn denied(&mut self, (peer, user): (u32, u64), rule: Option<u32>, first: Contact, now: Instant) {
-        if let Some(known) =
-            self.denials.iter_mut().find(|denial| (denial.peer, denial.user, denial.rule) == (peer, user, rule))
-        {
+    /// Adds a packet that did not pass.
+    pub(super) fn add(&mut self, (peer, user): (u32, u64), cause: Cause, now: Instant) {
+        let is_it = |sum: &&mut Sum| (sum.peer, sum.user) == (peer, user) && sum.cause.is_same(&cause);
+        if let Some(known) = self.sums.iter_mut().find(is_it) {
             known.packets = known.packets.saturating_add(1);
             return;
         }
-        let denial = Denial { peer, user, rule, first, packets: 1, due: now + ADDED_UP };
-        if self.denials.len() >= DENIALS || memory::push(&mut self.denials, denial).is_err() {
+        let sum = Sum { peer, user, cause, packets: 1, due: now + ADDED_UP };
+        if self.sums.len() >= SUMS || memory::push(&mut self.sums, sum).is_err() {
             self.lost = self.lost.saturating_add(1);
         }
     }
 
-    /// When the next denials are due to be told.
+    /// When the next sum is due to be told.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.denials.first().map(|denial| denial.due)
+        self.sums.first().map(|sum| sum.due)
     }
 
-    /// Tells the denials that are due.
+    /// Tells the sums that are due.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.tell_denials(|denial| denial.due <= now);
+        self.tell_sums(|sum| sum.due <= now);
     }
 
     /// Tells those of a peer whose session ends.
     pub(super) fn forget(&mut self, peer: u32) {
-        self.tell_denials(|denial| denial.peer == peer);
+        self.tell_sums(|sum| sum.peer == peer);
     }
 
-    fn tell_denials(&mut self, is_due: impl Fn(&Denial) -> bool) {
-        let mut denials = core::mem::take(&mut self.denials);
-        denials.retain(|denial| {
-            let is_due = is_due(denial);
+    fn tell_sums(&mut self, is_due: impl Fn(&Sum) -> bool) {
+        let mut sums = core::mem::take(&mut self.sums);
+        sums.retain(|sum| {
+            let is_due = is_due(sum);
             if is_due {
-                let Denial { peer, user, rule, first, packets, .. } = *denial;
-                self.tell(Event::Denied { peer, user, rule, first, packets });
+                self.tell(sum.event());
             }
             !is_due
         });
-        if !denials.is_empty() {
-            self.denials = denials;
+        if !sums.is_empty() {
+            self.sums = sums;
         }
     }
 
@@ -209,6 +245,6 @@ impl Events {
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         let waiting = self.waiting.capacity().saturating_mul(size_of::<Event>());
-        waiting.saturating_add(self.denials.capacity().saturating_mul(size_of::<Denial>()))
+        waiting.saturating_add(self.sums.capacity().saturating_mul(size_of::<Sum>()))
     }
 }

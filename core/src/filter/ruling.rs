@@ -1,5 +1,5 @@
 //! The ruling of one packet: its flow passes, or its rules decide.
-use super::events::{Contact, Event, FlowEnd};
+use super::events::{Cause, Contact, Event, FlowEnd};
 use super::flows::Flow;
 use super::flows::fragments::Name;
 use super::flows::key::Tuple;
@@ -315,7 +315,8 @@ impl Filter {
             return Ok(Allowed { rule, log: verdict.log });
         }
         if verdict.log {
-            self.events.denied((peer, session.config.user), verdict.number, contact(way, tuple), now);
+            let cause = Cause::Rule(verdict.number, contact(way, tuple));
+            self.events.add((peer, session.config.user), cause, now);
         }
         let reject = match verdict.action {
             Action::Reject if tuple.protocol == TCP => Some(Reject::Reset),

@@ -1,5 +1,5 @@
 //! The session of one peer: its rules, what it may use, what it has used, and its flows.
-use super::events::{Event, Events};
+use super::events::{Cause, Event, Events};
 use super::flows::{Share, Traffic};
 use super::lists::NONE;
 use super::rate::{Bucket, Rate};
@@ -152,6 +152,7 @@ impl Session {
             return Err(Reason::QuotaExceeded);
         }
         if self.bucket(way).is_some_and(|bucket| !bucket.holds(bytes, now)) {
+            events.add((peer, self.config.user), Cause::Rate, now);
             return Err(Reason::RateLimited);
         }
         Ok(())

@@ -140,6 +140,12 @@ fn each_direction_has_its_rate() {
         assert_eq!(received, [PASS, PASS, PASS, PASS, PASS, SLOW]);
         world.pass_time(1000);
     }
+    // Both directions of a peer are added up.
+    assert_eq!(events(&mut world), []);
+    world.pass_time(7000);
+    world.filter.handle_timeout(world.now);
+    assert_eq!(events(&mut world), [Event::RateLimited { peer: ALICE, user: 0, packets: 6 }]);
+    assert_eq!(world.filter.poll_timeout(), None);
     // A packet that the rate does not let through begins no flow.
     let mut world = World::with(
         FilterConfig::default(),

@@ -186,6 +186,11 @@ impl Service {
         self.enter(now);
         match *event {
             filter::Event::Denied { user, rule, first, packets, .. } => self.denied(now, user, rule, &first, packets),
+            filter::Event::RateLimited { user, packets, .. } => {
+                if let Some(subject) = self.subjects.get(&user) {
+                    self.emit(now, Event::RateLimited { device: subject.peer.into(), count: packets });
+                }
+            }
             filter::Event::QuotaWarning { user, .. } => self.quota_reached(now, user, false),
             filter::Event::QuotaExceeded { user, .. } => self.quota_reached(now, user, true),
             filter::Event::FlowStart { user, rule, contact, .. } => self.flow_began(now, user, rule, &contact),

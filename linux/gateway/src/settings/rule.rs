@@ -31,7 +31,7 @@ pub struct Rule {
     pub groups: Vec<Name>,
     /// See `groups`.
     pub users: Vec<Name>,
-    /// Devices and sites; see `groups`.
+    /// Sites; see `groups`. A service refuses a rule for another device: what a device is called is its user's to say.
     pub peers: Vec<Name>,
     /// Destinations.
     pub to: Vec<IpNet>,

@@ -212,6 +212,9 @@ fn a_quota_ends_the_session_and_a_rate_slows_it() {
     let alice = world.lease(0);
     let passed = (0..2000).filter(|_| world.send_up(0, alice, GIT, UDP, 53) == PASSED).count();
     assert_eq!(passed, 65_536 / 60, "the burst");
+    world.run(Duration::from_secs(11));
+    let limited = world.lines_of("rate.limited");
+    assert_eq!((limited.len(), &limited[0]["count"]), (1, &(2000 - passed).into()));
 }
 
 /// What is explained is what happens.
