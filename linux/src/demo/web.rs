@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// How long a connection may stand still.
 const STALL: Duration = Duration::from_secs(60);
+/// How often somebody who waits for a connection looks whether the server has ended.
+const GLANCE: Duration = Duration::from_millis(200);
 /// A long page is sent in pieces of this many bytes, with this pause between them: 16 MB/s, so that there is time to
 /// walk out of the café.
 const PIECE: usize = 256 * 1024;
@@ -51,16 +53,16 @@ impl Drop for Server {
 fn serve(listener: &TcpListener, pages: &Pages, done: &AtomicBool) {
     while !done.load(Ordering::Relaxed) {
         match listener.accept() {
-            Ok((stream, _)) => drop(answer(stream, pages)),
+            Ok((stream, _)) => drop(answer(stream, pages, done)),
             Err(_) => std::thread::sleep(Duration::from_millis(5)),
         }
     }
 }
 
-fn answer(mut stream: TcpStream, pages: &Pages) -> Result<()> {
+fn answer(mut stream: TcpStream, pages: &Pages, done: &AtomicBool) -> Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(STALL))?;
-    stream.set_write_timeout(Some(STALL))?;
+    stream.set_write_timeout(Some(GLANCE))?;
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -74,9 +76,24 @@ fn answer(mut stream: TcpStream, pages: &Pages) -> Result<()> {
     };
     stream.write_all(format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", page.len()).as_bytes())?;
     for piece in page.chunks(PIECE) {
-        stream.write_all(piece)?;
+        send(&mut stream, piece, done)?;
         if page.len() > PIECE {
             std::thread::sleep(PAUSE);
+        }
+    }
+    Ok(())
+}
+
+/// Sends all of `bytes`, unless the server ends meanwhile: the other end may be gone without a word.
+fn send(stream: &mut TcpStream, bytes: &[u8], done: &AtomicBool) -> Result<()> {
+    let (mut rest, mut last) = (bytes, Instant::now());
+    while !rest.is_empty() {
+        match stream.write(rest) {
+            Ok(sent) => (rest, last) = (rest.get(sent..).unwrap_or_default(), Instant::now()),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                ensure!(!done.load(Ordering::Relaxed) && last.elapsed() < STALL, "the other end takes nothing more");
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())
