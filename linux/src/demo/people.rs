@@ -8,12 +8,13 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use underpass_core::policy::code::{Algorithm, Digits, Moving, OneTimeCode, OtpSecret};
 
 /// The gateway's interface, and the phone's.
 const NAMES: [&str; 2] = ["office-gw0", "office1"];
+/// Where either machine has its files. It goes with the machine.
+const FOLDER: &str = "/run/underpass-demo";
 const USER: &str = "alice";
 const PASSWORD: &str = "a rather long password";
 /// What the operator adds to the configuration: who reaches what.
@@ -42,39 +43,32 @@ const SPAN: Duration = Duration::from_secs(2);
 pub(super) struct Office<'s> {
     scene: &'s Scene,
     program: String,
-    folder: Folder,
     gateway: Option<Running>,
     authenticator: Option<OneTimeCode>,
-}
-
-/// A folder for its owner alone, which goes when this is dropped.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What stays is for root alone, in a folder for what does not stay.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 impl<'s> Office<'s> {
     /// Makes the gateway, its rules and its user. Returns what was typed for it.
     pub(super) fn found(scene: &'s Scene) -> Result<(Self, Vec<String>)> {
         let program = std::env::current_exe().context("finding this program")?.to_string_lossy().into_owned();
-        let path = std::env::temp_dir().join(format!("underpass-demo-{}", std::process::id()));
-        DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("making {}", path.display()))?;
-        let mut office = Self { scene, program, folder: Folder(path), gateway: None, authenticator: None };
-        let (etc, state, endpoint) = (office.path("etc"), office.path("state"), GATEWAY.to_string());
+        for machine in [&scene.gateway, &scene.phone] {
+            machine
+                .inside(|| DirBuilder::new().mode(0o700).create(FOLDER))
+                .with_context(|| format!("making {FOLDER}"))?;
+        }
+        let mut office = Self { scene, program, gateway: None, authenticator: None };
+        let (etc, state, endpoint) = (path("etc"), path("state"), GATEWAY.to_string());
         let init = format!(
             "gateway init --dir {etc} --state-dir {state} --name office --interface {} --endpoint {endpoint} \
              --route 10.50.0.0/24 --masquerade lan0",
             NAMES[0]
         );
         office.on_gateway(&init)?;
-        OpenOptions::new().append(true).open(office.config())?.write_all(RULES.as_bytes())?;
+        let add = || OpenOptions::new().append(true).open(config())?.write_all(RULES.as_bytes());
+        scene.gateway.inside(add).context("adding rules")?;
         office.administer("gateway check")?;
         office.administer(&format!("user add {USER}"))?;
-        let passwd = ["user", "passwd", USER, "--config", &office.config()];
+        let passwd = ["user", "passwd", USER, "--config", &config()];
         scene.gateway.run_with_input(&office.program, &passwd, &format!("{PASSWORD}\n"))?;
         let shown = office.administer(&format!("user totp {USER} --json"))?;
         let shown: serde_json::Value = serde_json::from_str(&shown)?;
@@ -82,14 +76,14 @@ impl<'s> Office<'s> {
         let key = scene.phone.run(&office.program, &["genkey"])?;
         let public = scene.phone.run_with_input(&office.program, &["pubkey"], &key)?;
         office.administer(&format!("user device add {USER} phone {}", public.trim()))?;
-        let key_of_gateway = fs::read_to_string(office.path("etc/gateway.key"))?;
+        let key_of_gateway = scene.gateway.inside(|| fs::read_to_string(path("etc/gateway.key")))?;
         let key_of_gateway = scene.gateway.run_with_input(&office.program, &["pubkey"], &key_of_gateway)?;
         let text = format!(
             "[Interface]\nPrivateKey = {}\n[Peer]\nPublicKey = {}\nEndpoint = {endpoint}\nAllowedIPs = 10.0.0.0/8\n",
             key.trim(),
             key_of_gateway.trim()
         );
-        fs::write(office.phones_config(), text)?;
+        scene.phone.inside(|| fs::write(phones_config(), text))?;
         let typed = [
             "gateway init ...             (and two rules in the configuration)".to_owned(),
             format!("user add {USER}"),
@@ -100,30 +94,18 @@ impl<'s> Office<'s> {
         Ok((office, typed.to_vec()))
     }
 
-    fn path(&self, name: &str) -> String {
-        self.folder.0.join(name).to_string_lossy().into_owned()
-    }
-
-    fn config(&self) -> String {
-        self.path("etc/gateway.toml")
-    }
-
-    fn phones_config(&self) -> String {
-        self.path(&format!("{}.conf", NAMES[1]))
-    }
-
     fn on_gateway(&self, line: &str) -> Result<String> {
         self.scene.gateway.run(&self.program, &line.split_whitespace().collect::<Vec<_>>())
     }
 
     /// Runs a command for this gateway.
     pub(super) fn administer(&self, line: &str) -> Result<String> {
-        self.on_gateway(&format!("{line} --config {}", self.config()))
+        self.on_gateway(&format!("{line} --config {}", config()))
     }
 
     /// Starts the gateway, and waits until it is at work.
     pub(super) fn open(&mut self) -> Result<()> {
-        let mut running = self.scene.gateway.spawn(&self.program, &["gateway", "run", "--config", &self.config()])?;
+        let mut running = self.scene.gateway.spawn(&self.program, &["gateway", "run", "--config", &config()])?;
         eventually("the gateway is at work", PATIENCE, || {
             if let Some(status) = running.ended()? {
                 bail!("`underpass gateway run` ended with {status}: {}", running.stderr());
@@ -143,12 +125,10 @@ impl<'s> Office<'s> {
 
     /// Logs in on the phone. Returns who stays logged in, and what the user saw.
     pub(super) fn log_in(&self, code: &str) -> Result<(Running, String)> {
-        let config = self.phones_config();
-        let answers = self.path("answers");
-        fs::write(&answers, format!("{USER}\n{PASSWORD}\n{code}\n"))?;
+        let (typed, keys) = nix::unistd::pipe()?;
+        fs::File::from(keys).write_all(format!("{USER}\n{PASSWORD}\n{code}\n").as_bytes())?;
         let mut command = self.scene.phone.command(&self.program);
-        command.args(["login", &config]).stdin(fs::File::open(&answers)?);
-        fs::remove_file(&answers)?;
+        command.args(["login", &phones_config()]).stdin(typed);
         let mut login = self.scene.phone.start(command)?;
         eventually("the phone is logged in, or is not", PATIENCE, || {
             Ok(login.ended()?.is_some() || said(&login).contains("routes: "))
@@ -197,6 +177,20 @@ impl<'s> Office<'s> {
         ensure!(!left.contains("underpass"), "rules are left behind: {left}");
         Ok(())
     }
+}
+
+fn path(name: &str) -> String {
+    format!("{FOLDER}/{name}")
+}
+
+/// The gateway's configuration.
+fn config() -> String {
+    path("etc/gateway.toml")
+}
+
+/// The phone's.
+fn phones_config() -> String {
+    path(&format!("{}.conf", NAMES[1]))
 }
 
 fn said(login: &Running) -> String {
