@@ -10,8 +10,9 @@ use underpass_core::control::message::{
     SessionState,
 };
 use underpass_core::control::{Code, MAX_BODY, Received, Server, ServerLimits};
-use underpass_core::{Access, Change, ControlRole, NewPeer, NoRandomness, PrivateKey, PublicKey, Rng, TunnelConfig};
+use underpass_core::{Access, Change, ControlRole, NewPeer, PrivateKey, PublicKey, TunnelConfig};
 use underpass_linux::demo::stage::{Machine, eventually};
+use underpass_linux::engine::SystemRng;
 use underpass_linux::{Engine, EngineConfig, Messages, clock};
 
 /// Its port.
@@ -228,13 +229,4 @@ fn code() -> Outcome {
 
 fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Randomness of the kernel.
-pub struct SystemRng;
-
-impl Rng for SystemRng {
-    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
-        getrandom::fill(dest).map_err(|_| NoRandomness)
-    }
 }

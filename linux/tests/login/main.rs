@@ -5,7 +5,7 @@ mod gateway;
 mod terminal;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use gateway::{Gateway, PATIENCE, PORT, SystemRng};
+use gateway::{Gateway, PATIENCE, PORT};
 use nix::sys::signal::Signal;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use underpass_core::PrivateKey;
 use underpass_core::control::message::{Config, Reason, Session, SessionState};
 use underpass_linux::demo::stage::{Finished, Machine, Running, Stage, eventually};
+use underpass_linux::engine::SystemRng;
 
 const UNDERPASS: &str = env!("CARGO_BIN_EXE_underpass");
 /// What ann types.

@@ -3,10 +3,10 @@ use anyhow::{Context, Result, bail, ensure};
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
-use underpass_core::NoRandomness;
 use underpass_core::config::Endpoint;
-use underpass_core::{NewPeer, PrivateKey, Rng, TunnelConfig};
+use underpass_core::{NewPeer, PrivateKey, TunnelConfig};
 use underpass_linux::demo::stage::{Machine, Stage};
+use underpass_linux::engine::SystemRng;
 use underpass_linux::{Engine, EngineConfig};
 
 /// How long anything may take that happens by itself: no verdict hangs on it.
@@ -89,13 +89,4 @@ pub fn transfer(from: &Machine, to: &Machine, address: IpAddr, len: usize) -> Re
         ensure!(received == message, "{} of {len} bytes, or others, came to {remote}", received.len());
         Ok(())
     })
-}
-
-/// Randomness of the kernel.
-struct SystemRng;
-
-impl Rng for SystemRng {
-    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
-        getrandom::fill(dest).map_err(|_| NoRandomness)
-    }
 }

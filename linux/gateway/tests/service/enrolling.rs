@@ -1,6 +1,6 @@
 //! Devices that make themselves known with a one-time key.
 use crate::place::{SITE, client, key, name, settings};
-use crate::world::World;
+use crate::world::{World, rough};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::time::Duration;
@@ -194,13 +194,7 @@ fn of_two_devices_with_one_key_the_first_gets_in_and_the_other_is_on_record() {
 #[test]
 fn lost_late_and_doubled_datagrams_add_one_device_and_try_one_code() {
     let mut world = scene();
-    world.channel = |number| match number % 5 {
-        0 => Vec::new(),
-        1 => vec![Duration::from_millis(20), Duration::from_millis(35)],
-        2 => vec![Duration::from_millis(900)],
-        3 => vec![Duration::ZERO, Duration::from_millis(10), Duration::from_secs(3)],
-        _ => vec![Duration::from_millis(50)],
-    };
+    world.channel = rough;
     let first = enrol(&mut world, None);
     assert_eq!(enrol(&mut world, Some("000000")).authenticator.map(|left| left.tries), Some(4));
     let code = code_of(&world, &first, 0);

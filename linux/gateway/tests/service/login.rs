@@ -1,6 +1,6 @@
 //! Logging in, addresses, and what a client is told.
 use crate::place::{SITE, authenticator, key, name};
-use crate::world::World;
+use crate::world::{World, rough};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use underpass_core::DropReason;
@@ -262,13 +262,7 @@ fn a_site_needs_no_login_and_gets_no_lease() {
 #[test]
 fn lost_late_and_doubled_datagrams_make_one_session_and_use_one_code() {
     let mut world = World::new();
-    world.channel = |number| match number % 5 {
-        0 => Vec::new(),
-        1 => vec![Duration::from_millis(20), Duration::from_millis(35)],
-        2 => vec![Duration::from_millis(900)],
-        3 => vec![Duration::ZERO, Duration::from_millis(10), Duration::from_secs(3)],
-        _ => vec![Duration::from_millis(50)],
-    };
+    world.channel = rough;
     world.enter(0, "alice");
     let address = world.lease(0);
     world.run(Duration::from_secs(20));

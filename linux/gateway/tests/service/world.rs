@@ -48,6 +48,17 @@ pub struct World {
     sent: u64,
 }
 
+/// A channel that loses, delays and doubles datagrams.
+pub fn rough(number: u64) -> Vec<Duration> {
+    match number % 5 {
+        0 => Vec::new(),
+        1 => vec![Duration::from_millis(20), Duration::from_millis(35)],
+        2 => vec![Duration::from_millis(900)],
+        3 => vec![Duration::ZERO, Duration::from_millis(10), Duration::from_secs(3)],
+        _ => vec![Duration::from_millis(50)],
+    }
+}
+
 impl World {
     /// Alice with client 0, Bert with client 1, and an office with client 2.
     pub fn new() -> Self {

@@ -89,24 +89,28 @@ fn members(store: &mut dyn Store) -> BTreeSet<String> {
     store.members(&name("staff")).expect("a list").iter().map(ToString::to_string).collect()
 }
 
+/// Starts a writer, and kills it once it has written so many notes more, which nobody could foresee.
+fn kill_after(some: usize, place: &Place, test: &str, begin: u64) {
+    let wanted = notes(place).len() + some;
+    let mut writer = start(place, test, begin);
+    let patience = Instant::now() + PATIENCE;
+    while notes(place).len() < wanted {
+        assert!(Instant::now() < patience, "the writer writes nothing");
+        assert!(writer.try_wait().expect("it is ours").is_none(), "the writer ended by itself");
+        thread::sleep(Duration::from_millis(1));
+    }
+    writer.kill().expect("it is ours");
+    writer.wait().expect("it ends");
+}
+
 #[test]
 fn what_was_acknowledged_outlives_kill_9() {
     for_each_store(|place| {
         scene(place);
         let mut begin = 1;
         for kill in 0..KILLS {
-            let before = notes(place).len();
-            let mut writer = start(place, "killed::a_writer_notes_what_was_acknowledged", begin);
-            // Killed after as many notes as nobody could foresee.
-            let wanted = before + 3 + usize::from(random() % 60);
-            let patience = Instant::now() + PATIENCE;
-            while notes(place).len() < wanted {
-                assert!(Instant::now() < patience, "the writer writes nothing");
-                assert!(writer.try_wait().expect("it is ours").is_none(), "the writer ended by itself");
-                thread::sleep(Duration::from_millis(1));
-            }
-            writer.kill().expect("it is ours");
-            writer.wait().expect("it ends");
+            let some = 3 + usize::from(random() % 60);
+            kill_after(some, place, "killed::a_writer_notes_what_was_acknowledged", begin);
             begin = check(place, kill) + 1;
         }
     });
@@ -175,17 +179,8 @@ fn an_enrolment_that_is_killed_is_whole_or_can_be_gone_on_with() {
         fs::write(notes_of(place), "").expect("the notes");
         let mut begin = 1;
         for kill in 0..KILLS {
-            let before = notes(place).len();
-            let mut writer = start(place, "killed::a_writer_enrols_devices", begin);
-            let wanted = before + 1 + usize::from(random() % 20);
-            let patience = Instant::now() + PATIENCE;
-            while notes(place).len() < wanted {
-                assert!(Instant::now() < patience, "the writer writes nothing");
-                assert!(writer.try_wait().expect("it is ours").is_none(), "the writer ended by itself");
-                thread::sleep(Duration::from_millis(1));
-            }
-            writer.kill().expect("it is ours");
-            writer.wait().expect("it ends");
+            let some = 1 + usize::from(random() % 20);
+            kill_after(some, place, "killed::a_writer_enrols_devices", begin);
             begin = check_enrolments(place, kill) + 1;
         }
     });

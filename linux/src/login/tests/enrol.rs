@@ -1,6 +1,6 @@
 //! Enrolling a device.
 use super::super::{Driver, End, Output, Wants};
-use super::{Chance, World, office, question};
+use super::{Rng, World, office, question};
 use std::time::Duration;
 use underpass_core::PrivateKey;
 use underpass_core::control::message::{Authenticator, Enrolled, Refusal, Request};
@@ -16,7 +16,7 @@ fn enrolled(tries: Option<u8>) -> Result<Enrolled, Refusal> {
 fn world(answers: impl IntoIterator<Item = Result<Enrolled, Refusal>>) -> World {
     let mut world = World::new(None);
     let device = PrivateKey::from_bytes([9; 32]).public_key();
-    world.driver = Driver::enrolling(world.now, Box::new(Chance(8)), device, "laptop".into());
+    world.driver = Driver::enrolling(world.now, Box::new(Rng::new(8)), device, "laptop".into());
     world.host.enrolments = answers.into_iter().collect();
     world
 }

@@ -1,10 +1,11 @@
 //! Who is let in, and to what.
 use super::super::{End, Output, Wants};
-use super::{Chance, World, asks, office, question, seconds};
-use underpass_core::Rng;
+use super::{World, asks, office, question, seconds};
+use underpass_core::Rng as _;
 use underpass_core::control::Code;
 use underpass_core::control::local::{Reason as Why, Refused, Setting};
 use underpass_core::control::message::{Method, Outcome, Refusal, Request, SessionState};
+use underpass_sim::rng::Rng;
 
 #[test]
 fn name_password_and_code_lead_to_addresses_and_routes() {
@@ -157,7 +158,7 @@ fn without_a_lease_there_is_no_login() {
 #[test]
 fn no_message_makes_it_panic_and_no_secret_is_shown() {
     let mut world = World::new(None);
-    let mut chance = Chance(3);
+    let mut chance = Rng::new(3);
     for length in 0..300 {
         let mut message = vec![0; length];
         chance.fill(&mut message).expect("chance");

@@ -6,29 +6,17 @@ mod stay;
 use super::{Driver, Output, Policy, Question, Wants};
 use std::collections::VecDeque;
 use std::time::Duration;
+use underpass_core::Instant;
 use underpass_core::control::message::{
     Challenge, Config, Enrolled, Hello, Lease, LoginId, LoginReply, Method, Outcome, Refusal, Reply, Request, Session,
     SessionState,
 };
 use underpass_core::control::{Code, MAX_BODY, Received, Server, ServerLimits, Wiped};
-use underpass_core::{Instant, NoRandomness, Rng};
+use underpass_sim::rng::Rng;
 
 /// Seconds since 1970 when a story begins, by the gateway's clock.
 const EPOCH: u64 = 1_800_000_000;
 const DELAY: Duration = Duration::from_millis(20);
-
-/// Numbers that look like chance.
-struct Chance(u64);
-
-impl Rng for Chance {
-    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
-        for byte in dest {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            *byte = (self.0 >> 56) as u8;
-        }
-        Ok(())
-    }
-}
 
 /// The gateway's host: a user `ann` with a password and a code, and what it grants.
 struct Host {
@@ -48,7 +36,7 @@ struct Host {
 
 struct World {
     now: Instant,
-    rng: Chance,
+    rng: Rng,
     driver: Driver,
     server: Server<u8>,
     host: Host,
@@ -83,7 +71,7 @@ impl World {
         let now = Instant::ZERO + seconds(1000);
         let policy =
             Policy { allowed_ips: vec!["10.0.0.0/8".parse().expect("a network")], endpoint: "192.0.2.1".parse().ok() };
-        let driver = Driver::new(now, Box::new(Chance(7)), policy, user.map(str::to_owned));
+        let driver = Driver::new(now, Box::new(Rng::new(7)), policy, user.map(str::to_owned));
         let host = Host {
             ways: vec![vec![Method::KeyCertificate], vec![Method::Password, Method::Code]],
             session: Session::of(SessionState::Locked),
@@ -95,7 +83,7 @@ impl World {
             asked: Vec::new(),
         };
         let server = Server::new(ServerLimits::default());
-        Self { now, rng: Chance(9), driver, server, host, is_joined: true, outputs: VecDeque::new() }
+        Self { now, rng: Rng::new(9), driver, server, host, is_joined: true, outputs: VecDeque::new() }
     }
 
     /// Carries messages there and back, and time on, until `span` is over.
