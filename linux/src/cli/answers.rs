@@ -57,9 +57,9 @@ impl Answers {
         if !self.is_terminal {
             return;
         }
-        // The end of a line before may have been typed by mistake.
+        // An end of input that was typed at an earlier question does not count for this one.
         self.is_over = false;
-        // Before somebody sees that something is asked, and types.
+        // The echo is off before the prompt is seen.
         if !echo {
             // A terminal that is gone shows nothing anyway.
             self.silence = Silence::begin().ok();
@@ -69,7 +69,7 @@ impl Answers {
         let _ = stderr.flush();
     }
 
-    /// The next line without its end; `None`: there is none yet, or ever, which [`is_over`](Self::is_over) tells.
+    /// The next line without its line feed; `None`: there is none. [`is_over`](Self::is_over) says whether one can still come.
     pub fn take(&mut self) -> Option<Wiped> {
         let end = self.read.iter().position(|byte| *byte == b'\n');
         let length = end.or((self.is_over && !self.read.is_empty()).then_some(self.read.len()))?;

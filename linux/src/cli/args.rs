@@ -55,8 +55,8 @@ pub enum Command {
     /// What is asked (name, password, one-time code, or what else the gateway wants to know) is typed on a terminal, or read from
     /// standard input, an answer a line.
     ///
-    /// The command stays, in the background with --background, renews what was granted and applies changes. SIGINT, SIGTERM or `underpass logout` log out: then
-    /// everything is as it was before. When the gateway ends the session, the tunnel is taken down, the exit status is 1, and
+    /// The command stays, in the background with --background, renews what was granted and applies changes. SIGINT, SIGTERM
+    /// or `underpass logout` log out: then everything is as it was before. When the gateway ends the session, the tunnel is taken down, the exit status is 1, and
     /// a kill switch stays until the next logout, or `underpass unlock`.
     Login(Login),
     /// Log out at a gateway, and take its tunnel down

@@ -53,16 +53,23 @@ pub fn report(name: &str, text: &str, parsed: &Parsed) {
 #[must_use]
 pub fn summary(parsed: &Parsed) -> String {
     let count = |severity| parsed.diagnostics.iter().filter(|one| one.severity == severity).count();
-    let words = |count: usize, word| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let more = if parsed.more == 0 { String::new() } else { format!(", and {} more", parsed.more) };
     let said = match (count(Severity::Error), count(Severity::Warning)) {
         (0, 0) if parsed.out_of_memory => "not enough memory".into(),
+        (errors, warnings) => counted(errors, warnings),
+    };
+    said + &more
+}
+
+/// How many errors and warnings there are, in words.
+pub(super) fn counted(errors: usize, warnings: usize) -> String {
+    let words = |count: usize, word| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    match (errors, warnings) {
         (0, 0) => "nothing to complain about".into(),
         (0, warnings) => words(warnings, "warning"),
         (errors, 0) => words(errors, "error"),
         (errors, warnings) => format!("{}, {}", words(errors, "error"), words(warnings, "warning")),
-    };
-    said + &more
+    }
 }
 
 /// Each diagnostic with the line it is about, keys hidden, and a mark below the place.

@@ -1,4 +1,4 @@
-//! Carries a login: between the gateway, whoever answers questions, and what is granted.
+//! Runs a login: passes messages to and from the gateway, asks the user, and applies what is granted.
 use super::answers::Answers;
 use super::signals;
 use crate::clock;
@@ -58,7 +58,7 @@ pub trait Place {
         Ok(())
     }
 
-    /// The user is logged in. `true`: from here on there is no terminal, and the system's log is where to say something.
+    /// The user is logged in. `true`: the terminal was left, and messages go to the system's log from here on.
     ///
     /// # Errors
     /// The terminal cannot be left.
@@ -104,7 +104,7 @@ pub struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    /// `driver` speaks over `link`, and ends when it is `asked` to.
+    /// `driver` speaks over `link`; the signals in `asked` make it log out.
     #[must_use]
     pub fn new(driver: Driver, link: Link, asked: &'a mut Asked) -> Self {
         let answers = Answers::default();
@@ -264,7 +264,7 @@ impl<'a> Conversation<'a> {
     fn was_asked(&mut self) -> bool {
         self.answers.unhide();
         let count = self.asked.count();
-        // Who asks twice does not want to wait for the gateway.
+        // A second signal means: do not wait for the gateway.
         let is_impatient = count > 1 || self.driver.is_leaving();
         self.driver.log_out(clock::now());
         count > 0 && is_impatient

@@ -58,29 +58,28 @@ pub fn run(asked: &args::Enroll) -> Outcome {
             writeln!(io::stdout(), "log in by: underpass login {}", asked.config)?;
             Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Over::End(end @ End::LoggedOut { .. }) | Over::End(end @ End::Unanswered) => {
-            bail!("not enrolled: {}", if matches!(end, End::Unanswered) { "there is no code" } else { "broken off" })
-        }
+        Over::End(End::LoggedOut { .. }) => bail!("not enrolled: broken off"),
+        Over::End(End::Unanswered) => bail!("not enrolled: there is no code"),
         Over::End(end) => bail!("not enrolled: {end}"),
         Over::Gone => bail!("not enrolled: the tunnel was taken down"),
     }
 }
 
-/// Where the key is until the gateway has it.
+/// The file of the key until the enrolment is complete.
 fn pending(path: &Path) -> PathBuf {
     let mut pending = path.as_os_str().to_owned();
     pending.push(".enrolling");
     pending.into()
 }
 
-/// The key of a try before, or a new one, which is on the disk.
+/// The key of an earlier attempt, or a new one. Either is on the disk.
 fn own_key(pending: &Path) -> anyhow::Result<PrivateKey> {
     if pending.exists() {
         let text = read_text(pending)?;
         return PrivateKey::from_base64(text.trim())
             .map_err(|_| anyhow!("{} is no key: remove it to make a new one", pending.display()));
     }
-    let key = PrivateKey::generate(&mut SystemRng).map_err(|_| anyhow!("there is no randomness for a key"))?;
+    let key = PrivateKey::generate(&mut SystemRng)?;
     let text = Zeroizing::new(format!("{}\n", *key.to_base64()));
     replace(pending, text.as_bytes()).map_err(|error| anyhow!("cannot write {}: {error}", pending.display()))?;
     Ok(key)

@@ -70,11 +70,11 @@ impl Floor {
                     break;
                 }
                 if handshake && saved.is_none_or(|at| at.elapsed() >= INTERVAL) {
-                    self.save(engine.with_tunnel(|tunnel, _| tunnel.timestamp_floor()));
+                    self.save(engine.look(underpass_core::Tunnel::timestamp_floor));
                     saved = Some(Instant::now());
                 }
             }
-            self.save(engine.with_tunnel(|tunnel, _| tunnel.timestamp_floor()));
+            self.save(engine.look(underpass_core::Tunnel::timestamp_floor));
         };
         watched::start("floor", keep, over)
     }

@@ -18,7 +18,6 @@ use crate::login::{Driver, End, Grant, Policy, settings};
 use crate::notify;
 use crate::quick::process::Process;
 use crate::quick::reconcile::Standing;
-use crate::quick::shelf::Lock;
 use crate::quick::{ConfigFile, Kept, Shelf};
 use anyhow::{anyhow, bail};
 use clap::ValueEnum;
@@ -27,14 +26,14 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use underpass_core::PublicKey;
 use underpass_core::config::{Endpoint, KillSwitch, QuickConfig};
 
 /// What the process that stays says to the other when the user is logged in.
 const READY: &str = "ready";
 /// How long another run may work on the same interface.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Logs in, and stays until the login ends.
 ///
@@ -153,7 +152,7 @@ pub(super) fn start(file: &ConfigFile, config: &QuickConfig, wish: Option<Wish>)
 /// Takes the tunnel down, if it is still the one that this process brought up. `false`: part of that failed.
 fn take_down(name: &str, keeps_lock: bool) -> anyhow::Result<bool> {
     let shelf = Shelf::open()?;
-    let _lock = lock(&shelf, name)?;
+    let _lock = shelf.lock_within(PATIENCE, name)?;
     let all = match remains::look(&shelf, name)? {
         Standing::Up(kept) | Standing::Remains(kept) if is_ours(&kept) => down::by_record(kept, false, false)?,
         _ => return Ok(true),
@@ -167,17 +166,6 @@ fn take_down(name: &str, keeps_lock: bool) -> anyhow::Result<bool> {
 fn is_ours(kept: &Kept) -> bool {
     let login = kept.record().login;
     login.is_some() && login == Process::find(std::process::id())
-}
-
-/// The right to work on the interface, once others have done so.
-pub(super) fn lock(shelf: &Shelf, name: &str) -> anyhow::Result<Lock> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        match shelf.lock(name) {
-            Err(_) if Instant::now() < until => {}
-            outcome => return outcome,
-        }
-    }
 }
 
 /// The tunnel on this machine.
@@ -231,7 +219,7 @@ impl Place for Machine<'_> {
         }
         let config = settings::after_login(self.config, &grant.granted.config, self.switch()?);
         let shelf = Shelf::open()?;
-        let _lock = lock(&shelf, &self.file.name)?;
+        let _lock = shelf.lock_within(PATIENCE, &self.file.name)?;
         let mut kept = match remains::look(&shelf, &self.file.name)? {
             Standing::Up(kept) if is_ours(&kept) => kept,
             _ => bail!("interface `{}` was taken down", self.file.name),

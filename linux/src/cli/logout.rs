@@ -1,6 +1,6 @@
 //! `underpass logout`: ends what `underpass login` began, wherever that runs.
 use super::converse::{Asked, Conversation, Place};
-use super::login::lock;
+use super::login;
 use super::up::require_root;
 use super::{Outcome, down, guard, remains};
 use crate::clock;
@@ -41,7 +41,7 @@ pub fn run(config: &str) -> Outcome {
     }
     // The process was killed, and the tunnel stayed.
     say_goodbye(&name)?;
-    let _lock = lock(&shelf, &name)?;
+    let _lock = shelf.lock_within(login::PATIENCE, &name)?;
     let all = match remains::look(&shelf, &name)? {
         Standing::Up(kept) | Standing::Remains(kept) => down::by_record(kept, false, false)?,
         _ => true,

@@ -59,7 +59,7 @@ impl EngineDevice {
 impl Device for EngineDevice {
     fn status(&self, mut answer: &mut dyn fmt::Write) -> fmt::Result {
         let host = self.host_state();
-        self.engine.with_tunnel(|tunnel, _| write_get(tunnel, &host, &mut answer))
+        self.engine.look(|tunnel| write_get(tunnel, &host, &mut answer))
     }
 
     fn apply(&self, request: &str) -> Result<(), i32> {

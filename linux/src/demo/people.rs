@@ -43,8 +43,7 @@ const SPAN: Duration = Duration::from_secs(2);
 pub(super) struct Office<'s> {
     scene: &'s Scene,
     program: String,
-    gateway: Option<Running>,
-    authenticator: Option<OneTimeCode>,
+    authenticator: OneTimeCode,
 }
 
 impl<'s> Office<'s> {
@@ -56,28 +55,27 @@ impl<'s> Office<'s> {
                 .inside(|| DirBuilder::new().mode(0o700).create(FOLDER))
                 .with_context(|| format!("making {FOLDER}"))?;
         }
-        let mut office = Self { scene, program, gateway: None, authenticator: None };
         let (etc, state, endpoint) = (path("etc"), path("state"), GATEWAY.to_string());
         let init = format!(
             "gateway init --dir {etc} --state-dir {state} --name office --interface {} --endpoint {endpoint} \
              --route 10.50.0.0/24 --masquerade lan0",
             NAMES[0]
         );
-        office.on_gateway(&init)?;
+        on_gateway(scene, &program, &init)?;
         let add = || OpenOptions::new().append(true).open(config())?.write_all(RULES.as_bytes());
         scene.gateway.inside(add).context("adding rules")?;
-        office.administer("gateway check")?;
-        office.administer(&format!("user add {USER}"))?;
+        administer(scene, &program, "gateway check")?;
+        administer(scene, &program, &format!("user add {USER}"))?;
         let passwd = ["user", "passwd", USER, "--config", &config()];
-        scene.gateway.run_with_input(&office.program, &passwd, &format!("{PASSWORD}\n"))?;
-        let shown = office.administer(&format!("user totp {USER} --json"))?;
+        scene.gateway.run_with_input(&program, &passwd, &format!("{PASSWORD}\n"))?;
+        let shown = administer(scene, &program, &format!("user totp {USER} --json"))?;
         let shown: serde_json::Value = serde_json::from_str(&shown)?;
-        office.authenticator = Some(authenticator(shown["secret"].as_str().context("a secret")?)?);
-        let key = scene.phone.run(&office.program, &["genkey"])?;
-        let public = scene.phone.run_with_input(&office.program, &["pubkey"], &key)?;
-        office.administer(&format!("user device add {USER} phone {}", public.trim()))?;
+        let authenticator = authenticator(shown["secret"].as_str().context("a secret")?)?;
+        let key = scene.phone.run(&program, &["genkey"])?;
+        let public = scene.phone.run_with_input(&program, &["pubkey"], &key)?;
+        administer(scene, &program, &format!("user device add {USER} phone {}", public.trim()))?;
         let key_of_gateway = scene.gateway.inside(|| fs::read_to_string(path("etc/gateway.key")))?;
-        let key_of_gateway = scene.gateway.run_with_input(&office.program, &["pubkey"], &key_of_gateway)?;
+        let key_of_gateway = scene.gateway.run_with_input(&program, &["pubkey"], &key_of_gateway)?;
         let text = format!(
             "[Interface]\nPrivateKey = {}\n[Peer]\nPublicKey = {}\nEndpoint = {endpoint}\nAllowedIPs = 10.0.0.0/8\n",
             key.trim(),
@@ -91,20 +89,16 @@ impl<'s> Office<'s> {
             format!("user totp {USER}"),
             format!("user device add {USER} phone {}", public.trim()),
         ];
-        Ok((office, typed.to_vec()))
-    }
-
-    fn on_gateway(&self, line: &str) -> Result<String> {
-        self.scene.gateway.run(&self.program, &line.split_whitespace().collect::<Vec<_>>())
+        Ok((Self { scene, program, authenticator }, typed.to_vec()))
     }
 
     /// Runs a command for this gateway.
     pub(super) fn administer(&self, line: &str) -> Result<String> {
-        self.on_gateway(&format!("{line} --config {}", config()))
+        administer(self.scene, &self.program, line)
     }
 
     /// Starts the gateway, and waits until it is at work.
-    pub(super) fn open(&mut self) -> Result<()> {
+    pub(super) fn open(&self) -> Result<Running> {
         let mut running = self.scene.gateway.spawn(&self.program, &["gateway", "run", "--config", &config()])?;
         eventually("the gateway is at work", PATIENCE, || {
             if let Some(status) = running.ended()? {
@@ -112,15 +106,13 @@ impl<'s> Office<'s> {
             }
             Ok(self.administer("gateway status").is_ok())
         })?;
-        self.gateway = Some(running);
-        Ok(())
+        Ok(running)
     }
 
     /// The code that the user's authenticator shows now.
     pub(super) fn code(&self) -> Result<String> {
-        let authenticator = self.authenticator.as_ref().context("no authenticator")?;
         let step = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 30;
-        Ok(format!("{:06}", authenticator.code(step)))
+        Ok(format!("{:06}", self.authenticator.code(step)))
     }
 
     /// Logs in on the phone. Returns who stays logged in, and what the user saw.
@@ -169,14 +161,22 @@ impl<'s> Office<'s> {
     }
 
     /// Ends the gateway.
-    pub(super) fn close(mut self) -> Result<()> {
-        let Some(gateway) = self.gateway.take() else { return Ok(()) };
+    pub(super) fn close(&self, gateway: Running) -> Result<()> {
         gateway.signal(Signal::SIGTERM)?;
         gateway.wait(PATIENCE)?.success()?;
         let left = self.scene.gateway.run("nft", &["list", "tables"])?;
         ensure!(!left.contains("underpass"), "rules are left behind: {left}");
         Ok(())
     }
+}
+
+fn on_gateway(scene: &Scene, program: &str, line: &str) -> Result<String> {
+    scene.gateway.run(program, &line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// Runs a command for the gateway that is configured there.
+fn administer(scene: &Scene, program: &str, line: &str) -> Result<String> {
+    on_gateway(scene, program, &format!("{line} --config {}", config()))
 }
 
 fn path(name: &str) -> String {

@@ -246,10 +246,10 @@ impl Story<'_> {
     #[cfg(feature = "gateway")]
     fn ask_who_it_is(&mut self, page: &str) -> Result<()> {
         let scene = Rc::clone(&self.scene);
-        let (mut office, typed) = super::people::Office::found(&scene)?;
+        let (office, typed) = super::people::Office::found(&scene)?;
         self.tell("The same gateway is set up for people. Its operator types:")?;
         typed.iter().try_for_each(|line| self.add(&format!("  underpass {line}")))?;
-        office.open()?;
+        let gateway = office.open()?;
         let code = office.code()?;
         let (login, said) = office.log_in(&code)?;
         self.tell("`underpass gateway run` runs. On the phone, alice types name, password and the code of her app:")?;
@@ -274,7 +274,7 @@ impl Story<'_> {
             self.add(&format!("  {line}"))?;
         }
         verified.lines().try_for_each(|line| self.add(&format!("  {line}")))?;
-        office.close()?;
+        office.close(gateway)?;
         self.tell("The gateway is down; its interface and its rules are gone, the machines go now.")
     }
 }

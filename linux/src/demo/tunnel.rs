@@ -3,14 +3,14 @@ use super::stage::{Machine, Running};
 use crate::control::client;
 use crate::control::socket::{DIRECTORY, path};
 use crate::control::status::{InterfaceStatus, PeerStatus};
+use crate::engine::SystemRng;
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::Signal;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use underpass_core::NoRandomness;
-use underpass_core::{PrivateKey, Rng};
+use underpass_core::PrivateKey;
 
 /// The interface, on either machine.
 pub(super) const NAME: &str = "office0";
@@ -22,14 +22,6 @@ pub(super) struct End {
     machine: Machine,
     daemon: Running,
     pub(super) key: PrivateKey,
-}
-
-struct SystemRng;
-
-impl Rng for SystemRng {
-    fn fill(&mut self, dest: &mut [u8]) -> Result<(), NoRandomness> {
-        getrandom::fill(dest).map_err(|_| NoRandomness)
-    }
 }
 
 impl End {

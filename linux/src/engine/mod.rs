@@ -189,6 +189,12 @@ impl Engine {
         self.shared.with_tunnel(f)
     }
 
+    /// Runs `f` on the tunnel, to look at it: the loop is not woken. What holds for `f` in [`with_tunnel`](Self::with_tunnel) holds
+    /// here too.
+    pub fn look<R>(&self, f: impl FnOnce(&Tunnel) -> R) -> R {
+        f(&self.shared.tunnel())
+    }
+
     /// The UDP port the sockets are bound to.
     #[must_use]
     pub fn listen_port(&self) -> u16 {

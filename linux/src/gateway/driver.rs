@@ -175,14 +175,14 @@ struct OfEngine<'a>(&'a Engine);
 
 impl Peers for OfEngine<'_> {
     fn heard(&self, peer: &PublicKey) -> Option<Instant> {
-        self.0.with_tunnel(|tunnel, _| tunnel.heard(peer))
+        self.0.look(|tunnel| tunnel.heard(peer))
     }
 
     fn source(&self, peer: &PublicKey) -> Option<SocketAddr> {
-        self.0.with_tunnel(|tunnel, _| tunnel.source(peer))
+        self.0.look(|tunnel| tunnel.source(peer))
     }
 
     fn carried(&self, peer: &PublicKey) -> (u64, u64) {
-        self.0.with_tunnel(|tunnel, _| tunnel.carried(peer))
+        self.0.look(|tunnel| tunnel.carried(peer))
     }
 }

@@ -29,7 +29,7 @@ struct Shared {
 struct State {
     /// Passwords may be among them.
     messages: VecDeque<(PublicKey, Zeroizing<Vec<u8>>)>,
-    /// How many of whom.
+    /// How many messages of each peer wait.
     waiting: BTreeMap<PublicKey, usize>,
     lost: u64,
     has_answers: bool,

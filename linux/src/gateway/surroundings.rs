@@ -43,7 +43,7 @@ impl Drop for Surroundings {
     }
 }
 
-/// The directory for what is of now.
+/// The runtime directory.
 ///
 /// # Errors
 /// It cannot be made, or others can write to it.

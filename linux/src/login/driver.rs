@@ -343,6 +343,11 @@ impl Driver {
     }
 }
 
+/// A span as the gateway says it.
+pub(super) fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
+}
+
 /// Nothing of what was said.
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,5 @@
 //! Who the user is.
-use super::driver::{Purpose, Stage};
+use super::driver::{Purpose, Stage, seconds};
 use super::{Driver, End, Output};
 use std::time::Duration;
 use underpass_core::Instant;
@@ -236,8 +236,4 @@ impl Driver {
             _ => self.end(end),
         }
     }
-}
-
-fn seconds(seconds: u32) -> Duration {
-    Duration::from_secs(seconds.into())
 }

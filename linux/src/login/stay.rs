@@ -3,7 +3,7 @@
 //! A lease is renewed when the gateway says so. If that fails, it is tried again after half of the time that is left, a second at
 //! least (as in RFC 2131 § 4.4.5). When the time is over it is tried once more, for the machine may have slept; if that fails
 //! too, the login ends.
-use super::driver::{Purpose, Stage};
+use super::driver::{Purpose, Stage, seconds};
 use super::{Driver, End, Output};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -216,8 +216,4 @@ fn with_lease(config: &Config, held: &Held) -> Config {
 fn is_other(one: &Granted, other: &Granted) -> bool {
     let unversioned = |granted: &Granted| Config { version: 0, ..granted.config.clone() };
     unversioned(one) != unversioned(other)
-}
-
-fn seconds(seconds: u32) -> Duration {
-    Duration::from_secs(seconds.into())
 }

@@ -68,10 +68,18 @@ impl Shelf {
     /// # Errors
     /// Another does, or the lock cannot be had.
     pub fn lock(&self, name: &str) -> anyhow::Result<Lock> {
+        self.lock_within(PATIENCE, name)
+    }
+
+    /// The same, when others may work on it for as long as this.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock).
+    pub fn lock_within(&self, patience: Duration, name: &str) -> anyhow::Result<Lock> {
         let file_name = format!("{name}.lock");
         let path = self.directory.path().join(&file_name);
         let failed = |error: io::Error| anyhow!("cannot lock {}: {error}", path.display());
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + patience;
         loop {
             let gone = || failed(io::ErrorKind::NotFound.into());
             let file = self.directory.file(&file_name, true).map_err(failed)?.ok_or_else(gone)?;

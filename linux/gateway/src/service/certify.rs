@@ -1,4 +1,4 @@
-//! Certificates: who their holder is among the users.
+//! Client certificates: which user the holder is.
 use super::{Now, Service, StartError};
 use crate::audit::{Event, Text};
 use crate::certificate::{AlternativeName, Authority, Evidence, Identity, Refused, Statement};
@@ -14,7 +14,7 @@ use underpass_core::policy::session::{Reply, User};
 /// Bytes of a file of authorities or of revocations at most.
 const LONGEST: u64 = 8 << 20;
 
-/// Whom certificates are believed of.
+/// The issuers that are trusted, and the gateway's key.
 #[derive(Debug)]
 pub(super) struct Trust {
     settings: Certificates,
@@ -31,7 +31,8 @@ impl Trust {
         Ok(Some(Self { settings, authority, gateway }))
     }
 
-    /// The user that a name of a certificate is of: the whole name, or of an address in one of our domains what stands before `@`.
+    /// The user that a name in a certificate means. Of an address in one of our domains it is the part before `@`, else the
+    /// whole text.
     fn user_of(&self, name: &AlternativeName) -> Option<Name> {
         let (AlternativeName::Email(text) | AlternativeName::Upn(text)) = name else { return None };
         let ours = text
@@ -81,7 +82,7 @@ impl Service {
     }
 
     fn identify(&mut self, now: Now, peer: PublicKey, evidence: &[u8]) -> Result<Identity, Refused> {
-        // What the gateway said is good for one signature, right or wrong.
+        // A nonce of the gateway is used for one signature, whether that is right or wrong.
         let nonces = self.peers.get_mut(&peer).map(|state| (state.hello.take(), state.nonce));
         let trust = self.trust.as_ref().ok_or(Refused::UnknownIssuer)?;
         match Evidence::read(evidence)? {
@@ -94,7 +95,7 @@ impl Service {
         }
     }
 
-    /// The first of the users whom a certificate names. He stays no longer than it is valid.
+    /// The first user that a certificate names. The session ends with the certificate's validity at the latest.
     fn holder(&mut self, identity: &Identity) -> store::Result<Option<Box<User>>> {
         let names: Vec<Name> = match &self.trust {
             Some(trust) => identity.names.iter().filter_map(|name| trust.user_of(name)).collect(),
@@ -114,7 +115,8 @@ impl Service {
         self.emit(now, Event::CertificateRejected { device: peer.into(), serial, reason });
     }
 
-    /// Reads authorities and revocations again. While that fails, what was read before holds, whose lists end by themselves.
+    /// Reads authorities and revocations again. While that fails, those that were read before stay in force; their lists
+    /// expire by themselves.
     pub(super) fn read_certificates(&mut self) {
         if let Some(trust) = &mut self.trust
             && let Ok(authority) = read(&trust.settings)

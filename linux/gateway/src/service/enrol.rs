@@ -1,7 +1,7 @@
 //! Enrolments: peers whose key is a one-time key, and which reach nothing but this.
 //!
-//! Such a peer is locked and no peer of the sessions. It stays until the enrolment's time is over, which is a minute after the device was
-//! added: whose answer was lost asks again, and hears the same.
+//! Such a peer is locked and cannot log in. It is removed when the enrolment expires, a minute after the device was added. Until
+//! then a device that did not get the answer can ask again, and gets the same one.
 use super::{Now, Peers, Service};
 use crate::admin::{AdminError, Enrolling as Wanted, Office, base32, otpauth, secret};
 use crate::audit::{Event, Text};
@@ -19,11 +19,11 @@ use underpass_core::{Access, Change, NewPeer, PeerChange, PublicKey};
 
 /// Codes that are looked at.
 const TRIES: u8 = 5;
-/// How long an enrolment that is over is remembered: longer than a client repeats a request.
+/// How long a completed enrolment is remembered. A client repeats a request for less time than that.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Seconds after which a client asks again when the store is away.
 const RETRY: u32 = 10;
-/// Lines about refusals of one enrolment: whoever hammers fills no disk.
+/// Audit lines about refusals of one enrolment at most, so that nobody can fill the disk.
 const LINES: u8 = 5;
 /// Seconds of a step of a code.
 const PERIOD: u16 = 30;
@@ -137,7 +137,7 @@ impl Service {
                 let _none = self.stored::<()>(now, Err(error));
                 Err(LATER)
             }
-            // Nothing is done that is not recorded; what is done and was not, is found when the device asks again.
+            // What cannot be recorded is not done. If it was done and the line is missing, the next request of the device finds it done.
             Err(_) => {
                 self.lost_lines = self.lost_lines.saturating_add(1);
                 Err(LATER)
@@ -167,14 +167,14 @@ impl Service {
         Some(Authenticator { uri, tries: TRIES.saturating_sub(tried) })
     }
 
-    /// Has the peer of a user's enrolment as the store says: one that is good, or none.
+    /// Makes the tunnel's peer for a user's enrolment what the store says: there if the enrolment is valid, else absent.
     pub(super) fn compare_enrolment(&mut self, now: Now, name: &Name) -> store::Result<()> {
         let user = self.store.user(name)?.filter(|user| user.enabled);
         let found = user.map(|user| self.store.enrolment_of(user.id)).transpose()?.flatten();
         let good = found.filter(|found| found.until > now.time());
         let is_other = |key: &PublicKey| good.as_ref().is_none_or(|good| good.key != *key);
-        let gone: Vec<_> = self.enrolling.iter().filter(|(key, peer)| peer.user == *name && is_other(key)).collect();
-        let gone: Vec<_> = gone.into_iter().map(|(key, _)| *key).collect();
+        let of_user = self.enrolling.iter().filter(|(_, peer)| peer.user == *name).map(|(key, _)| *key);
+        let gone: Vec<_> = of_user.filter(is_other).collect();
         gone.into_iter().for_each(|key| self.end_enrolment(key));
         if let Some(good) = good {
             self.begin_enrolment(good);
@@ -206,7 +206,7 @@ impl Service {
         over.into_iter().for_each(|key| self.end_enrolment(key));
     }
 
-    /// Adds the peer of an enrolment, locked; or takes up until when one that is there is good.
+    /// Adds the peer of an enrolment, locked. If it is there already, only its expiry is updated.
     fn begin_enrolment(&mut self, found: Enrolment) {
         if let Some(known) = self.enrolling.get_mut(&found.key) {
             known.until = found.until;

@@ -1,7 +1,7 @@
 //! Failures of logins outlive a restart: they are in the store before the client hears of them.
 //!
-//! Of a user, and of a user at a device, as the core counts them; of names that there are not, a device has one count. So no more is kept
-//! than there are users and devices, and what is a day old is forgotten.
+//! They are counted for each user and for each user at a device, as in the core. Attempts with unknown names are counted for the device.
+//! So there are no more counts than pairs of users and devices, and a count is forgotten after a day.
 use super::work::row_of;
 use super::{Now, Service, StartError};
 use crate::name::Name;
@@ -15,7 +15,7 @@ use underpass_core::policy::session::{FailuresOf, SessionError, UserId};
 const BATCH: u32 = 500;
 
 impl Service {
-    /// Keeps a failure. What the store does not take is counted in memory all the same.
+    /// Stores a failure. It is counted in memory even if the store fails.
     pub(super) fn keep_failure(&mut self, now: Now, user: Option<UserId>, device: PublicKey) {
         let known = user.map(row_of);
         let of_user = known.map(|user| (Subject::User(user), USER_WINDOW));

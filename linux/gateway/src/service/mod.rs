@@ -1,8 +1,8 @@
 //! The gateway's service: logins over the control channel, sessions, leases, audit. It joins the rooms beside it with the core.
 //!
 //! [`Service`] stands beside a [`Tunnel`] whose role is [`Gateway`](underpass_core::ControlRole::Gateway). It has no socket and no
-//! clock; of I/O it has its store, its audit log, the files of certificates, and the threads that hash passwords. So it belongs on a thread of its own, never
-//! on the one that moves packets. The host
+//! clock; of I/O it has its store, its audit log, the files of certificates, and the threads that hash passwords. So it
+//! belongs on a thread of its own, never on the one that moves packets. The host
 //!
 //! - hands it each [`Inbound::Control`](underpass_core::tunnel::Inbound::Control) ([`Service::handle_message`]), the time when it is due
 //!   ([`Service::handle_timeout`]), and calls [`Service::handle_passwords`] when the workers wake it;
@@ -187,7 +187,7 @@ struct Peer {
     /// The login that was spoken of last, and what it asks for.
     login: Option<LoginId>,
     asks: Option<Factor>,
-    /// What the gateway said in its last hello, and the client when it began its login: a signature covers both.
+    /// The nonces of the gateway's last hello and of the client's login: a signature covers both.
     hello: Option<[u8; 32]>,
     nonce: [u8; 16],
     /// Who it is said to be that logs in.
@@ -200,7 +200,7 @@ struct Peer {
     since: Option<u64>,
     /// That its logins are limited is on record until then.
     limited: Option<Time>,
-    /// What the tunnel calls it while it is ruled.
+    /// Its number in events of the tunnel, while rules apply to it.
     subject: Option<u64>,
 }
 
@@ -222,7 +222,7 @@ pub struct Service {
     sessions: Sessions,
     leases: Leases,
     peers: BTreeMap<PublicKey, Peer>,
-    /// Whom certificates are believed of.
+    /// The issuers whose certificates count; `None`: none.
     trust: Option<certify::Trust>,
     /// Peers that are there for an enrolment and reach nothing else.
     enrolling: BTreeMap<PublicKey, enrol::Enrolling>,
@@ -243,12 +243,12 @@ pub struct Service {
     /// Rises with each change of a client's settings.
     version: u64,
     rulebook: Rulebook,
-    /// Of whom the tunnel tells, by the numbers that it was given.
+    /// Who the events of the tunnel are about, by the numbers that the tunnel was given.
     subjects: BTreeMap<u64, Subject>,
     last_subject: u64,
-    /// Peers without rules, hence without anything that passes, since the store could not be asked.
+    /// Peers that got empty rules, so that nothing passes, because the store did not answer.
     unruled: BTreeSet<PublicKey>,
-    /// Packets that were denied since that was last recorded.
+    /// Denied packets since the last line about them.
     denials: u64,
 }
 

@@ -1,7 +1,7 @@
-//! Rules: what those of the settings come to for a user or a site, and what the tunnel tells of them.
+//! Rules: which rules of the settings apply to a user or a site, and what the tunnel reports about them.
 //!
-//! Which rules apply to whom is decided here; when and where from they apply, the tunnel sees at each packet. Users to whom the
-//! same rules apply share one list of them.
+//! This decides which rules apply to whom. The tunnel decides for each packet whether the time and the outer address fit. Users with
+//! the same rules share one list.
 use super::{Now, Peers, Service, work};
 use crate::audit::{Event, Level, Text};
 use crate::name::Name;
@@ -14,13 +14,13 @@ use underpass_core::filter::{self, Action, Contact, Hours, Rate, Rule, Rules, Se
 use underpass_core::policy::session::{Access, Reason, SessionId, UserId};
 use underpass_core::{Change, Instant, PublicKey, UnixTime};
 
-/// Lists that are kept for those to whom the same rules apply.
+/// Shared lists of rules that are kept at most.
 const LISTS: usize = 1024;
-/// After its session, what is told of a peer may still come for so long.
+/// How long after a session events about it may still come.
 const AFTERMATH: Duration = Duration::from_secs(60);
-/// The least that a peer with a rate may send at once.
+/// The smallest burst in bytes of a peer with a rate.
 const LEAST_BURST: u64 = 65_536;
-/// The number of the rule by which the gateway's own side reaches a site that is ruled.
+/// The number of the rule that lets the gateway's side reach a site with rules.
 const INTO_SITE: u32 = u32::MAX;
 const MINUTES_OF_DAY: u16 = 1440;
 
@@ -63,7 +63,7 @@ impl Rulebook {
         }
     }
 
-    /// What a user may do. A rule for a site alone is none for users.
+    /// The rules of a user. A rule that names sites only does not apply to users.
     pub(super) fn of_user(&mut self, user: &Name, groups: &[Name]) -> SessionConfig {
         let applies = |rule: &settings::Rule| {
             is_for_all(rule) || rule.users.contains(user) || rule.groups.iter().any(|group| groups.contains(group))
@@ -72,7 +72,7 @@ impl Rulebook {
         SessionConfig { rules: self.list(which), ..self.common.clone() }
     }
 
-    /// What a site may do; `None`: no rule names it, and its networks are all that holds for it.
+    /// The rules of a site; `None`: no rule names it, and everything from its networks passes.
     pub(super) fn of_site(&self, key: &PublicKey) -> Option<SessionConfig> {
         let site = self.sites.get(key)?;
         if !self.rules.iter().any(|rule| rule.peers.contains(site)) {
@@ -86,7 +86,7 @@ impl Rulebook {
         Some(SessionConfig { rules: rules.into(), log_unmatched, ..SessionConfig::default() })
     }
 
-    /// The list of these rules, which those share to whom the same apply.
+    /// The list of these rules, shared by all who have the same.
     fn list(&mut self, which: Vec<usize>) -> Rules {
         if let Some(known) = self.lists.get(&which) {
             return known.clone();
@@ -100,8 +100,8 @@ impl Rulebook {
         rules
     }
 
-    /// A rule of the settings in the types of the core: two, where some of its networks are those of peers and some are not. What is
-    /// allowed for a network that only contains a pool or a site is not allowed for these.
+    /// A rule of the settings in the types of the core. It becomes two rules if some of its networks lie within pools or sites and
+    /// others do not. A network that merely contains a pool or a site does not allow access to that.
     fn rule(&self, place: usize) -> Vec<Rule> {
         let Some(rule) = self.rules.get(place) else { return Vec::new() };
         let networks = if rule.to.is_empty() { everything() } else { rule.to.clone() };
@@ -114,9 +114,9 @@ impl Rulebook {
             ports: rule.ports.clone(),
             peers: false,
             hours: rule.hours.map(hours).unwrap_or_default(),
-            not_after: rule.not_after.map(unix),
+            not_after: rule.not_after.map(UnixTime::from),
             outer: rule.from.clone(),
-            // Of what is allowed, flows are told, and that is for the fullest level alone.
+            // For allowed packets the flows are logged, and only at level `full`.
             log: rule.log && self.common.log_unmatched && (rule.action != Action::Allow || self.is_full),
         };
         let is_of_peers = |network: &IpNet| self.places.iter().any(|place| place.contains(network));
@@ -139,7 +139,7 @@ impl Rulebook {
     }
 }
 
-/// A rule for peers that are neither sites nor known otherwise: nobody can say yet whom it means.
+/// Whether a rule names a peer that is no site: such rules are not served.
 pub(super) fn names_strangers(settings: &Settings) -> bool {
     let sites: BTreeSet<_> = settings.sites.iter().map(|site| &site.name).collect();
     settings.rules.iter().flat_map(|rule| &rule.peers).any(|peer| !sites.contains(peer))
@@ -159,18 +159,14 @@ fn hours(hours: settings::Hours) -> Vec<Hours> {
     days.map(|day| Hours { from: day * MINUTES_OF_DAY + hours.from, to: day * MINUTES_OF_DAY + hours.until }).collect()
 }
 
-fn unix(time: crate::Time) -> UnixTime {
-    UnixTime::from_duration(Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or_default()))
-}
-
-/// Of whom the tunnel tells something.
+/// The user or site that an event of the tunnel is about.
 #[derive(Clone, Debug)]
 pub(super) struct Subject {
     peer: PublicKey,
     /// `None`: a site.
     user: Option<Name>,
     session: Option<SessionId>,
-    /// Since when nothing of it is ruled any more.
+    /// When its rules ended; `None`: they apply.
     over: Option<Instant>,
 }
 
@@ -211,7 +207,7 @@ impl Service {
 
     fn denied(&mut self, now: Now, number: u64, rule: Option<u32>, first: &Contact, count: u64) {
         self.denials = self.denials.saturating_add(count);
-        // What others sent to the device is no deed of its user.
+        // The user is not responsible for what others sent to the device.
         let Some(subject) = self.subjects.get(&number).filter(|_| first.way == Way::FromPeer) else { return };
         let rule = rule.and_then(|rule| self.rulebook.name(rule)).map(|name| Text::new(name.as_str()));
         let (user, device) = (subject.user.clone(), subject.peer.into());
@@ -227,7 +223,7 @@ impl Service {
         self.emit(now, Event::FlowBegun { user, device, source, destination, protocol, rule });
     }
 
-    /// Nine tenths of a quota are used, or all of it: then the session ends.
+    /// 90 % or 100 % of a quota are used. With 100 % the session ends.
     fn quota_reached(&mut self, now: Now, number: u64, is_all: bool) {
         let Some(Subject { peer, user: Some(user), session, .. }) = self.subjects.get(&number).cloned() else { return };
         self.emit(now, Event::QuotaReached { user, percent: if is_all { 100 } else { 90 } });
@@ -238,7 +234,7 @@ impl Service {
         }
     }
 
-    /// What of a peer's packets may pass from here on. Nothing is provisional here: no browser logs in.
+    /// Sets which packets of a peer pass from now on. Provisional access is for logins by browser, which are not served.
     pub(super) fn set_access(&mut self, now: Now, peer: PublicKey, access: Access) {
         match access {
             Access::Open(_) => self.admit(now, peer),
@@ -254,8 +250,7 @@ impl Service {
         self.change(Change::Access { peer, access: underpass_core::Access::Locked });
     }
 
-    /// Opens a peer as far as its rules go. One whose rules cannot be found out now gets none: nothing passes until the store has
-    /// answered.
+    /// Lets a peer in under its rules. If the store does not say which they are, nothing passes until it does.
     fn admit(&mut self, now: Now, peer: PublicKey) {
         if self.peers.get(&peer).is_none_or(|state| state.is_site) {
             let access = self.access_of_site(peer);
@@ -266,7 +261,7 @@ impl Service {
         let Some(user) = user else { return self.lock(now, peer) };
         let had = self.peers.get(&peer).and_then(|state| state.subject);
         if had.is_some_and(|number| self.subjects.get(&number).is_none_or(|subject| subject.session != session)) {
-            // Flows and accounts of the session before are none of this one's.
+            // The flows and the usage of the session before must not count for this one.
             self.lock(now, peer);
         }
         let known = self.peers.get(&peer).and_then(|state| state.subject);
@@ -282,7 +277,7 @@ impl Service {
         self.change(Change::Access { peer, access: underpass_core::Access::Ruled(config) });
     }
 
-    /// What a site may do: what rules say that name it, or all that comes from its networks.
+    /// What a site may do: what the rules say that name it, or everything from its networks.
     pub(super) fn access_of_site(&mut self, peer: PublicKey) -> underpass_core::Access {
         let Some(config) = self.rulebook.of_site(&peer) else { return underpass_core::Access::Open };
         let known = self.peers.get(&peer).and_then(|state| state.subject);
@@ -301,7 +296,7 @@ impl Service {
         number
     }
 
-    /// What a user may do; `None`: the store cannot say of which groups he is.
+    /// The rules of a user; `None`: the store did not say which groups the user belongs to.
     fn rules_of(&mut self, now: Now, user: UserId) -> Option<SessionConfig> {
         let name = self.names.get(&user).cloned()?;
         let groups = self.store.groups_of(work::row_of(user));
@@ -309,7 +304,7 @@ impl Service {
         Some(self.rulebook.of_user(&name, &groups))
     }
 
-    /// A user's groups have changed: his sessions go on under the rules of the new ones.
+    /// A user's groups have changed: the sessions go on under the new rules.
     pub(super) fn regroup(&mut self, now: Now, name: &Name) {
         let is_his =
             |number: &u64| self.subjects.get(number).is_some_and(|subject| subject.user.as_ref() == Some(name));
@@ -318,7 +313,7 @@ impl Service {
         devices.into_iter().for_each(|peer| self.admit(now, peer));
     }
 
-    /// The store can be asked again: about everybody, or about those of whom it could not say.
+    /// Looks rules up again: for everybody, or for those for whom the store had no answer.
     pub(super) fn rule_again(&mut self, now: Now, everybody: bool) {
         if self.unruled.is_empty() && !everybody {
             return;
@@ -331,7 +326,7 @@ impl Service {
         again.into_iter().for_each(|peer| self.admit(now, peer));
     }
 
-    /// Counts what is counted only, and forgets those whose aftermath is over.
+    /// Records the number of denied packets, and forgets sessions that ended long enough ago.
     pub(super) fn sum_up_rules(&mut self, now: Now) {
         let count = std::mem::take(&mut self.denials);
         if count > 0 {
@@ -347,7 +342,7 @@ fn ends(contact: &Contact) -> (SocketAddr, SocketAddr) {
     (source, SocketAddr::new(contact.destination, contact.destination_port))
 }
 
-/// What would become of the first packet of a flow of a user's.
+/// What would happen to the first packet of a user's flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {
     /// What would be done.
@@ -388,7 +383,7 @@ pub fn explain(
     let mut rulebook = Rulebook::of(settings);
     let session = SessionConfig { outer: question.from, ..rulebook.of_user(user, groups) };
     let config = filter::FilterConfig { seconds_ahead: question.seconds_ahead, ..filter::FilterConfig::default() };
-    // No packet is ruled: nobody could aim at anything.
+    // No packet goes through this filter, so its hash table needs no secret.
     let made = filter::Filter::new(config, &mut Zeros, Instant::ZERO, question.at);
     let mut filter = made.map_err(|_| filter::RulesError::NoMemory)?;
     filter.open(Instant::ZERO, 0, session)?;
@@ -404,7 +399,7 @@ pub fn explain(
     Ok(Explained { action: found.action, rule: found.rule.and_then(name), inactive: found.inactive.and_then(name) })
 }
 
-/// A source for a table that stays empty.
+/// Randomness for a hash table that stays empty.
 struct Zeros;
 
 impl underpass_core::Rng for Zeros {

@@ -12,7 +12,7 @@ use underpass_core::policy::session::{
 };
 use zeroize::Zeroizing;
 
-/// The sessions need not tell rules apart: whose apply is found out when somebody is let in.
+/// The core gets the same number of rules for everybody. Which rules apply to a user is looked up when the session opens.
 pub(super) const RULES: RulesId = RulesId(0);
 /// Numbers that the store gives nobody: what is done for a name that there is not takes as long.
 const NOBODY: store::UserId = store::UserId(-1);
@@ -42,7 +42,7 @@ impl Service {
                 self.stored(now, taken).map(Reply::Verified)
             }
             Request::VerifyCertificate { peer, evidence } => self.certify(now, peer, &evidence),
-            // Of texts and browsers: settings that ask for them are refused.
+            // Questions and browsers: settings with these factors are refused.
             _ => None,
         };
         self.complete(now, id, reply.unwrap_or(Reply::Unavailable));

@@ -49,7 +49,7 @@ pub struct Settings {
     pub session: Session,
     /// Which factors who needs, in order: the first that fits a user counts.
     pub methods: Vec<Method>,
-    /// Whom certificates are believed of.
+    /// The issuers whose certificates count; `None`: none.
     pub certificates: Option<Certificates>,
     /// Who may reach what, in order: the first that fits decides, and what none fits is denied.
     pub rules: Vec<Rule>,

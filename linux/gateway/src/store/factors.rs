@@ -55,7 +55,7 @@ impl fmt::Debug for Code {
     }
 }
 
-/// The hash by which a recovery code is kept. The store never sees what it is the hash of.
+/// The hash of a recovery code. The store never has the code itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HashOfCode(pub [u8; 32]);
 

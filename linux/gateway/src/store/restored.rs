@@ -1,7 +1,7 @@
-//! What must not hold any more once an older copy of the store took its place.
+//! What becomes invalid when an older copy of the store is restored.
 //!
-//! A copy does not know what happened after it was made. Codes that were used since would be taken a second time, and sessions
-//! that were ended since would be open again. So all of that is made void.
+//! A copy does not have what happened after it was made. Codes that were used since would be accepted a second time, and sessions
+//! that ended since would be open again. So these are voided.
 use super::Result;
 use crate::time::Time;
 
@@ -14,14 +14,14 @@ pub struct Voided {
     pub enrolments: u64,
     /// Recovery codes: each of them may have been used since.
     pub recovery_codes: u64,
-    /// Counters of one-time codes (HOTP): codes up to an unknown number may have been used since.
+    /// Counter-based one-time codes (HOTP): nobody knows up to which counter they were used since.
     pub counters: u64,
 }
 
 /// Putting back a copy.
 pub trait Restored {
-    /// Makes void what a copy may not decide, in one transaction. One-time codes by the clock (TOTP) stay; the next that is accepted
-    /// is of a step that nobody could have used before `at`.
+    /// Voids it all in one transaction. Time-based one-time codes (TOTP) stay, but no step is accepted that could have been used
+    /// before `at`.
     ///
     /// # Errors
     /// The store's own; then nothing was changed.

@@ -18,7 +18,7 @@ use underpass_gateway::store::sqlite::{Keep, Sqlite};
 /// There is such a file, or it cannot be written.
 pub(super) fn copy(place: &Place, to: &Path) -> Outcome {
     let path = database(&config::settings(&place.config)?)?;
-    // What sessions have left is in the file, whatever this program keeps.
+    // The copy has what is in the file, at whatever level the gateway runs.
     let store = Sqlite::open(&path, Keep::Traces);
     let copied = store.and_then(|store| store.copy_to(to));
     copied.map_err(|error| anyhow!("cannot copy the store to {}: {error}", to.display()))?;
@@ -38,7 +38,7 @@ pub(super) fn copy(place: &Place, to: &Path) -> Outcome {
 pub(super) fn restore(place: &Place, from: &Path) -> Outcome {
     let settings = config::settings(&place.config)?;
     let (path, at) = (database(&settings)?, Time::now());
-    // Before it is done, so that it is not where it could not be recorded.
+    // First, so that nothing is restored that could not be recorded.
     let mut recorder = places::recorder(&settings, at)?;
     let hold = recorder.hold()?;
     recorder.is_ready(&hold, at)?;
@@ -61,7 +61,7 @@ pub(super) fn restore(place: &Place, from: &Path) -> Outcome {
         (sessions, "sessions"),
         (enrolments, "enrolments"),
         (recovery_codes, "recovery codes"),
-        (counters, "tokens that count, instead of looking at a clock"),
+        (counters, "counter-based one-time codes (HOTP)"),
     ] {
         writeln!(stdout, "  void: {count} {what}")?;
     }

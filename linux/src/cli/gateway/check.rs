@@ -1,5 +1,5 @@
 //! `underpass gateway check`: says what is wrong in the configuration of a gateway, and shows its rules for the firewall.
-use super::super::check::Excerpt;
+use super::super::check::{Excerpt, counted};
 use super::super::terminal::{Paint, Style};
 use super::super::{Outcome, progress};
 use super::Check;
@@ -121,13 +121,7 @@ fn render(config: &Config, problems: &[String], paint: Paint) -> String {
 fn summary(config: &Config, problems: &[String]) -> String {
     let errors = config.findings(Severity::Error).count() + problems.len();
     let warnings = config.findings(Severity::Warning).count();
-    let words = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    match (errors, warnings) {
-        (0, 0) => "nothing to complain about".into(),
-        (0, warnings) => words(warnings, "warning"),
-        (errors, 0) => words(errors, "error"),
-        (errors, warnings) => format!("{}, {}", words(errors, "error"), words(warnings, "warning")),
-    }
+    counted(errors, warnings)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use super::super::Outcome;
 use super::super::daemon::own_program;
 use super::Init;
 use super::args::CONFIG;
+use crate::engine::SystemRng;
 use crate::gateway::{config, places};
 use anyhow::{anyhow, bail};
 use ipnet::IpNet;
@@ -46,7 +47,7 @@ pub(super) fn run(asked: &Init) -> Outcome {
     let store = state.join("gateway.db");
     let opened = Sqlite::open(&store, Keep::Traces).map(drop);
     opened.map_err(|error| anyhow!("cannot make the store {}: {error}", store.display()))?;
-    let key = private_key()?;
+    let key = PrivateKey::generate(&mut SystemRng)?;
     let secret = Zeroizing::new([&**key.to_base64(), "\n"].concat());
     let service = unit_text(&config);
     let files =
@@ -98,12 +99,6 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     written.inspect_err(|_| drop(fs::remove_file(path)))
-}
-
-fn private_key() -> anyhow::Result<PrivateKey> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *bytes).map_err(|error| anyhow!("no randomness from the system: {error}"))?;
-    Ok(PrivateKey::from_bytes(*bytes).clamped())
 }
 
 /// The text of the configuration, which is valid.

@@ -1,4 +1,4 @@
-//! What is made void in PostgreSQL once an older dump was read into it.
+//! What becomes invalid in PostgreSQL when an older dump is restored.
 use super::super::{Restored, Result, Voided};
 use super::{Postgres, sessions};
 use crate::time::Time;

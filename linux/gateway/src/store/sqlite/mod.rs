@@ -4,7 +4,8 @@
 //! program and of the power. Several programs may have it open: the running gateway and commands. A writer waits for
 //! another at most [`PATIENCE`].
 //!
-//! `migrate` makes the tables; `restored` puts a copy back; `values` writes our types as columns; the other files implement one trait each.
+//! `migrate` makes the tables; `restored` restores a copy; `values` writes our types as columns; the other files implement one
+//! trait each.
 mod attempts;
 mod changes;
 mod devices;

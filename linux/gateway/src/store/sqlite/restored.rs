@@ -1,4 +1,4 @@
-//! A copy takes the place of a database of SQLite.
+//! Restores a copy of an SQLite database.
 use super::super::{Restored, Result, StoreError, Voided};
 use super::{Keep, PRIVATE, Sqlite, sessions};
 use crate::time::Time;
@@ -49,7 +49,7 @@ impl Sqlite {
         let voided = take_over(from, &new, at).inspect_err(|_| drop(remove(&new)))?;
         if there {
             fs::hard_link(to, &replaced).map_err(|error| failed(&replaced, &error))?;
-            // The log of a damaged database would be taken for one of the copy.
+            // SQLite would apply the log of the damaged database to the copy.
             ["-wal", "-shm"].iter().try_for_each(|end| remove_file(&beside(to, end)))?;
         }
         fs::rename(&new, to).map_err(|error| failed(to, &error))?;
@@ -59,7 +59,7 @@ impl Sqlite {
     }
 }
 
-/// Writes the log of a database into it and ends that. A damaged one is left as it is.
+/// Writes the write-ahead log of a database into it and removes the log. A damaged database is left as it is.
 fn close_log(path: &Path) -> Result<()> {
     match without_log(path) {
         Err(StoreError::Busy) => Err(StoreError::Busy),
@@ -67,17 +67,17 @@ fn close_log(path: &Path) -> Result<()> {
     }
 }
 
-/// Only who has a database alone can end its log.
+/// The same. It fails while another program has the database open.
 fn without_log(path: &Path) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::ZERO)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
-    // In some cases it is no error that the log stays.
+    // SQLite may report that the log stays without an error.
     if mode == "delete" { Ok(()) } else { Err(StoreError::Busy) }
 }
 
-/// Makes a database of the copy, at a place of its own.
+/// Makes a database of the copy, in a file of its own.
 fn take_over(from: &Path, new: &Path, at: Time) -> Result<Voided> {
     let mut copy = File::open(from).map_err(|error| failed(from, &error))?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(new);
